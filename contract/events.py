@@ -1,0 +1,59 @@
+"""Things that happen: a press, a fall, a device that fell silent. One message each, never behind a backlog of readings."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from contract.message import DeviceId, Instant, LogId, Message, Sequence
+
+WINDOW_SAMPLES_MAX = 2_000
+
+Milligravity = Annotated[int, Field(ge=-32768, le=32767)]
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    SOS = "sos"
+    SOS_CANCELLED = "sos_cancelled"
+    FALL = "fall"
+    FALL_CANCELLED = "fall_cancelled"
+    BED_ENTRY = "bed_entry"
+    BED_EXIT = "bed_exit"
+    DEVICE_LOST = "device_lost"
+    DEVICE_FOUND = "device_found"
+    OUTBOX_DAMAGED = "outbox_damaged"
+    BATCH_REFUSED = "batch_refused"
+
+
+URGENT = frozenset({EventKind.SOS, EventKind.SOS_CANCELLED, EventKind.FALL, EventKind.FALL_CANCELLED})
+"""Kinds that a gateway sends before all others."""
+
+
+class AccelerationWindow(Message):
+    """Raw acceleration around an impact: columns x, y, z of one length, in mg (0.001 g), `rate_hz` samples per second."""
+
+    rate_hz: float = Field(gt=0, le=1000)
+    x: list[Milligravity] = Field(max_length=WINDOW_SAMPLES_MAX)
+    y: list[Milligravity] = Field(max_length=WINDOW_SAMPLES_MAX)
+    z: list[Milligravity] = Field(max_length=WINDOW_SAMPLES_MAX)
+
+
+class Event(Message):
+    """One event. `event_id` is unique per gateway and survives restarts of gateway and device: the same press repeated is the same event.
+
+    `at` is when it happened (home's clock), `confidence` 0..1 where a detector gave one, `detail` a short machine-readable remark.
+    """
+
+    log_id: LogId
+    sequence: Sequence
+    floor: Sequence = 1
+    event_id: str = Field(pattern=r"^[A-Za-z0-9_:.-]{1,100}$")
+    device: DeviceId
+    kind: EventKind
+    at: Instant
+    sent_at: Instant
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    detail: str | None = Field(default=None, max_length=200)
+    window: AccelerationWindow | None = None

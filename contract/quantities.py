@@ -1,0 +1,75 @@
+"""The closed list of quantities: what a number means, its unit, its codes, and the range outside of which it is not believed.
+
+Codes: MDC numbers (IEEE 11073-10101, partition x 65536 + term) and LOINC as in the HL7 Personal Health Device guide; units are UCUM.
+The plausible range is a filter against broken bytes, not a clinical threshold: `range_source` says where each bound comes from.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class QuantityName(StrEnum):
+    """Names on the wire and in the database."""
+
+    HEART_RATE = "heart_rate"
+    BEAT_INTERVAL = "beat_interval"
+    SPO2 = "spo2"
+    RESPIRATION_RATE = "respiration_rate"
+    SYSTOLIC = "blood_pressure_systolic"
+    DIASTOLIC = "blood_pressure_diastolic"
+    MEAN_PRESSURE = "blood_pressure_mean"
+    BODY_TEMPERATURE = "body_temperature"
+    GLUCOSE = "glucose"
+    WEIGHT = "weight"
+    BED_OCCUPIED = "bed_occupied"
+    MOVEMENT = "body_movement"
+    BATTERY = "battery"
+
+
+class Statistic(StrEnum):
+    """How a value stands for its interval: one sample, or a summary of the fast samples after `measured_at` and before the next."""
+
+    SAMPLE = "sample"
+    MEAN = "mean"
+    MIN = "min"
+    MAX = "max"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One row of the list. `low` and `high` are inclusive and in `unit`; `decimals` is what a display shows."""
+
+    name: QuantityName
+    title_zh: str
+    title_en: str
+    unit: str
+    low: float
+    high: float
+    decimals: int
+    mdc: int | None
+    loinc: str | None
+    range_source: str
+
+    def is_plausible(self, value: float) -> bool:
+        """True inside the range; NaN is never plausible."""
+        return self.low <= value <= self.high
+
+
+_Q = QuantityName
+_ROWS = (
+    Quantity(_Q.HEART_RATE, "心率", "Heart rate", "/min", 1, 300, 0, 149530, "8867-4", "0 means unknown on every device; above u8 only GATT 0x2A37"),
+    Quantity(_Q.BEAT_INTERVAL, "心搏间期", "Beat interval", "s", 0.1, 64, 3, None, None, "GATT 0x2A37: u16 / 1024 s"),
+    Quantity(_Q.SPO2, "血氧", "SpO2", "%", 1, 100, 0, 150456, "59408-5", "a percentage; 0 means unknown on every device"),
+    Quantity(_Q.RESPIRATION_RATE, "呼吸", "Respiration", "/min", 1, 120, 0, 151562, "9279-1", "project bound; 0 means unknown on every device"),
+    Quantity(_Q.SYSTOLIC, "收缩压", "Systolic", "mm[Hg]", 25, 300, 0, 150021, "8480-6", "BM65 record: byte + 25; upper: project bound"),
+    Quantity(_Q.DIASTOLIC, "舒张压", "Diastolic", "mm[Hg]", 15, 250, 0, 150022, "8462-4", "project bound"),
+    Quantity(_Q.MEAN_PRESSURE, "平均压", "Mean pressure", "mm[Hg]", 15, 280, 0, 150023, "8478-0", "project bound"),
+    Quantity(_Q.BODY_TEMPERATURE, "体温", "Temperature", "Cel", 20, 45, 1, 150364, "8310-5", "project bound"),
+    Quantity(_Q.GLUCOSE, "血糖", "Glucose", "mmol/L", 0.3, 60, 1, 160184, "15074-8", "project bound"),
+    Quantity(_Q.WEIGHT, "体重", "Weight", "kg", 2, 327.67, 1, 188736, "29463-7", "GATT 0x2A9D: u16 x 0.005 kg; lower: project bound"),
+    Quantity(_Q.BED_OCCUPIED, "在床", "In bed", "1", 0, 1, 0, None, None, "0 out, 1 in"),
+    Quantity(_Q.MOVEMENT, "体动", "Movement", "%", 0, 100, 0, None, None, "own bed mat and radar scale, 0..100"),
+    Quantity(_Q.BATTERY, "电量", "Battery", "%", 0, 100, 0, None, None, "GATT 0x2A19: 101 and above are invalid"),
+)
+
+QUANTITIES: dict[QuantityName, Quantity] = {row.name: row for row in _ROWS}

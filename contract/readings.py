@@ -1,0 +1,71 @@
+"""A batch of readings: columns of times and values, one pair per (device, quantity, statistic)."""
+
+from itertools import pairwise
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from contract.message import DeviceId, Instant, LogId, Message, Sequence
+from contract.quantities import QuantityName, Statistic
+
+BATCH_SERIES_MAX = 256
+BATCH_READINGS_MAX = 5_000
+"""About 100 kB of JSON: one packet the broker and a slow uplink still carry in a second."""
+OFFSET_MAX_MS = 7 * 24 * 3600 * 1000
+"""A batch spans at most a week; a longer backlog goes in several batches."""
+
+Offset = Annotated[int, Field(ge=0, le=OFFSET_MAX_MS)]
+
+
+class Series(Message):
+    """Readings of one device and quantity, oldest first.
+
+    `offsets_ms`, `values` and `sequences` have one length n >= 1. Reading i was measured at `start_at` + `offsets_ms[i]` milliseconds
+    and has the sequence `first` + `sequences[i]` of its batch. Values are in the unit that `contract.quantities` gives.
+    """
+
+    device: DeviceId
+    quantity: QuantityName
+    statistic: Statistic = Statistic.SAMPLE
+    start_at: Instant
+    offsets_ms: list[Offset] = Field(min_length=1, max_length=BATCH_READINGS_MAX)
+    values: list[float] = Field(min_length=1, max_length=BATCH_READINGS_MAX)
+    sequences: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, max_length=BATCH_READINGS_MAX)
+
+    @model_validator(mode="after")
+    def _columns_agree(self) -> Self:
+        if not len(self.offsets_ms) == len(self.values) == len(self.sequences):
+            raise ValueError("offsets_ms, values and sequences must have the same length")
+        if any(later < earlier for earlier, later in pairwise(self.offsets_ms)):
+            raise ValueError("offsets_ms must not fall: oldest reading first")
+        if len(set(self.sequences)) != len(self.sequences):
+            raise ValueError("sequences must not repeat")
+        return self
+
+
+class SeriesBatch(Message):
+    """Readings with the sequences `first`..`last` of one gateway's log; sequences in between may be missing (an event, a shed reading).
+
+    `floor`: the gateway no longer holds any sequence below it, so gaps below are final.
+    """
+
+    log_id: LogId
+    first: Sequence
+    last: Sequence
+    floor: Sequence = 1
+    sent_at: Instant
+    series: list[Series] = Field(min_length=1, max_length=BATCH_SERIES_MAX)
+
+    @model_validator(mode="after")
+    def _sequences_fit(self) -> Self:
+        span = self.last - self.first
+        every = [offset for series in self.series for offset in series.sequences]
+        if span < 0 or max(every) > span:
+            raise ValueError("sequences must lie in first..last")
+        if len(every) > BATCH_READINGS_MAX:
+            raise ValueError(f"a batch holds at most {BATCH_READINGS_MAX} readings")
+        if len(set(every)) != len(every):
+            raise ValueError("one sequence is used twice in this batch")
+        if self.floor > self.first:
+            raise ValueError("floor must not be above first")
+        return self

@@ -1,0 +1,33 @@
+"""How a gateway and its devices are: retained on the broker, sent at birth, at intervals, on change, and as last will."""
+
+from pydantic import Field
+
+from contract.message import DeviceId, Instant, LogId, Message
+
+
+class DeviceStatus(Message):
+    """One device as its gateway sees it. `rejects` counts what was refused since the gateway started, by reason."""
+
+    id: DeviceId
+    type: str
+    is_lost: bool
+    heard_at: Instant | None = None
+    frames: int = Field(default=0, ge=0)
+    rejects: dict[str, int] = Field(default_factory=dict)
+    battery_percent: float | None = Field(default=None, ge=0, le=100)
+
+
+class GatewayStatus(Message):
+    """State of a gateway at `at`. The last will says only `online: false`; its `at` is the time of the connection it ends."""
+
+    online: bool
+    at: Instant
+    version: str = ""
+    log_id: LogId | None = None
+    started_at: Instant | None = None
+    waiting: int = Field(default=0, ge=0)
+    oldest_waiting_at: Instant | None = None
+    shed: int = Field(default=0, ge=0)
+    refused: int = Field(default=0, ge=0)
+    commands_done: list[int] = Field(default_factory=list, max_length=100)
+    devices: list[DeviceStatus] = Field(default_factory=list, max_length=64)
