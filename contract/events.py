@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contract.message import DeviceId, Instant, LogId, Message, Sequence
+from contract.message import DeviceId, Instant, LogId, Message, Sequence, Text
 
 WINDOW_SAMPLES_MAX = 2_000
 
@@ -55,5 +55,5 @@ class Event(Message):
     at: Instant
     sent_at: Instant
     confidence: float | None = Field(default=None, ge=0, le=1)
-    detail: str | None = Field(default=None, max_length=200)
+    detail: Text | None = Field(default=None, max_length=200)
     window: AccelerationWindow | None = None

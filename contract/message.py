@@ -20,7 +20,17 @@ LogId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Sequence = Annotated[int, Field(ge=1, le=SEQUENCE_MAX)]
 
 
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""Text without NUL, which PostgreSQL cannot store."""
+
+INSTANT_MIN = datetime(1970, 1, 1, tzinfo=UTC)
+INSTANT_MAX = datetime(2200, 1, 1, tzinfo=UTC)
+"""A gateway whose clock was never set says 1970; beyond 2200 only broken bytes lie."""
+
+
 def _to_utc(at: datetime) -> datetime:
+    if not INSTANT_MIN <= at < INSTANT_MAX:
+        raise ValueError("an instant must lie between 1970 and 2200")
     return at.astimezone(UTC)
 
 

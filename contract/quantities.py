@@ -19,6 +19,7 @@ class QuantityName(StrEnum):
     DIASTOLIC = "blood_pressure_diastolic"
     MEAN_PRESSURE = "blood_pressure_mean"
     BODY_TEMPERATURE = "body_temperature"
+    SKIN_TEMPERATURE = "skin_temperature"
     GLUCOSE = "glucose"
     WEIGHT = "weight"
     BED_OCCUPIED = "bed_occupied"
@@ -57,18 +58,19 @@ class Quantity:
 
 _Q = QuantityName
 _ROWS = (
-    Quantity(_Q.HEART_RATE, "心率", "Heart rate", "/min", 1, 300, 0, 149530, "8867-4", "0 means unknown on every device; above u8 only GATT 0x2A37"),
+    Quantity(_Q.HEART_RATE, "心率", "Heart rate", "/min", 1, 300, 0, 149530, "8867-4", "0 is unknown on every device; upper: project bound"),
     Quantity(_Q.BEAT_INTERVAL, "心搏间期", "Beat interval", "s", 0.1, 64, 3, None, None, "GATT 0x2A37: u16 / 1024 s"),
-    Quantity(_Q.SPO2, "血氧", "SpO2", "%", 1, 100, 0, 150456, "59408-5", "a percentage; 0 means unknown on every device"),
-    Quantity(_Q.RESPIRATION_RATE, "呼吸", "Respiration", "/min", 1, 120, 0, 151562, "9279-1", "project bound; 0 means unknown on every device"),
-    Quantity(_Q.SYSTOLIC, "收缩压", "Systolic", "mm[Hg]", 25, 300, 0, 150021, "8480-6", "BM65 record: byte + 25; upper: project bound"),
+    Quantity(_Q.SPO2, "血氧", "SpO2", "%", 1, 100, 0, 150456, "59408-5", "a percentage; 0 is unknown on every device"),
+    Quantity(_Q.RESPIRATION_RATE, "呼吸", "Respiration", "/min", 1, 120, 0, 151562, "9279-1", "0 is unknown; upper: project bound"),
+    Quantity(_Q.SYSTOLIC, "收缩压", "Systolic", "mm[Hg]", 25, 300, 0, 150021, "8480-6", "BM65: byte + 25; upper: project bound"),
     Quantity(_Q.DIASTOLIC, "舒张压", "Diastolic", "mm[Hg]", 15, 250, 0, 150022, "8462-4", "project bound"),
     Quantity(_Q.MEAN_PRESSURE, "平均压", "Mean pressure", "mm[Hg]", 15, 280, 0, 150023, "8478-0", "project bound"),
-    Quantity(_Q.BODY_TEMPERATURE, "体温", "Temperature", "Cel", 20, 45, 1, 150364, "8310-5", "project bound"),
+    Quantity(_Q.BODY_TEMPERATURE, "体温", "Body temperature", "Cel", 20, 45, 1, 150364, "8310-5", "project bound"),
+    Quantity(_Q.SKIN_TEMPERATURE, "皮肤温度", "Skin temperature", "Cel", 5, 45, 1, None, None, "project bound"),
     Quantity(_Q.GLUCOSE, "血糖", "Glucose", "mmol/L", 0.3, 60, 1, 160184, "15074-8", "project bound"),
     Quantity(_Q.WEIGHT, "体重", "Weight", "kg", 2, 327.67, 1, 188736, "29463-7", "GATT 0x2A9D: u16 x 0.005 kg; lower: project bound"),
     Quantity(_Q.BED_OCCUPIED, "在床", "In bed", "1", 0, 1, 0, None, None, "0 out, 1 in"),
-    Quantity(_Q.MOVEMENT, "体动", "Movement", "%", 0, 100, 0, None, None, "own bed mat and radar scale, 0..100"),
+    Quantity(_Q.MOVEMENT, "体动", "Movement", "%", 0, 100, 0, None, None, "own bed mat and radar scale"),
     Quantity(_Q.BATTERY, "电量", "Battery", "%", 0, 100, 0, None, None, "GATT 0x2A19: 101 and above are invalid"),
 )
 

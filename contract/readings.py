@@ -14,6 +14,10 @@ BATCH_READINGS_MAX = 5_000
 OFFSET_MAX_MS = 7 * 24 * 3600 * 1000
 """A batch spans at most a week; a longer backlog goes in several batches."""
 
+VALUE_MAX = 1e30
+"""Values are stored as 32-bit floats."""
+
+Value = Annotated[float, Field(ge=-VALUE_MAX, le=VALUE_MAX)]
 Offset = Annotated[int, Field(ge=0, le=OFFSET_MAX_MS)]
 
 
@@ -29,7 +33,7 @@ class Series(Message):
     statistic: Statistic = Statistic.SAMPLE
     start_at: Instant
     offsets_ms: list[Offset] = Field(min_length=1, max_length=BATCH_READINGS_MAX)
-    values: list[float] = Field(min_length=1, max_length=BATCH_READINGS_MAX)
+    values: list[Value] = Field(min_length=1, max_length=BATCH_READINGS_MAX)
     sequences: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, max_length=BATCH_READINGS_MAX)
 
     @model_validator(mode="after")

@@ -2,18 +2,18 @@
 
 from pydantic import Field
 
-from contract.message import DeviceId, Instant, LogId, Message
+from contract.message import DeviceId, Instant, LogId, Message, Text
 
 
 class DeviceStatus(Message):
     """One device as its gateway sees it. `rejects` counts what was refused since the gateway started, by reason."""
 
     id: DeviceId
-    type: str
+    type: Text
     is_lost: bool
     heard_at: Instant | None = None
     frames: int = Field(default=0, ge=0)
-    rejects: dict[str, int] = Field(default_factory=dict)
+    rejects: dict[Text, int] = Field(default_factory=dict)
     battery_percent: float | None = Field(default=None, ge=0, le=100)
 
 
@@ -22,7 +22,7 @@ class GatewayStatus(Message):
 
     online: bool
     at: Instant
-    version: str = ""
+    version: Text = ""
     log_id: LogId | None = None
     started_at: Instant | None = None
     waiting: int = Field(default=0, ge=0)

@@ -15,6 +15,7 @@ class RefusedReason(StrEnum):
     NOT_JSON = "not_json"
     NOT_VALID = "not_valid"
     TOO_LARGE = "too_large"
+    NOT_STORED = "not_stored"
 
 
 class Stored(Message):

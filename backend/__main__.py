@@ -1,0 +1,133 @@
+"""python -m backend ingest | worker | web | migrate | load | rules: picks the process, reads its TOML file, and says clearly what is wrong."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backend import config as configuration
+from backend.config import Config
+from backend.db import migrate as migrations
+from backend.db.pool import open_pool
+from backend.errors import BadInput, JiahuError, Unavailable
+from backend.people import store as people
+from backend.readings import partitions
+from backend.rules import store as rules
+
+logger = logging.getLogger("backend")
+
+EXIT_BAD_INPUT = 2
+EXIT_UNAVAILABLE = 3
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0 done, 2 bad input, 3 broker or database unavailable."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        config = configuration.read(arguments.config)
+        _start(arguments, config)
+    except BaseExceptionGroup as group:
+        known = group.subgroup(JiahuError)
+        if known is None:
+            raise
+        return _say(_first(known))
+    except JiahuError as error:
+        return _say(error)
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m backend", description="The backend of Jiahu 家护.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, what in (
+        ("ingest", "store and judge what homes send"),
+        ("worker", "silence rules, offers to doctors, notifications"),
+        ("web", "pages and HTTP API"),
+        ("migrate", "bring the database's tables and the shipped rules up to date"),
+        ("load", "import teams, doctors, elders, homes and accounts from a TOML file"),
+        ("rules", "store the rules of a TOML file as new versions"),
+    ):
+        command = commands.add_parser(name, help=what, description=what)
+        command.add_argument("--config", type=Path, required=True, help="backend TOML file, see deploy/backend.example.toml")
+        if name in ("load", "rules"):
+            command.add_argument("file", type=Path)
+    return parser
+
+
+def _start(arguments: argparse.Namespace, config: Config) -> None:
+    logger.info("%s starts with %s", arguments.command, config.model_dump_json(exclude={"web": {"demo_accounts"}}))
+    if arguments.command == "web":
+        from backend.web.app import serve  # the one process that needs FastAPI
+
+        _run(serve(config))
+    elif arguments.command == "ingest":
+        from backend.ingest.process import run as run_ingest
+
+        _run(run_ingest(config))
+    elif arguments.command == "worker":
+        from backend.worker import run as run_worker
+
+        _run(run_worker(config))
+    else:
+        _run(_maintain(arguments, config))
+
+
+def _run(work: Coroutine[None, None, None]) -> None:
+    """Run until done, or until SIGTERM or SIGINT asks for a clean end."""
+
+    async def until_signal() -> None:
+        task = asyncio.create_task(work)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            logger.info("stopped")
+
+    asyncio.run(until_signal())
+
+
+async def _maintain(arguments: argparse.Namespace, config: Config) -> None:
+    pool = await open_pool(config.database)
+    async with pool, pool.connection() as conn:
+        if arguments.command == "migrate":
+            applied = await migrations.migrate(conn, migrations.files())
+            await partitions.prepare(conn, today=datetime.now(UTC).date())
+            async with conn.transaction():
+                changed = await rules.save(conn, rules.read_file(rules.DEFAULTS), by="shipped")
+            print(f"applied {len(applied)} migrations: {', '.join(applied) or 'none were missing'}; rules changed: {len(changed)}")
+        elif arguments.command == "rules":
+            async with conn.transaction():
+                changed = await rules.save(conn, rules.read_file(arguments.file), by="file")
+            print(f"rules with a new version: {', '.join(changed) or 'none, all were the same'}")
+        else:
+            async with conn.transaction():
+                await people.load(conn, people.read_file(arguments.file))
+            print(f"loaded {arguments.file}")
+
+
+def _say(error: JiahuError) -> int:
+    print(f"jiahu backend: {error}", file=sys.stderr)
+    return EXIT_UNAVAILABLE if isinstance(error, Unavailable) else EXIT_BAD_INPUT if isinstance(error, BadInput) else 1
+
+
+def _first(group: BaseException) -> JiahuError:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    assert isinstance(group, JiahuError)
+    return group
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Alerts: the lasting thing that an operator works on."""

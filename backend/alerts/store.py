@@ -1,0 +1,178 @@
+"""Alerts in the database. One open alert per (elder, rule) by a unique index; every change is a step that is never edited.
+
+The caller owns the transaction. Every change raises `version`, sets `changed_at` and hints at LIVE_CHANNEL.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from backend.alerts.lifecycle import ALLOWED, Action, Condition, Disposition, State
+from backend.alerts.model import Alert, Subject
+from backend.db.pool import LIVE_CHANNEL, Connection, hint
+from backend.errors import IllegalMove, NotFound, Taken
+
+SYSTEM = "system"
+"""`by` of what no person did."""
+
+FIND_OPEN = """
+SELECT id, rule_id, level, state, condition, opened_at, last_at, evidence FROM alert
+WHERE coalesce(elder_id, 'gateway:' || gateway_id) = %(subject)s AND rule_id = %(rule_id)s AND state <> 'closed' FOR UPDATE
+"""
+ACTIVE_OF_RULE = """
+SELECT elder_id, gateway_id FROM alert WHERE rule_id = %(rule_id)s AND state <> 'closed' AND condition = 'active'
+"""
+LAST_CLOSED = """
+SELECT level, closed_at FROM alert
+WHERE coalesce(elder_id, 'gateway:' || gateway_id) = %(subject)s AND rule_id = %(rule_id)s AND state = 'closed' AND closed_by <> 'system'
+ORDER BY closed_at DESC LIMIT 1
+"""
+OPEN = """
+INSERT INTO alert (elder_id, gateway_id, rule_id, rule_version, priority, level, opened_at, known_at, changed_at, last_at, evidence)
+VALUES (%(elder_id)s, %(gateway_id)s, %(rule_id)s, %(rule_version)s, %(priority)s, %(level)s, %(at)s, %(now)s, %(now)s, %(at)s, %(evidence)s)
+ON CONFLICT ((coalesce(elder_id, 'gateway:' || gateway_id)), rule_id) WHERE state <> 'closed' DO NOTHING
+RETURNING id
+"""
+CHANGE = """
+UPDATE alert SET condition = %(condition)s, level = coalesce(%(level)s, level), priority = coalesce(%(priority)s, priority),
+    count = count + %(more)s, last_at = greatest(last_at, %(at)s), evidence = evidence || %(evidence)s,
+    changed_at = %(now)s, version = version + 1
+WHERE id = %(id)s
+"""
+STEP = "INSERT INTO alert_step (alert_id, at, by, action, detail) VALUES (%(id)s, %(now)s, %(by)s, %(action)s, %(detail)s)"
+LOCK = "SELECT state, acknowledged_by FROM alert WHERE id = %(id)s FOR UPDATE"
+ACKNOWLEDGE = """
+UPDATE alert SET state = 'acknowledged', acknowledged_by = %(by)s, acknowledged_at = %(now)s, changed_at = %(now)s, version = version + 1
+WHERE id = %(id)s
+"""
+TOUCH = "UPDATE alert SET changed_at = %(now)s, version = version + 1 WHERE id = %(id)s"
+CLOSE = """
+UPDATE alert SET state = 'closed', closed_by = %(by)s, closed_at = %(now)s, disposition = %(disposition)s, changed_at = %(now)s,
+    version = version + 1
+WHERE id = %(id)s
+"""
+
+
+async def find_open(conn: Connection, subject: Subject, rule_id: str) -> Alert | None:
+    """The open alert of this subject and rule, its row locked; None when there is none."""
+    row = await (await conn.execute(FIND_OPEN, {"subject": subject.key, "rule_id": rule_id})).fetchone()
+    if row is None:
+        return None
+    return Alert(**(row | {"state": State(row["state"]), "condition": Condition(row["condition"])}))
+
+
+async def last_closed(conn: Connection, subject: Subject, rule_id: str) -> tuple[str, datetime] | None:
+    """Level and time of the last alert of this subject and rule that a person closed."""
+    row = await (await conn.execute(LAST_CLOSED, {"subject": subject.key, "rule_id": rule_id})).fetchone()
+    return (row["level"], row["closed_at"]) if row else None
+
+
+async def active_of_rule(conn: Connection, rule_id: str) -> list[Subject]:
+    """Subjects with an open alert of this rule whose condition is active."""
+    rows = await (await conn.execute(ACTIVE_OF_RULE, {"rule_id": rule_id})).fetchall()
+    return [Subject(row["elder_id"], row["gateway_id"]) for row in rows]
+
+
+async def open_alert(
+    conn: Connection,
+    subject: Subject,
+    *,
+    rule_id: str,
+    rule_version: int,
+    priority: str,
+    level: str,
+    at: datetime,
+    now: datetime,
+    evidence: dict[str, Any],
+) -> int | None:
+    """Open an alert. Returns its id, or None when another transaction opened one in the meantime: then find it and repeat that one."""
+    values = {
+        "elder_id": subject.elder_id,
+        "gateway_id": subject.gateway_id,
+        "rule_id": rule_id,
+        "rule_version": rule_version,
+        "priority": priority,
+        "level": level,
+        "at": at,
+        "now": now,
+        "evidence": json.dumps(evidence),
+    }
+    row = await (await conn.execute(OPEN, values)).fetchone()
+    if row is None:
+        return None
+    await _step(conn, row["id"], by=SYSTEM, action=Action.OPENED, now=now, detail=evidence | {"level": level})
+    alert_id: int = row["id"]
+    return alert_id
+
+
+async def change(
+    conn: Connection,
+    alert_id: int,
+    *,
+    condition: Condition,
+    action: Action,
+    at: datetime,
+    now: datetime,
+    level: str | None = None,
+    priority: str | None = None,
+    repeats: int = 0,
+    evidence: dict[str, Any] | None = None,
+) -> None:
+    """Move an open alert's condition (and level, when it rose), count `repeats`, merge `evidence`, and write the step."""
+    values = {
+        "id": alert_id,
+        "condition": condition,
+        "level": level,
+        "priority": priority,
+        "more": repeats,
+        "at": at,
+        "now": now,
+        "evidence": json.dumps(evidence or {}),
+    }
+    await conn.execute(CHANGE, values)
+    await _step(conn, alert_id, by=SYSTEM, action=action, now=now, detail={"at": at.isoformat()} | (evidence or {}))
+
+
+async def acknowledge(conn: Connection, alert_id: int, *, by: str, now: datetime) -> None:
+    """Take an alert. Exactly one person wins. Raises Taken (by whom), NotFound, or IllegalMove when it is closed."""
+    await _lock(conn, alert_id, Action.ACKNOWLEDGED)
+    await conn.execute(ACKNOWLEDGE, {"id": alert_id, "by": by, "now": now})
+    await _step(conn, alert_id, by=by, action=Action.ACKNOWLEDGED, now=now, detail={})
+
+
+async def note(conn: Connection, alert_id: int, *, by: str, text: str, now: datetime) -> None:
+    """Add a remark to the timeline. Raises NotFound."""
+    await _lock(conn, alert_id, Action.NOTED)
+    await conn.execute(TOUCH, {"id": alert_id, "now": now})
+    await _step(conn, alert_id, by=by, action=Action.NOTED, now=now, detail={"text": text})
+
+
+async def dispatched(conn: Connection, alert_id: int, *, visit_id: int, by: str, now: datetime) -> None:
+    """Write into the timeline that a visit was asked for. Raises NotFound, or IllegalMove when the alert is closed."""
+    await _lock(conn, alert_id, Action.DISPATCHED)
+    await conn.execute(TOUCH, {"id": alert_id, "now": now})
+    await _step(conn, alert_id, by=by, action=Action.DISPATCHED, now=now, detail={"visit_id": visit_id})
+
+
+async def close(conn: Connection, alert_id: int, *, by: str, disposition: Disposition, text: str, now: datetime) -> None:
+    """Close with a code. Raises NotFound, or IllegalMove when it is closed already."""
+    await _lock(conn, alert_id, Action.CLOSED)
+    await conn.execute(CLOSE, {"id": alert_id, "by": by, "disposition": disposition, "now": now})
+    detail = {"disposition": disposition} | ({"text": text} if text else {})
+    await _step(conn, alert_id, by=by, action=Action.CLOSED, now=now, detail=detail)
+
+
+async def _lock(conn: Connection, alert_id: int, action: Action) -> None:
+    row = await (await conn.execute(LOCK, {"id": alert_id})).fetchone()
+    if row is None:
+        raise NotFound(f"there is no alert {alert_id}")
+    if State(row["state"]) in ALLOWED[action]:
+        return
+    if action is Action.ACKNOWLEDGED and row["state"] == State.ACKNOWLEDGED:
+        raise Taken(row["acknowledged_by"])
+    raise IllegalMove(f"alert {alert_id} is {row['state']}; it cannot be {action} any more")
+
+
+async def _step(conn: Connection, alert_id: int, *, by: str, action: Action, now: datetime, detail: dict[str, Any]) -> None:
+    await conn.execute(STEP, {"id": alert_id, "by": by, "action": action, "now": now, "detail": json.dumps(detail)})
+    await hint(conn, LIVE_CHANNEL)

@@ -1,0 +1,115 @@
+"""The backend's TOML file: one shape for its three processes. Read once, frozen, unknown keys refused; secrets come from the environment."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from backend.errors import BadInput
+from contract.topics import SHARD_COUNT
+
+DATABASE_PASSWORD = "JIAHU_DATABASE_PASSWORD"
+BROKER_PASSWORD = "JIAHU_BROKER_PASSWORD"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseConfig(_Section):
+    """Where PostgreSQL is. `url` without a password; that comes from JIAHU_DATABASE_PASSWORD."""
+
+    url: str = Field(pattern=r"^postgres(ql)?://")
+    pool_max: int = Field(default=8, ge=2, le=100)
+    connect_timeout_s: float = Field(default=10, gt=0)
+
+
+class BrokerConfig(_Section):
+    """Where the MQTT broker is. The password comes from JIAHU_BROKER_PASSWORD."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=1883, ge=1, le=65535)
+    username: str = "backend"
+    protocol: Literal["5", "3.1.1"] = "5"
+    ca_file: Path | None = None
+    keepalive_s: int = Field(default=20, ge=5, le=3600)
+
+
+class IngestConfig(_Section):
+    """Which homes this ingest process serves, and how much it holds in memory."""
+
+    first_shard: int = Field(default=0, ge=0, lt=SHARD_COUNT)
+    last_shard: int = Field(default=SHARD_COUNT - 1, ge=0, lt=SHARD_COUNT)
+    queue_max: int = Field(default=2_000, ge=10, description="messages waiting; what does not fit is sent again by its gateway")
+    group_max: int = Field(default=100, ge=1, description="messages in one transaction")
+    message_bytes_max: int = Field(default=1_000_000, ge=10_000)
+
+
+class WorkerConfig(_Section):
+    """Periods of the worker's ticks and the times a doctor has."""
+
+    silence_tick_s: float = Field(default=5, gt=0)
+    offer_tick_s: float = Field(default=1, gt=0)
+    send_tick_s: float = Field(default=1, gt=0)
+    offer_s: float = Field(default=60, gt=0, description="time to answer an offer; DISPATCH.md A5: 60 s, then the next")
+    retry_s: float = Field(default=60, gt=0, description="all were asked: how long until the round begins anew")
+
+
+class DemoAccount(_Section):
+    """An account that the sign-in page offers. Only a demo has any."""
+
+    name: str
+    password: str
+    title_zh: str
+    title_en: str
+    home: str = "/"
+
+
+class WebConfig(_Section):
+    """Where pages are served."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8600, ge=0, le=65535)
+    secure_cookie: bool = False
+    demo_accounts: list[DemoAccount] = Field(default_factory=list)
+
+
+class Config(_Section):
+    """The whole file."""
+
+    database: DatabaseConfig
+    broker: BrokerConfig = BrokerConfig()
+    ingest: IngestConfig = IngestConfig()
+    worker: WorkerConfig = WorkerConfig()
+    web: WebConfig = WebConfig()
+
+
+def read(path: Path) -> Config:
+    """Read and check the file. Raises BadInput with one line that names the key and what to do."""
+    try:
+        return Config.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}. Give the path of a backend TOML file, see deploy/backend.example.toml") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise BadInput(f"{path}: {explain(error)}") from error
+
+
+def explain(error: ValidationError) -> str:
+    """All faults of a validation in one line: `key: what is wrong; key: what is wrong`."""
+    faults = (f"{'.'.join(map(str, fault['loc'])) or 'file'}: {_say(fault['type'], fault['msg'])}" for fault in error.errors())
+    return "; ".join(faults)
+
+
+def _say(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "unknown key, remove it or correct its spelling"
+    return message[:1].lower() + message[1:]
+
+
+def secret(name: str) -> str | None:
+    """A secret from the environment; None where it is not set."""
+    return os.environ.get(name) or None

@@ -1,0 +1,93 @@
+"""Forward-only migrations of plain SQL files, each recorded with its checksum.
+
+Own code, because no library on the index keeps all three promises at once: one session-level lock around the whole run, an edited old
+file refused, and files that may leave the transaction (first line `-- no transaction`).
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.db.pool import Connection
+from backend.errors import BadInput
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK = "SELECT pg_advisory_lock(%(key)s)"
+UNLOCK = "SELECT pg_advisory_unlock(%(key)s)"
+LOCK_KEY = 0x4A_49_41_48_55
+CREATE = """
+CREATE TABLE IF NOT EXISTS migration (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+APPLIED = "SELECT number, name, checksum FROM migration ORDER BY number"
+RECORD = "INSERT INTO migration (number, name, checksum) VALUES (%(number)s, %(name)s, %(checksum)s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: `NNNN_what.sql`."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the text, hex."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def is_transactional(self) -> bool:
+        """False when the first line says that the file must run outside a transaction."""
+        return not self.sql.startswith("-- no transaction")
+
+
+def files(folder: Path = MIGRATIONS) -> list[Migration]:
+    """All migrations in order. Raises BadInput for a name that does not fit or a number used twice."""
+    found: dict[int, Migration] = {}
+    for path in sorted(folder.glob("*.sql")):
+        match = re.fullmatch(r"(\d{4})_[a-z0-9_]+", path.stem)
+        if match is None or int(match[1]) in found:
+            raise BadInput(f"{path.name}: a migration is named NNNN_what.sql, each number once")
+        found[int(match[1])] = Migration(int(match[1]), path.stem, path.read_text("utf-8"))
+    return [found[number] for number in sorted(found)]
+
+
+async def migrate(conn: Connection, migrations: list[Migration]) -> list[str]:
+    """Apply what is missing, on an autocommit connection. Returns the names applied. Raises BadInput when an applied file was edited."""
+    await conn.execute(LOCK, {"key": LOCK_KEY})
+    try:
+        await conn.execute(CREATE)
+        applied = {row["number"]: row for row in await (await conn.execute(APPLIED)).fetchall()}
+        _refuse_edited(migrations, {number: row["checksum"] for number, row in applied.items()})
+        missing = [migration for migration in migrations if migration.number not in applied]
+        for migration in missing:
+            await _apply(conn, migration)
+        return [migration.name for migration in missing]
+    finally:
+        await conn.execute(UNLOCK, {"key": LOCK_KEY})
+
+
+def _refuse_edited(migrations: list[Migration], applied: dict[int, str]) -> None:
+    for migration in migrations:
+        if applied.get(migration.number, migration.checksum) != migration.checksum:
+            raise BadInput(f"{migration.name}.sql was edited after it had been applied; put it back and write a new migration instead")
+    unknown = applied.keys() - {migration.number for migration in migrations}
+    if unknown:
+        raise BadInput(f"the database is newer than this program: it has migration {max(unknown)}. Install the newer version")
+
+
+async def _apply(conn: Connection, migration: Migration) -> None:
+    record = {"number": migration.number, "name": migration.name, "checksum": migration.checksum}
+    if not migration.is_transactional:
+        await conn.execute(migration.sql.encode())
+        await conn.execute(RECORD, record)
+        return
+    async with conn.transaction():
+        await conn.execute(migration.sql.encode())
+        await conn.execute(RECORD, record)

@@ -1,0 +1,1 @@
+"""Visits: a doctor is asked, accepts, goes, and records what was found."""

@@ -1,0 +1,37 @@
+"""What can be refused, as a tree. The web turns each into a status code and a plain sentence.
+
+    JiahuError
+    ├── BadInput       what was given cannot be used; the text says what to do
+    ├── NotFound       no such thing, or none that this person may see
+    ├── IllegalMove    the state does not allow this step
+    │   └── Taken      somebody else was faster; `by` says who
+    └── Unavailable    a broker, database or file that the process cannot work without
+"""
+
+
+class JiahuError(Exception):
+    """Base of all errors this package raises on purpose."""
+
+
+class BadInput(JiahuError):
+    """What was given cannot be used; the text says what to do."""
+
+
+class NotFound(JiahuError):
+    """No such thing, or none that this person may see."""
+
+
+class IllegalMove(JiahuError):
+    """The state does not allow this step."""
+
+
+class Taken(IllegalMove):
+    """Somebody else was faster."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__(f"already taken by {by}")
+        self.by = by
+
+
+class Unavailable(JiahuError):
+    """A broker, database or file that the process cannot work without."""

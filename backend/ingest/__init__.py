@@ -1,0 +1,1 @@
+"""From the broker into the database: the process that stores what homes send."""

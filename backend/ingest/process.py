@@ -1,0 +1,138 @@
+"""The ingest process: takes what waits, stores it in as few transactions as the load asks for, answers after each commit."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from backend.config import Config
+from backend.db.pool import TRANSIENT, Connection, Pool, open_pool
+from backend.ingest import store, writer
+from backend.ingest.decode import Letter, Reject, decode
+from backend.ingest.subscriber import Arrival, Inbox, Subscriber
+from backend.rules import store as rule_store
+from backend.rules.engine import RuleBook
+from contract.events import Event
+from contract.stored import RefusedReason, digest_of
+from contract.topics import Leaf
+
+logger = logging.getLogger(__name__)
+
+RULES_REFRESH_S = 5.0
+COMMAND_TICK_S = 1.0
+RETRY_S = 0.5
+RETRY_MAX_S = 5.0
+
+
+class Ingest:
+    """One ingest process over its life."""
+
+    def __init__(self, config: Config, pool: Pool, rules: RuleBook) -> None:
+        self._config = config.ingest
+        self._pool = pool
+        self._rules = rules
+        self._inbox = Inbox(config.ingest.queue_max)
+        self._subscriber = Subscriber(config.broker, config.ingest, self._inbox, client_id=f"ingest-{os.getpid()}")
+
+    async def run(self) -> None:
+        """Run until cancelled. Raises Unavailable when the broker refuses our name and password."""
+        await self._subscriber.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._store_forever())
+                group.create_task(self._refresh_rules())
+                group.create_task(self._send_commands())
+                group.create_task(self._fail_with_broker())
+        finally:
+            await self._subscriber.stop()
+
+    async def _fail_with_broker(self) -> None:
+        await self._subscriber.fault
+
+    async def _store_forever(self) -> None:
+        while True:
+            arrivals = await self._inbox.take(self._config.group_max)
+            await self._store(arrivals)
+
+    async def _store(self, arrivals: list[Arrival]) -> None:
+        decoded = [decode(arrival, bytes_max=self._config.message_bytes_max) for arrival in arrivals]
+        letters = [one for one in decoded if isinstance(one, Letter)]
+        if letters:
+            await self._write(letters)
+        for one in decoded:
+            if isinstance(one, Reject):
+                await self._keep(one)
+
+    async def _write(self, letters: list[Letter]) -> None:
+        """Store letters in one transaction; if that fails, each alone. One that fails alone is a fault of ours, see `_give_up`."""
+        try:
+            await self._commit(lambda conn: writer.write(conn, letters, self._rules, now=datetime.now(UTC)))
+        except Exception:
+            logger.exception("cannot store %d messages", len(letters), extra={"event": "store_failed"})
+            if len(letters) == 1:
+                await self._give_up(letters[0])
+                return
+            for letter in letters:
+                await self._write([letter])
+
+    async def _give_up(self, letter: Letter) -> None:
+        """Keep a copy. A batch is refused, so that it does not block its home; an event is not, so that its home acts by itself."""
+        arrival = letter.arrival
+        reject = Reject(letter.gateway_id, RefusedReason.NOT_STORED, "see the log of ingest", digest_of(arrival.payload), arrival)
+        if isinstance(letter.message, Event):
+            reject = replace(reject, gateway_id=None)
+        await self._keep(reject)
+
+    async def _keep(self, reject: Reject) -> None:
+        extra = {"event": "message_refused", "gateway_id": reject.gateway_id, "reason": reject.reason, "detail": reject.detail}
+        logger.warning("set aside a message that cannot be read or stored: %s", reject.reason, extra=extra)
+        await self._commit(lambda conn: writer.keep(conn, reject, now=datetime.now(UTC)))
+
+    async def _commit(self, work: Callable[[Connection], Awaitable[list[writer.Reply]]]) -> None:
+        """Run `work` in a transaction, again and again while the database is in trouble, and answer once it has committed."""
+        wait_s = RETRY_S
+        while True:
+            try:
+                async with self._pool.connection() as conn, conn.transaction():
+                    replies = await work(conn)
+            except TRANSIENT as error:
+                logger.warning("cannot store now: %s", type(error).__name__, extra={"event": "store_delayed"})
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2, RETRY_MAX_S)
+                continue
+            self._answer(replies)
+            return
+
+    def _answer(self, replies: list[writer.Reply]) -> None:
+        for gateway_id, answer in replies:
+            self._subscriber.publish(gateway_id, Leaf.STORED, answer.model_dump_json().encode())
+
+    async def _refresh_rules(self) -> None:
+        while True:
+            await asyncio.sleep(RULES_REFRESH_S)
+            with contextlib.suppress(TRANSIENT):
+                async with self._pool.connection() as conn:
+                    self._rules = await rule_store.load(conn)
+
+    async def _send_commands(self) -> None:
+        while True:
+            await asyncio.sleep(COMMAND_TICK_S)
+            if not self._subscriber.is_connected:
+                continue
+            with contextlib.suppress(TRANSIENT):
+                async with self._pool.connection() as conn:
+                    due = await store.due_commands(conn, now=datetime.now(UTC))
+                for row in due:
+                    self._subscriber.publish(row["gateway_id"], Leaf.COMMAND, store.command_payload(row))
+
+
+async def run(config: Config) -> None:
+    """Open the database, load the rules, and serve."""
+    pool = await open_pool(config.database)
+    async with pool:
+        async with pool.connection() as conn:
+            rules = await rule_store.load(conn)
+        await Ingest(config, pool, rules).run()

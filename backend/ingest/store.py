@@ -1,0 +1,96 @@
+"""Tables only ingest writes: events, rejects, gateway status, and the commands it sends."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from backend.db.pool import Connection
+from backend.ingest.decode import Reject
+from backend.readings.model import Home
+from contract.events import Event
+from contract.status import GatewayStatus
+
+ADD_EVENT = """
+INSERT INTO event (gateway_id, event_id, device_id, elder_id, kind, at, received_at, confidence, detail, acceleration)
+VALUES (%(gateway_id)s, %(event_id)s, %(device_id)s, %(elder_id)s, %(kind)s, %(at)s, %(received_at)s, %(confidence)s, %(detail)s,
+        %(acceleration)s)
+ON CONFLICT (gateway_id, event_id) DO NOTHING
+RETURNING id
+"""
+LINK_EVENT = "UPDATE event SET alert_id = %(alert_id)s WHERE id = %(id)s"
+KEEP_REJECT = """
+INSERT INTO ingest_reject (received_at, topic, gateway_id, digest, reason, detail, payload)
+VALUES (%(received_at)s, %(topic)s, %(gateway_id)s, %(digest)s, %(reason)s, %(detail)s, %(payload)s)
+ON CONFLICT (topic, digest) DO NOTHING
+"""
+PUT_STATUS = """
+UPDATE gateway SET status = CASE WHEN %(online)s THEN %(status)s::jsonb ELSE status END,
+    status_at = %(at)s, clock_offset_s = coalesce(%(clock_offset_s)s, clock_offset_s),
+    online_changed_at = CASE WHEN online IS DISTINCT FROM %(online)s THEN %(now)s ELSE online_changed_at END, online = %(online)s
+WHERE id = %(gateway_id)s
+"""
+COMMANDS_DONE = "UPDATE command SET done_at = %(now)s WHERE gateway_id = %(gateway_id)s AND id = ANY(%(ids)s) AND done_at IS NULL"
+COMMANDS_DUE = """
+SELECT id, gateway_id, body FROM command
+WHERE done_at IS NULL AND until > %(now)s AND (sent_at IS NULL OR sent_at < %(now)s - interval '5 s')
+ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED
+"""
+COMMANDS_SENT = "UPDATE command SET sent_at = %(now)s WHERE id = ANY(%(ids)s)"
+
+
+async def add_event(conn: Connection, home: Home, event: Event, *, received_at: datetime) -> int | None:
+    """Store an event. Returns its row's id, None when this event is known already."""
+    values = {
+        "gateway_id": home.gateway_id,
+        "event_id": event.event_id,
+        "device_id": event.device,
+        "elder_id": home.elder_id,
+        "kind": event.kind,
+        "at": event.at,
+        "received_at": received_at,
+        "confidence": event.confidence,
+        "detail": event.detail,
+        "acceleration": event.window.model_dump_json() if event.window else None,
+    }
+    row = await (await conn.execute(ADD_EVENT, values)).fetchone()
+    return row["id"] if row else None
+
+
+async def link_event(conn: Connection, row_id: int, alert_id: int) -> None:
+    """Remember which alert an event belongs to."""
+    await conn.execute(LINK_EVENT, {"id": row_id, "alert_id": alert_id})
+
+
+async def keep_reject(conn: Connection, reject: Reject) -> None:
+    """Keep bytes that nobody could read; the same bytes again are kept once."""
+    values = {
+        "received_at": reject.arrival.received_at,
+        "topic": reject.arrival.topic.replace("\0", ""),
+        "gateway_id": reject.gateway_id,
+        "digest": reject.digest,
+        "reason": reject.reason,
+        "detail": reject.detail.replace("\0", ""),
+        "payload": reject.arrival.payload,
+    }
+    await conn.execute(KEEP_REJECT, values)
+
+
+async def put_status(conn: Connection, gateway_id: str, status: GatewayStatus, *, clock_offset_s: float | None, now: datetime) -> None:
+    """Store how a gateway says it is; a last will only says that it is gone, so the last full status stays readable."""
+    values = {"gateway_id": gateway_id, "online": status.online, "status": status.model_dump_json(), "at": status.at, "now": now}
+    await conn.execute(PUT_STATUS, values | {"clock_offset_s": clock_offset_s})
+    if status.commands_done:
+        await conn.execute(COMMANDS_DONE, {"gateway_id": gateway_id, "ids": status.commands_done, "now": now})
+
+
+async def due_commands(conn: Connection, *, now: datetime) -> list[dict[str, Any]]:
+    """Commands that were not sent yet, or not answered for 5 s; marked as sent. Each row: id, gateway_id, body (a dict)."""
+    rows = await (await conn.execute(COMMANDS_DUE, {"now": now})).fetchall()
+    if rows:
+        await conn.execute(COMMANDS_SENT, {"now": now, "ids": [row["id"] for row in rows]})
+    return rows
+
+
+def command_payload(row: dict[str, Any]) -> bytes:
+    """JSON of a command row as the contract wants it."""
+    return json.dumps(row["body"] | {"id": row["id"]}, ensure_ascii=False).encode()

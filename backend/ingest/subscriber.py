@@ -1,0 +1,137 @@
+"""The only paho user of the backend: its thread hands bytes to asyncio through a bounded queue, and sends answers and commands."""
+
+import asyncio
+import logging
+import ssl
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from backend.config import BROKER_PASSWORD, BrokerConfig, IngestConfig, secret
+from backend.errors import Unavailable
+from contract import topics
+from contract.topics import Leaf
+
+logger = logging.getLogger(__name__)
+
+REFUSED_LOGIN = frozenset({"Not authorized", "Bad user name or password"})
+QOS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as it came from the broker. `is_retained`: it is old news that the broker kept."""
+
+    topic: str
+    payload: bytes
+    is_retained: bool
+    received_at: datetime
+
+
+class Inbox:
+    """Arrivals waiting for the writer: urgent ones first, bounded. What does not fit is dropped unanswered: its gateway sends it again."""
+
+    def __init__(self, size_max: int) -> None:
+        self._urgent: deque[Arrival] = deque()
+        self._other: deque[Arrival] = deque()
+        self._size_max = size_max
+        self._ready = asyncio.Event()
+        self.dropped = 0
+
+    def put(self, arrival: Arrival) -> None:
+        """Add one arrival; on the event loop's thread."""
+        is_event = arrival.topic.endswith("/" + Leaf.EVENT)
+        queue = self._urgent if is_event else self._other
+        if len(queue) >= self._size_max:
+            self.dropped += 1
+            return
+        queue.append(arrival)
+        self._ready.set()
+
+    async def take(self, count_max: int) -> list[Arrival]:
+        """Wait for at least one arrival. Returns all urgent ones there are, or else others, at most `count_max`."""
+        await self._ready.wait()
+        queue = self._urgent or self._other
+        taken = [queue.popleft() for _ in range(min(count_max, len(queue)))]
+        if not self._urgent and not self._other:
+            self._ready.clear()
+        return taken
+
+
+class Subscriber:
+    """One connection to the broker with a clean session; nothing depends on what the broker keeps."""
+
+    def __init__(self, broker: BrokerConfig, ingest: IngestConfig, inbox: Inbox, *, client_id: str) -> None:
+        self._broker = broker
+        self._filters = [(one, QOS) for one in topics.upward_filters(ingest.first_shard, ingest.last_shard)]
+        self._bytes_max = ingest.message_bytes_max
+        self._inbox = inbox
+        self._loop = asyncio.get_running_loop()
+        self._connected = asyncio.Event()
+        self.fault: asyncio.Future[None] = self._loop.create_future()
+        self._client = self._make_client(client_id)
+
+    def _make_client(self, client_id: str) -> mqtt.Client:
+        protocol = mqtt.MQTTv5 if self._broker.protocol == "5" else mqtt.MQTTv311
+        clean = {} if protocol == mqtt.MQTTv5 else {"clean_session": True}
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=protocol, **clean)  # type: ignore[arg-type]
+        client.username_pw_set(self._broker.username, secret(BROKER_PASSWORD))
+        if self._broker.ca_file is not None:
+            client.tls_set(str(self._broker.ca_file), tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        client.reconnect_delay_set(1, 5)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    async def start(self) -> None:
+        """Begin connecting in the background; it goes on for as long as it takes."""
+        self._client.connect_async(self._broker.host, self._broker.port, self._broker.keepalive_s)
+        self._client.loop_start()
+
+    async def stop(self) -> None:
+        """Disconnect and end paho's thread."""
+        self._client.disconnect()
+        await asyncio.to_thread(self._client.loop_stop)
+
+    @property
+    def is_connected(self) -> bool:
+        """True between a successful connection and its end."""
+        return self._connected.is_set()
+
+    def publish(self, gateway_id: str, leaf: Leaf, payload: bytes) -> None:
+        """Send to one gateway. Not connected: dropped, since the gateway will ask again by sending again."""
+        if self.is_connected:
+            self._client.publish(topics.build(gateway_id, leaf), payload, qos=QOS)
+
+    # -- paho's thread: hand over, never raise -------------------------------------------------------------------------------------------
+
+    def _on_connect(self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: Properties | None) -> None:
+        if reason.is_failure:
+            logger.warning("broker refused: %s", reason, extra={"event": "broker_refused"})
+            if str(reason) in REFUSED_LOGIN:
+                self._loop.call_soon_threadsafe(self._fail, f"the broker refuses user {self._broker.username!r}: {reason}")
+            return
+        client.subscribe(self._filters)
+        self._loop.call_soon_threadsafe(self._connected.set)
+        logger.info("connected to the broker", extra={"event": "broker_connected"})
+
+    def _on_disconnect(
+        self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._connected.clear)
+        logger.warning("lost the broker: %s", reason, extra={"event": "broker_lost"})
+
+    def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        payload = message.payload if len(message.payload) <= self._bytes_max else message.payload[: self._bytes_max + 1]
+        arrival = Arrival(message.topic, payload, message.retain, datetime.now(UTC))
+        self._loop.call_soon_threadsafe(self._inbox.put, arrival)
+
+    def _fail(self, why: str) -> None:
+        if not self.fault.done():
+            self.fault.set_exception(Unavailable(f"{why}. Check [broker] username and {BROKER_PASSWORD}"))

@@ -1,0 +1,263 @@
+"""The story: what has just been stored is judged, and what follows from it is written, all in the transaction that stored it.
+
+    readings -> windows -> verdicts -> alerts -> notifications and visit requests
+    event ------------------------^
+
+Every rule runs in a savepoint of its own: if one raises, the readings are stored all the same and operators get an alert about the rule.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from backend.alerts import store as alerts
+from backend.alerts.lifecycle import NEXT_CONDITION, STEP_OF, Action, Condition, Disposition
+from backend.alerts.model import Alert, Subject
+from backend.db.pool import TRANSIENT, Connection
+from backend.dispatch import store as dispatch
+from backend.notify import outbox
+from backend.readings import store as readings
+from backend.readings.model import Home, StoredSeries
+from backend.rules.engine import Active, RuleBook
+from backend.rules.kinds.event import EventRule
+from backend.rules.kinds.threshold import ThresholdRule, judge
+from backend.rules.model import AnyEvent, InternalEvent, Judgement, Verdict
+from contract.quantities import Statistic
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+AHEAD_MAX = timedelta(seconds=20)
+BEHIND_MAX = timedelta(seconds=40)
+"""SIA DC-09: a message's time is accepted within -40 s to +20 s of the receiver's."""
+
+JUDGED = frozenset({Statistic.SAMPLE, Statistic.MEAN})
+"""Minima and maxima are for people; a rule sees the value that stands for its interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event, from a home or from the backend itself."""
+
+    subject: Subject
+    kind: AnyEvent
+    device: str
+    at: datetime
+    confidence: float | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """Judges within one transaction: `now` is when the backend received what it judges."""
+
+    conn: Connection
+    rules: RuleBook
+    now: datetime
+
+    async def on_readings(self, home: Home, stored: Sequence[StoredSeries]) -> None:
+        """Judge every threshold rule that looks at one of the series."""
+        subject = Subject(home.elder_id, home.gateway_id)
+        for series in stored:
+            if series.columns.statistic not in JUDGED:
+                continue
+            for active in self.rules.thresholds.get(series.columns.quantity, ()):
+                assert isinstance(active.rule, ThresholdRule)
+                await self._guarded(active, subject, self._threshold_judge(active, active.rule, subject, series))
+
+    async def on_event(self, happening: Happening) -> int | None:
+        """Judge every rule that looks at this kind. Returns the alert that the event belongs to, if any."""
+        alert_id: int | None = None
+        for active in self.rules.events.get(happening.kind, ()):
+            alert_id = await self._guarded(active, happening.subject, self._event_judge(active, happening)) or alert_id
+        for active in self.rules.cancels.get(happening.kind, ()):
+            alert_id = await self._guarded(active, happening.subject, self._event_cancel(active, happening)) or alert_id
+        return alert_id
+
+    async def on_clock(self, subject: Subject, offset: timedelta) -> None:
+        """Judge a gateway's clock: `offset` is backend minus home at a message that was not delayed."""
+        is_off = offset > BEHIND_MAX or offset < -AHEAD_MAX
+        kind = InternalEvent.CLOCK_OFF if is_off else InternalEvent.CLOCK_RIGHT
+        detail = f"{offset.total_seconds():+.0f} s"
+        await self.on_event(Happening(subject, kind, subject.gateway_id, self.now, detail=detail))
+
+    async def on_silence(self, active: Active, subject: Subject, judgement: Judgement) -> None:
+        """Take the verdict of an absence rule, which only the worker's clock can give."""
+
+        async def apply() -> None:
+            await self._apply(active, subject, judgement, source=subject.gateway_id)
+
+        await self._guarded(active, subject, apply)
+
+    # -- one rule ------------------------------------------------------------------------------------------------------------------------
+
+    def _threshold_judge(
+        self, active: Active, rule: ThresholdRule, subject: Subject, series: StoredSeries
+    ) -> Callable[[], Awaitable[None]]:
+        async def apply() -> None:
+            columns = series.columns
+            open_alert = await alerts.find_open(self.conn, subject, rule.id)
+            if open_alert is None and rule.is_quiet(min(columns.values), max(columns.values)):
+                return
+            lookback = timedelta(seconds=rule.lookback_s)
+            last_at = readings.last_at(columns)
+            samples = await readings.window(
+                self.conn, series.id, columns.quantity, from_at=columns.start_at - lookback, to_at=last_at + lookback
+            )
+            for judgement in judge(rule, samples, after=columns.start_at):
+                await self._apply(active, subject, judgement, source=columns.device_id)
+
+        return apply
+
+    def _event_judge(self, active: Active, happening: Happening) -> Callable[[], Awaitable[int | None]]:
+        async def apply() -> int | None:
+            level = active.rule.levels[0]
+            evidence = _evidence_of(happening)
+            judgement = Judgement(Verdict.BREACHED, happening.at, level.name, evidence)
+            alert = await alerts.find_open(self.conn, happening.subject, active.rule.id)
+            if alert is None:
+                alert_id = await self._open(active, happening.subject, judgement, source=happening.device)
+                if alert_id is not None:
+                    return alert_id
+                alert = await alerts.find_open(self.conn, happening.subject, active.rule.id)
+                assert alert is not None, "another transaction has just opened it"
+            devices = sorted({*alert.evidence.get("devices", []), happening.device})
+            if level.priority == "technical" and devices == alert.evidence.get("devices"):
+                return alert.id
+            await alerts.change(
+                self.conn, alert.id, condition=Condition.ACTIVE, action=Action.REPEATED, at=happening.at, now=self.now, repeats=1,
+                evidence=evidence | {"devices": devices},
+            )  # fmt: skip
+            return alert.id
+
+        return apply
+
+    def _event_cancel(self, active: Active, happening: Happening) -> Callable[[], Awaitable[int | None]]:
+        async def apply() -> int | None:
+            assert isinstance(active.rule, EventRule)
+            alert = await alerts.find_open(self.conn, happening.subject, active.rule.id)
+            devices = alert.evidence.get("devices", []) if alert else []
+            if alert is None or happening.device not in devices or happening.at < alert.opened_at:
+                return None
+            left = [device for device in devices if device != happening.device]
+            condition = alert.condition if left else Condition.CANCELLED
+            await alerts.change(
+                self.conn, alert.id, condition=condition, action=Action.CANCELLED, at=happening.at, now=self.now,
+                evidence={"devices": left},
+            )  # fmt: skip
+            await self._close_technical(active, alert, condition)
+            return alert.id
+
+        return apply
+
+    # -- one verdict ---------------------------------------------------------------------------------------------------------------------
+
+    async def _apply(self, active: Active, subject: Subject, judgement: Judgement, *, source: str) -> None:
+        alert = await alerts.find_open(self.conn, subject, active.rule.id)
+        if alert is None:
+            if judgement.verdict is Verdict.BREACHED and not await self._is_cooling(active, subject, judgement):
+                await self._open(active, subject, judgement, source=source)
+            return
+        is_calm_of_another = judgement.verdict is Verdict.CLEAR and source not in alert.evidence.get("devices", [])
+        if judgement.at >= alert.last_at and not is_calm_of_another:
+            await self._advance(active, subject, alert, judgement, source=source)
+
+    async def _advance(self, active: Active, subject: Subject, alert: Alert, judgement: Judgement, *, source: str) -> None:
+        """Move an open alert by the lifecycle table, and raise its level when a worse one is breached."""
+        condition = NEXT_CONDITION.get((alert.condition, judgement.verdict), alert.condition)
+        evidence: dict[str, Any] = dict(judgement.evidence)
+        if judgement.level is not None and active.rank(judgement.level) > active.rank(alert.level):
+            level = active.level(judgement.level)
+            await alerts.change(
+                self.conn, alert.id, condition=condition, action=Action.RAISED, at=judgement.at, now=self.now, level=level.name,
+                priority=level.priority, evidence=evidence | {"devices": [source]},
+            )  # fmt: skip
+            if level.priority == "high":
+                await self._tell(alert.id, active, judgement, step=f"raised:{level.name}", elder_id=subject.elder_id)
+        elif condition is not alert.condition:
+            repeats = 1 if condition is Condition.ACTIVE else 0
+            if condition is Condition.ACTIVE:
+                evidence["devices"] = [source]
+            await alerts.change(
+                self.conn, alert.id, condition=condition, action=STEP_OF[condition], at=judgement.at, now=self.now, repeats=repeats,
+                evidence=evidence,
+            )  # fmt: skip
+            await self._close_technical(active, alert, condition)
+
+    async def _is_cooling(self, active: Active, subject: Subject, judgement: Judgement) -> bool:
+        """True when a person has just closed this, and it is not worse than what was closed. Silence is closed until the next sound."""
+        closed = await alerts.last_closed(self.conn, subject, active.rule.id)
+        if closed is None or judgement.level is None:
+            return False
+        level, closed_at = closed
+        if not isinstance(active.rule, ThresholdRule):
+            return judgement.at <= closed_at
+        is_worse = active.rank(judgement.level) > active.rank(level)
+        return judgement.at - closed_at < timedelta(seconds=active.rule.timing.cooldown_s) and not is_worse
+
+    async def _open(self, active: Active, subject: Subject, judgement: Judgement, *, source: str) -> int | None:
+        assert judgement.level is not None
+        level = active.level(judgement.level)
+        timing = getattr(active.rule, "timing", None)
+        is_late = timing is not None and self.now - judgement.at > timedelta(seconds=timing.late_page_s)
+        stays_loud = isinstance(active.rule, EventRule)
+        evidence = dict(judgement.evidence) | {"devices": [source]} | ({"late": True} if is_late else {})
+        alert_id = await alerts.open_alert(
+            self.conn, subject, rule_id=active.rule.id, rule_version=active.version, level=level.name, at=judgement.at, now=self.now,
+            priority=level.priority if stays_loud or not is_late else "low", evidence=evidence,
+        )  # fmt: skip
+        if alert_id is None or (is_late and not stays_loud):
+            return alert_id
+        if level.priority == "high":
+            await self._tell(alert_id, active, judgement, step="opened", elder_id=subject.elder_id)
+        if level.visit is not None and subject.elder_id is not None:
+            await self._ask_for_visit(alert_id, active, subject.elder_id, level.visit)
+        return alert_id
+
+    async def _tell(self, alert_id: int, active: Active, judgement: Judgement, *, step: str, elder_id: str | None) -> None:
+        if elder_id is None:
+            return
+        body = {"alert_id": alert_id, "step": step, "rule_id": active.rule.id, "level": judgement.level, "at": judgement.at.isoformat()}
+        title = {"title_zh": active.rule.title.zh, "title_en": active.rule.title.en}
+        await outbox.add(self.conn, alert_id=alert_id, elder_id=elder_id, step=step, body=body | title, now=self.now)
+
+    async def _ask_for_visit(self, alert_id: int, active: Active, elder_id: str, visit_class: str) -> None:
+        visit_id = await dispatch.request(
+            self.conn, elder_id=elder_id, alert_id=alert_id, visit_class=visit_class, reason=active.rule.title.zh, by=alerts.SYSTEM,
+            now=self.now,
+        )  # fmt: skip
+        await alerts.dispatched(self.conn, alert_id, visit_id=visit_id, by=alerts.SYSTEM, now=self.now)
+
+    async def _close_technical(self, active: Active, alert: Alert, condition: Condition) -> None:
+        """A device that works again needs nobody: its alert closes itself, so that operators are not drowned."""
+        is_over = condition in (Condition.RECOVERED, Condition.CANCELLED)
+        if is_over and active.level(alert.level).priority == "technical":
+            await alerts.close(self.conn, alert.id, by=alerts.SYSTEM, disposition=Disposition.TECHNICAL, text="", now=self.now)
+
+    async def _guarded(self, active: Active, subject: Subject, apply: Callable[[], Awaitable[T]]) -> T | None:
+        """Run one rule in a savepoint. If it raises, storage goes on and operators are told that the rule is broken.
+
+        A lost connection or a deadlock is not the rule's fault: it rises, and the whole transaction is tried again.
+        """
+        try:
+            async with self.conn.transaction():
+                return await apply()
+        except TRANSIENT:
+            raise
+        except Exception:
+            logger.exception("rule %s failed", active.rule.id, extra={"event": "rule_failed", "rule_id": active.rule.id})
+        if active.rule.id not in {failed.rule.id for failed in self.rules.events.get(InternalEvent.RULE_FAILED, ())}:
+            await self.on_event(Happening(subject, InternalEvent.RULE_FAILED, subject.gateway_id, self.now, detail=active.rule.id))
+        return None
+
+
+def _evidence_of(happening: Happening) -> dict[str, float | str]:
+    evidence: dict[str, float | str] = {"device": happening.device}
+    if happening.confidence is not None:
+        evidence["confidence"] = round(happening.confidence, 3)
+    if happening.detail is not None:
+        evidence["detail"] = happening.detail
+    return evidence

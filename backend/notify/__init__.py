@@ -1,0 +1,1 @@
+"""Messages to people: written with the alert, sent by the worker."""

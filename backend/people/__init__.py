@@ -1,0 +1,1 @@
+"""Elders, contacts, teams, doctors, shifts, contracts, homes, accounts."""

@@ -1,0 +1,113 @@
+"""People as an import file gives them: teams, doctors, shifts, elders with contacts and contract, homes, accounts."""
+
+from datetime import date, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Phone = Annotated[str, Field(pattern=r"^[0-9+ -]{3,20}$")]
+CONTRACT_DAYS_MIN = 365
+"""家庭医生签约 runs at least a year (规范签约管理意见): 365 days, the first included."""
+
+
+class Shape(BaseModel):
+    """Base of every table: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Team(Shape):
+    """A family-doctor team and the one that helps when nobody of it is on duty."""
+
+    id: Id
+    name: str = Field(min_length=1)
+    phone: Phone | Literal[""] = ""
+    fallback: Id | None = None
+
+
+class Doctor(Shape):
+    """A member of a team. Only a `gp` is offered visits."""
+
+    id: Id
+    team: Id
+    name: str = Field(min_length=1)
+    phone: Phone | Literal[""] = ""
+    role: Literal["gp", "nurse", "public_health", "specialist"] = "gp"
+
+
+class Shift(Shape):
+    """When a doctor is on duty."""
+
+    doctor: Id
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+
+
+class Contact(Shape):
+    """Somebody to call, in the order of the list."""
+
+    name: str = Field(min_length=1)
+    relation: str = Field(min_length=1)
+    phone: Phone
+    has_key: bool = False
+    notify_channel: Literal["log", "webhook"] | None = None
+    notify_address: str = ""
+
+
+class Contract(Shape):
+    """The signed team and the elder's own doctor in it, with both dates included."""
+
+    team: Id
+    doctor: Id
+    signed_on: date
+    ends_on: date
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        if self.ends_on - self.signed_on < timedelta(days=CONTRACT_DAYS_MIN - 1):
+            raise ValueError("a contract runs at least one year")
+        return self
+
+
+class Elder(Shape):
+    """One elder with everything an operator needs to see."""
+
+    id: Id
+    name: str = Field(min_length=1)
+    pinyin: str = ""
+    sex: Literal["female", "male", "unknown"] = "unknown"
+    born_on: date | None = None
+    phone: Phone | Literal[""] = ""
+    address: str = Field(min_length=1)
+    access_note: str = ""
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+    conditions: list[str] = Field(default_factory=list)
+    drugs: list[str] = Field(default_factory=list)
+    allergies: list[str] = Field(default_factory=list)
+    zone: str = "Asia/Shanghai"
+    gateways: list[Id] = Field(default_factory=list)
+    contacts: list[Contact] = Field(default_factory=list, max_length=20)
+    contract: Contract | None = None
+
+
+class Account(Shape):
+    """Somebody who signs in. `password` is hashed on import and never stored."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,39}$")
+    role: Literal["operator", "doctor", "admin"]
+    title: str = Field(min_length=1)
+    password: str = Field(min_length=8)
+    doctor: Id | None = None
+    language: Literal["zh", "en"] = "zh"
+
+
+class PeopleFile(Shape):
+    """The whole file. Loading it again changes what differs and repeats nothing."""
+
+    team: list[Team] = Field(default_factory=list)
+    doctor: list[Doctor] = Field(default_factory=list)
+    shift: list[Shift] = Field(default_factory=list)
+    elder: list[Elder] = Field(default_factory=list)
+    account: list[Account] = Field(default_factory=list)

@@ -1,0 +1,95 @@
+"""People in the database: loading an import file, and what other processes ask about an elder."""
+
+import tomllib
+from pathlib import Path
+
+import psycopg
+from pydantic import ValidationError
+
+from backend.config import explain
+from backend.db.pool import Connection
+from backend.errors import BadInput
+from backend.people import accounts
+from backend.people.model import Elder, PeopleFile
+
+TEAM = """
+INSERT INTO team (id, name, phone) VALUES (%(id)s, %(name)s, %(phone)s)
+ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, phone = EXCLUDED.phone
+"""
+FALLBACK = "UPDATE team SET fallback_team_id = %(fallback)s WHERE id = %(id)s"
+DOCTOR = """
+INSERT INTO doctor (id, team_id, name, phone, role) VALUES (%(id)s, %(team)s, %(name)s, %(phone)s, %(role)s)
+ON CONFLICT (id) DO UPDATE SET team_id = EXCLUDED.team_id, name = EXCLUDED.name, phone = EXCLUDED.phone, role = EXCLUDED.role
+"""
+SHIFT = """
+INSERT INTO shift (doctor_id, starts_at, ends_at) VALUES (%(doctor)s, %(starts_at)s, %(ends_at)s)
+ON CONFLICT (doctor_id, starts_at) DO UPDATE SET ends_at = EXCLUDED.ends_at
+"""
+ELDER = """
+INSERT INTO elder (id, name, pinyin, sex, born_on, phone, address, access_note, latitude, longitude, conditions, drugs, allergies, zone)
+VALUES (%(id)s, %(name)s, %(pinyin)s, %(sex)s, %(born_on)s, %(phone)s, %(address)s, %(access_note)s, %(latitude)s, %(longitude)s,
+        %(conditions)s, %(drugs)s, %(allergies)s, %(zone)s)
+ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, pinyin = EXCLUDED.pinyin, sex = EXCLUDED.sex, born_on = EXCLUDED.born_on,
+    phone = EXCLUDED.phone, address = EXCLUDED.address, access_note = EXCLUDED.access_note, latitude = EXCLUDED.latitude,
+    longitude = EXCLUDED.longitude, conditions = EXCLUDED.conditions, drugs = EXCLUDED.drugs, allergies = EXCLUDED.allergies,
+    zone = EXCLUDED.zone
+"""
+FORGET_CONTACTS = "DELETE FROM contact WHERE elder_id = %(elder_id)s"
+CONTACT = """
+INSERT INTO contact (elder_id, position, name, relation, phone, has_key, notify_channel, notify_address)
+VALUES (%(elder_id)s, %(position)s, %(name)s, %(relation)s, %(phone)s, %(has_key)s, %(notify_channel)s, %(notify_address)s)
+"""
+GATEWAY = """
+INSERT INTO gateway (id, elder_id) VALUES (%(id)s, %(elder_id)s)
+ON CONFLICT (id) DO UPDATE SET elder_id = EXCLUDED.elder_id
+"""
+ADOPT_SERIES = "UPDATE series SET elder_id = %(elder_id)s WHERE gateway_id = %(id)s AND elder_id IS DISTINCT FROM %(elder_id)s"
+CONTRACT = """
+INSERT INTO contract (elder_id, team_id, doctor_id, signed_on, ends_on)
+VALUES (%(elder_id)s, %(team)s, %(doctor)s, %(signed_on)s, %(ends_on)s)
+ON CONFLICT (elder_id) WHERE cancelled_on IS NULL DO UPDATE SET team_id = EXCLUDED.team_id, doctor_id = EXCLUDED.doctor_id,
+    signed_on = EXCLUDED.signed_on, ends_on = EXCLUDED.ends_on
+"""
+
+
+def read_file(path: Path) -> PeopleFile:
+    """Read an import file. Raises BadInput with one line that names the key and what to do."""
+    try:
+        return PeopleFile.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise BadInput(f"{path}: {explain(error)}") from error
+
+
+async def load(conn: Connection, people: PeopleFile) -> None:
+    """Store everybody. Raises BadInput when a team, doctor or elder is named that nobody defined."""
+    try:
+        for team in people.team:
+            await conn.execute(TEAM, team.model_dump())
+        for team in people.team:
+            await conn.execute(FALLBACK, team.model_dump())
+        for doctor in people.doctor:
+            await conn.execute(DOCTOR, doctor.model_dump())
+        for shift in people.shift:
+            await conn.execute(SHIFT, shift.model_dump())
+        for elder in people.elder:
+            await _load_elder(conn, elder)
+        for account in people.account:
+            await accounts.add(conn, **account.model_dump(exclude={"doctor"}), doctor_id=account.doctor)
+    except (psycopg.errors.ForeignKeyViolation, psycopg.errors.CheckViolation) as error:
+        raise BadInput(f"the file does not fit together: {error.diag.message_detail or error.diag.message_primary}") from error
+
+
+async def _load_elder(conn: Connection, elder: Elder) -> None:
+    await conn.execute(ELDER, elder.model_dump(exclude={"gateways", "contacts", "contract"}))
+    await conn.execute(FORGET_CONTACTS, {"elder_id": elder.id})
+    for position, contact in enumerate(elder.contacts, start=1):
+        await conn.execute(CONTACT, contact.model_dump() | {"elder_id": elder.id, "position": position})
+    for gateway_id in elder.gateways:
+        await conn.execute(GATEWAY, {"id": gateway_id, "elder_id": elder.id})
+        await conn.execute(ADOPT_SERIES, {"id": gateway_id, "elder_id": elder.id})
+    if elder.contract is not None:
+        await conn.execute(CONTRACT, elder.contract.model_dump() | {"elder_id": elder.id})

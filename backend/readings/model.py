@@ -1,0 +1,34 @@
+"""Readings on their way into the tables."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from contract.quantities import QuantityName, Statistic
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """New readings of one series, oldest first: columns of one length n >= 1, offsets in milliseconds after `start_at`."""
+
+    device_id: str
+    quantity: QuantityName
+    statistic: Statistic
+    start_at: datetime
+    offsets_ms: list[int]
+    values: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A gateway as ingest sees it: whose it is, and whether it was known to be off line."""
+
+    gateway_id: str
+    elder_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSeries:
+    """A series that has just received readings."""
+
+    id: int
+    columns: Columns

@@ -1,0 +1,1 @@
+"""Rules: what is judged, and the pure functions that judge."""

@@ -1,0 +1,37 @@
+"""Elders: their series for charts."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+
+from backend.errors import BadInput
+from backend.people.model import Id
+from backend.web import auth, chart, read
+from backend.web.auth import Now, Somebody, TheWeb
+from backend.web.model import SeriesView
+from contract.quantities import QUANTITIES, QuantityName
+
+router = APIRouter(prefix="/api/elders", tags=["elders"])
+
+
+@router.get("/{elder_id}/series")
+async def get_series(
+    web: TheWeb,
+    who: Somebody,
+    now: Now,
+    elder_id: Id,
+    quantity: QuantityName,
+    from_at: Annotated[AwareDatetime, Query(alias="from")],
+    to_at: Annotated[AwareDatetime, Query(alias="to")],
+) -> SeriesView:
+    """Plausible values of a quantity between two instants, in columns per device. 422 for an empty span or one over 60 days."""
+    span_s = (to_at - from_at).total_seconds()
+    if not 0 < span_s <= chart.SPAN_S_MAX:
+        raise BadInput("choose a span of at most 60 days that ends after it begins")
+    step = chart.step_s(span_s)
+    believed = (QUANTITIES[quantity].low, QUANTITIES[quantity].high)
+    async with web.pool.connection() as conn:
+        await auth.open_elder(conn, who, elder_id, now=now)
+        rows = await read.series(conn, elder_id, quantity, from_at=from_at, to_at=to_at, step_s=step, believed=believed)
+    return chart.columns(elder_id, quantity, rows, from_at=from_at, to_at=to_at, step=step)

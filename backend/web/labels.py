@@ -1,0 +1,106 @@
+"""English words for the codes in the tables; the pages pass them through the translator. `N_` marks a word for the catalogue."""
+
+from collections.abc import Mapping
+
+from contract.quantities import QuantityName
+
+
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name
+    """The message itself: it is translated where it is shown."""
+    return message
+
+
+PRIORITY = {"high": N_("High"), "medium": N_("Medium"), "low": N_("Low"), "technical": N_("Technical")}
+LEVEL = {"attention": N_("Attention"), "urgent": N_("Urgent"), "emergency": N_("Emergency"), "technical": N_("Technical")}
+CONDITION = {
+    "active": N_("Still so"),
+    "silent": N_("No data since"),
+    "recovered": N_("Back to normal"),
+    "cancelled": N_("Cancelled by the wearer"),
+}
+ALERT_STATE = {"new": N_("Not taken"), "acknowledged": N_("Taken"), "closed": N_("Closed")}
+DISPOSITION = {
+    "real": N_("Real: help was needed"),
+    "false": N_("False alarm"),
+    "test": N_("Test"),
+    "technical": N_("Technical fault"),
+    "no_reply": N_("Nobody could be reached"),
+}
+VISIT_CLASS = {
+    "emergency": N_("Emergency: call 120 first"),
+    "urgent": N_("Urgent: within 60 minutes"),
+    "same_day": N_("Same day"),
+    "by_date": N_("By a date"),
+}
+"""Classes and the 60 minutes: DISPATCH.md A5, offer protocol."""
+VISIT_STATE = {
+    "requested": N_("Looking for a doctor"),
+    "offered": N_("Waiting for the doctor's answer"),
+    "accepted": N_("Accepted"),
+    "on_the_way": N_("On the way"),
+    "at_home": N_("At the home"),
+    "done": N_("Visit done"),
+    "cancelled": N_("Visit cancelled"),
+}
+WHY = {
+    "own_doctor": N_("Your own signed patient"),
+    "own_team": N_("Signed with your team"),
+    "fallback_team": N_("Your team stands in for another"),
+    "by_hand": N_("Asked for by the operator"),
+}
+WHY_SHORT = {
+    "own_doctor": N_("signed doctor"),
+    "own_team": N_("signed team"),
+    "fallback_team": N_("team standing in"),
+    "by_hand": N_("by hand"),
+}
+DECLINE = {
+    "with_patient": N_("With another patient"),
+    "too_far": N_("Too far away"),
+    "off_duty": N_("Not on duty"),
+    "not_my_field": N_("Not my field"),
+    "other": N_("Another reason"),
+}
+OUTCOME = {
+    "well": N_("Well, nothing needed"),
+    "treated": N_("Treated at home"),
+    "referred": N_("Referred to hospital"),
+    "emergency": N_("120 called"),
+    "not_met": N_("Nobody met"),
+}
+EVENT = {
+    "sos": N_("SOS pressed"),
+    "sos_cancelled": N_("SOS taken back"),
+    "fall": N_("Fall detected"),
+    "fall_cancelled": N_("Fall taken back"),
+    "bed_entry": N_("Went to bed"),
+    "bed_exit": N_("Left the bed"),
+    "device_lost": N_("Device lost"),
+    "device_found": N_("Device found"),
+    "outbox_damaged": N_("Gateway store damaged"),
+    "batch_refused": N_("Message refused"),
+}
+SEX = {"female": N_("Female"), "male": N_("Male"), "unknown": N_("Sex unknown")}
+ROLE = {"operator": N_("Operator"), "doctor": N_("Doctor"), "admin": N_("Administrator")}
+DOCTOR_ROLE = {"gp": N_("Family doctor"), "nurse": N_("Nurse"), "public_health": N_("Public health"), "specialist": N_("Specialist")}
+DEVICE = {"bci_oximeter": N_("Oximeter"), "wearable": N_("Wearable"), "bed_mat": N_("Bed mat")}
+
+UNIT = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "1": ""}
+"""How people write a UCUM unit; one that is not listed is written as it is."""
+
+Q = QuantityName
+VITALS = (Q.HEART_RATE, Q.SPO2, Q.RESPIRATION_RATE, Q.SYSTOLIC, Q.DIASTOLIC, Q.BODY_TEMPERATURE, Q.GLUCOSE, Q.WEIGHT, Q.BED_OCCUPIED)
+"""What a card shows, in this order."""
+
+STREET = (Q.HEART_RATE, Q.SPO2, Q.RESPIRATION_RATE)
+"""What a tile of the street shows."""
+
+DEFAULT_FRESH_S = 60
+FRESH_S: Mapping[str, int] = {
+    Q.SYSTOLIC: 172_800,
+    Q.DIASTOLIC: 172_800,
+    Q.GLUCOSE: 172_800,
+    Q.BODY_TEMPERATURE: 86_400,
+    Q.WEIGHT: 604_800,
+}
+"""Age in seconds after which a number is greyed: `fresh_s` of the shipped rules; weight, which no rule uses, a week."""

@@ -1,0 +1,222 @@
+"""Live updates: one task watches the tables and tells every open page what changed, as server-sent events.
+
+The tables are the truth and a notification is only a hint to look at once; without one the task looks every POLL_S. It compares the
+versions of everything open with those of its last look, so neither clocks nor lost hints nor a restarted database can make it miss a
+change. What is no longer open is read once more and sent with its last state.
+
+Events: `hello` at the start, `alert` and `visit` (first all open ones, then changes), `gone` for what this person may no longer see, and
+`beat` every BEAT_S, but only while looking works: a page that hears no beat knows that it is blind.
+"""
+
+import asyncio
+import json
+import logging
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from backend.config import DatabaseConfig
+from backend.db.pool import Connection, Pool
+from backend.errors import Unavailable
+from backend.people.accounts import Account
+from backend.web import read
+from backend.web.model import AlertView, PulseView, VisitView
+from backend.web.read import DATABASE_TROUBLE, Readers
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 2.0
+GAP_S = 0.05
+"""Least time between two looks: a burst of hints is one look."""
+PULSE_S = 1.0
+BEAT_S = 5.0
+RETRY_S_MIN, RETRY_S_MAX = 0.2, 5.0
+CLIENTS_MAX = 1_000
+CLIENT_QUEUE_MAX = 500
+"""Messages waiting for one page; one that is slower is cut off and begins anew."""
+STREAM_S_MAX = 900.0
+"""A stream ends after this long, and the page comes back at once with its session checked again."""
+RATE_SPAN = timedelta(seconds=60)
+RATE_SPAN_MIN = timedelta(seconds=5)
+
+Sees = Callable[[Account, Readers | None], bool]
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The newest state of an alert or visit, as JSON, and who may know it. `is_over`: it is closed, done or cancelled."""
+
+    key: Key
+    version: int
+    readers: Readers | None
+    is_over: bool
+    data: str
+
+
+@dataclass(eq=False, slots=True)
+class Client:
+    """One open page. `sent` holds the versions it has of what is still open."""
+
+    account: Account
+    sees: Sees
+    queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(CLIENT_QUEUE_MAX))
+    sent: dict[Key, int] = field(default_factory=dict)
+
+    def messages(self, changes: Iterable[Change]) -> list[str]:
+        """What this page has to hear of these changes, each version once."""
+        return [message for change in changes for message in self._message(change)]
+
+    def _message(self, change: Change) -> list[str]:
+        kind, number = change.key
+        if not self.sees(self.account, change.readers):
+            was_known = self.sent.pop(change.key, None) is not None
+            return [message_of("gone", json.dumps({"kind": kind, "id": number}))] if was_known else []
+        if self.sent.get(change.key, 0) >= change.version:
+            return []
+        if change.is_over:
+            self.sent.pop(change.key, None)
+        else:
+            self.sent[change.key] = change.version
+        return [message_of(kind, change.data)]
+
+    def put(self, messages: Iterable[str]) -> bool:
+        """Queue messages. False when the page is too slow; its stream then ends."""
+        try:
+            for message in messages:
+                self.queue.put_nowait(message)
+        except asyncio.QueueFull:
+            self.end()
+            return False
+        return True
+
+    def end(self) -> None:
+        """Make the stream end now, whatever waits in it."""
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
+
+
+class Rate:
+    """Readings per minute from a counter that only grows."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[datetime, int]] = deque()
+
+    def add(self, at: datetime, total: int) -> int | None:
+        """Note the counter; returns the rate over the last RATE_SPAN, None until it was watched for RATE_SPAN_MIN."""
+        while self._seen and at - self._seen[0][0] > RATE_SPAN:
+            self._seen.popleft()
+        self._seen.append((at, total))
+        first_at, first_total = self._seen[0]
+        if at - first_at < RATE_SPAN_MIN:
+            return None
+        return round((total - first_total) * 60 / (at - first_at).total_seconds())
+
+
+class Live:
+    """The watching task and the pages that listen. `clock` gives the time, `sees` says who may know what."""
+
+    def __init__(self, database: DatabaseConfig, pool: Pool, *, clock: Callable[[], datetime], sees: Sees) -> None:
+        self.pulse: PulseView | None = None
+        self.looked_at: datetime | None = None
+        self._database, self._pool, self._clock, self._sees = database, pool, clock, sees
+        self._clients: set[Client] = set()
+        self._marks: dict[Key, int] = {}
+        self._rate = Rate()
+        self._beat_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Watch until cancelled; a lost database is found again, with waiting that grows to RETRY_S_MAX."""
+        retry_s = RETRY_S_MIN
+        while True:
+            began_at = self._clock()
+            try:
+                await self._watch()
+            except DATABASE_TROUBLE as error:
+                level = logging.WARNING if retry_s == RETRY_S_MIN else logging.DEBUG
+                logger.log(level, "live updates wait for the database: %s", type(error).__name__, extra={"event": "live_waits"})
+            if self.looked_at is not None and self.looked_at > began_at:
+                retry_s = RETRY_S_MIN
+            await asyncio.sleep(retry_s * random.uniform(0.5, 1))
+            retry_s = min(retry_s * 2, RETRY_S_MAX)
+
+    async def _watch(self) -> None:
+        async with read.listening(self._database) as conn:
+            while True:
+                await self._look(conn)
+                await asyncio.sleep(GAP_S)
+                await read.wait_for_hint(conn, POLL_S)
+
+    async def _look(self, conn: Connection) -> None:
+        """Tell all pages what differs from the last look."""
+        marks = await read.open_marks(conn)
+        changed = {key for key, version in marks.items() if self._marks.get(key) != version} | (self._marks.keys() - marks.keys())
+        if changed:
+            changes = await self._changes(conn, changed)
+            self._tell(lambda client: client.messages(changes))
+        self._marks = marks
+        self.looked_at = now = self._clock()
+        if self.pulse is None or now - self.pulse.at >= timedelta(seconds=PULSE_S):
+            await self._feel_pulse(conn, now)
+        if self._beat_at is None or now - self._beat_at >= timedelta(seconds=BEAT_S - POLL_S / 2):
+            self._beat_at = now
+            self._tell(lambda _: [message_of("beat", json.dumps({"at": now.isoformat()}))])
+
+    async def _changes(self, conn: Connection, keys: Collection[Key]) -> list[Change]:
+        """The newest states of these, alerts in the order of the queue, then visits."""
+        alerts = [AlertView.of(row) for row in await read.alerts(conn, [number for kind, number in keys if kind == "alert"])]
+        visits = [VisitView.of(row) for row in await read.visits(conn, [number for kind, number in keys if kind == "visit"])]
+        elder_ids = {view.elder_id for view in (*alerts, *visits) if view.elder_id}
+        readers = await read.readers(conn, elder_ids, now=self._clock())
+        return [_change("alert", view, view.state == "closed", readers) for view in alerts] + [
+            _change("visit", view, view.state in ("done", "cancelled"), readers) for view in visits
+        ]
+
+    async def _feel_pulse(self, conn: Connection, now: datetime) -> None:
+        row = await read.pulse(conn)
+        self.pulse = PulseView.model_validate(row | {"at": now, "readings_per_minute": self._rate.add(now, row["readings_total"])})
+
+    def _tell(self, messages: Callable[[Client], list[str]]) -> None:
+        for client in list(self._clients):
+            if not client.put(messages(client)):
+                self._clients.discard(client)
+                logger.warning("a page was too slow and is cut off", extra={"event": "live_slow_client", "account": client.account.name})
+
+    async def stream(self, account: Account) -> AsyncIterator[str]:
+        """Server-sent events for one page, until it leaves, falls behind or STREAM_S_MAX is over. Raises Unavailable over CLIENTS_MAX."""
+        if len(self._clients) >= CLIENTS_MAX:
+            raise Unavailable("too many pages are open")
+        client = Client(account, self._sees)
+        self._clients.add(client)
+        try:
+            yield message_of("hello", json.dumps({"at": self._clock().isoformat(), "account": account.name}))
+            ends_at = asyncio.get_running_loop().time() + STREAM_S_MAX
+            with suppress(TimeoutError, *DATABASE_TROUBLE):
+                for message in client.messages(await self._everything_open()):
+                    yield message
+                while (queued := await asyncio.wait_for(client.queue.get(), ends_at - asyncio.get_running_loop().time())) is not None:
+                    yield queued
+        finally:
+            self._clients.discard(client)
+
+    async def _everything_open(self) -> list[Change]:
+        async with self._pool.connection() as conn:
+            return await self._changes(conn, await read.open_marks(conn))
+
+    def stop(self) -> None:
+        """End all streams."""
+        for client in self._clients:
+            client.end()
+
+
+def message_of(event: str, data: str) -> str:
+    """One server-sent event; `data` is one line."""
+    return f"event: {event}\ndata: {data}\n\n"
+
+
+def _change(kind: str, view: AlertView | VisitView, is_over: bool, readers: dict[str, Readers]) -> Change:
+    return Change((kind, view.id), view.version, readers.get(view.elder_id or ""), is_over, view.model_dump_json())

@@ -1,0 +1,127 @@
+"""What the API and the live stream say, as JSON. Times are ISO 8601 in UTC; codes are the ones of the tables."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from backend.web.read import Row
+
+
+class View(BaseModel):
+    """Base of all answers: frozen; a row's other columns are left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Title(View):
+    """A rule's name for people."""
+
+    zh: str
+    en: str
+
+
+class AlertView(View):
+    """One alert. `state` is what people did, `condition` what the body or the device does. `visit_*` is its newest visit."""
+
+    id: int
+    version: int
+    elder_id: str | None
+    elder_name: str | None
+    gateway_id: str | None
+    rule_id: str
+    title: Title
+    priority: str
+    level: str
+    state: str
+    condition: str
+    opened_at: datetime
+    known_at: datetime
+    changed_at: datetime
+    last_at: datetime
+    count: int
+    evidence: dict[str, Any]
+    acknowledged_by: str | None
+    acknowledged_title: str | None
+    acknowledged_at: datetime | None
+    closed_at: datetime | None
+    disposition: str | None
+    visit_id: int | None
+    visit_state: str | None
+    visit_rounds: int | None
+    doctor_name: str | None
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """From a row of `read.alerts`."""
+        return cls.model_validate(row | {"title": row["rule"]["title"]})
+
+
+class OfferView(View):
+    """An offer nobody answered yet."""
+
+    doctor_id: str
+    doctor_name: str
+    why: str
+    offered_at: datetime
+    expires_at: datetime
+
+
+class VisitView(View):
+    """One visit. `rounds` counts how often all doctors on duty were asked in vain."""
+
+    id: int
+    version: int
+    elder_id: str
+    elder_name: str
+    alert_id: int | None
+    visit_class: str
+    reason: str
+    state: str
+    doctor_id: str | None
+    doctor_name: str | None
+    requested_at: datetime
+    changed_at: datetime
+    next_at: datetime | None
+    rounds: int
+    offers: list[OfferView]
+    findings: str | None
+    outcome: str | None
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """From a row of `read.visits`."""
+        return cls.model_validate(row)
+
+
+class PulseView(View):
+    """How the whole system is. `readings_per_minute` is None until it has been watched for some seconds."""
+
+    at: datetime
+    homes_online: int
+    homes_total: int
+    readings_per_minute: int | None
+    last_received_at: datetime | None
+    open_alerts: dict[str, int]
+
+
+class SeriesColumns(View):
+    """One device's buckets: four columns of one length, oldest first. `at` is the bucket's begin in unix seconds."""
+
+    device_id: str
+    at: list[int]
+    mean: list[float | None]
+    min: list[float]
+    max: list[float]
+
+
+class SeriesView(View):
+    """A quantity of one elder between two instants, in buckets of `step_s` seconds; `unit` is UCUM."""
+
+    elder_id: str
+    quantity: str
+    unit: str
+    from_at: datetime
+    to_at: datetime
+    step_s: int
+    devices: list[SeriesColumns]

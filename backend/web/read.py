@@ -1,0 +1,332 @@
+"""What the pages and the API read: the only SQL of the web process, joined over the features, read-only.
+
+Everything is "which ids, then their details": lists, single pages and live updates show the same rows from the same statements.
+"""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from backend.config import DatabaseConfig
+from backend.db.pool import LIVE_CHANNEL, Connection, conninfo
+from backend.readings.store import WINDOW_SEGMENT_MAX
+
+DATABASE_TROUBLE = (psycopg.OperationalError, psycopg.InterfaceError)
+"""What a statement raises while the database is away; a pool that has no connection to give raises an OperationalError too."""
+
+Row = dict[str, Any]
+
+LIST_MAX = 200
+"""Rows of a list: more than anybody reads; the newest are kept."""
+
+LISTEN = f"LISTEN {LIVE_CHANNEL}"
+OPEN_MARKS = """
+SELECT 'alert' AS kind, id, version FROM alert WHERE state <> 'closed'
+UNION ALL
+SELECT 'visit', id, version FROM visit WHERE state NOT IN ('done', 'cancelled')
+"""
+READERS = """
+SELECT e.id AS elder_id, c.team_id,
+       ARRAY(
+           SELECT o.doctor_id FROM visit v JOIN visit_offer o ON o.visit_id = v.id
+           WHERE v.elder_id = e.id AND o.answer IS NULL AND v.state = 'offered'
+           UNION
+           SELECT v.doctor_id FROM visit v WHERE v.elder_id = e.id AND v.state IN ('accepted', 'on_the_way', 'at_home')
+       ) AS doctor_ids
+FROM elder e
+LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL AND %(now)s::date BETWEEN c.signed_on AND c.ends_on
+WHERE e.id = ANY(%(elder_ids)s)
+"""
+ALERTS = """
+SELECT a.id, a.version, a.elder_id, e.name AS elder_name, coalesce(e.zone, 'Asia/Shanghai') AS zone, a.gateway_id, a.rule_id, r.body AS rule,
+       a.priority, a.level, a.state, a.condition, a.opened_at, a.known_at, a.changed_at, a.last_at, a.count, a.evidence,
+       a.acknowledged_by, coalesce(taker.title, a.acknowledged_by) AS acknowledged_title, a.acknowledged_at,
+       coalesce(closer.title, a.closed_by) AS closed_title, a.closed_at, a.disposition,
+       v.id AS visit_id, v.state AS visit_state, v.rounds AS visit_rounds, v.doctor_name
+FROM alert a
+JOIN rule r ON r.id = a.rule_id AND r.version = a.rule_version
+LEFT JOIN elder e ON e.id = a.elder_id
+LEFT JOIN account taker ON taker.name = a.acknowledged_by
+LEFT JOIN account closer ON closer.name = a.closed_by
+LEFT JOIN LATERAL (
+    SELECT v.id, v.state, v.rounds, d.name AS doctor_name FROM visit v LEFT JOIN doctor d ON d.id = v.doctor_id
+    WHERE v.alert_id = a.id ORDER BY v.id DESC LIMIT 1
+) v ON true
+WHERE a.id = ANY(%(ids)s)
+ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], a.priority), a.opened_at, a.id
+"""
+OPEN_ALERT_IDS = "SELECT id FROM alert WHERE state <> 'closed'"
+ELDER_ALERT_IDS = "SELECT id FROM alert WHERE elder_id = %(elder_id)s ORDER BY opened_at DESC LIMIT %(limit)s"
+VISITS = """
+SELECT v.id, v.version, v.elder_id, e.name AS elder_name, e.zone, e.address, e.latitude, e.longitude, v.alert_id, v.class AS visit_class,
+       v.reason, v.state, v.doctor_id, d.name AS doctor_name, d.phone AS doctor_phone, v.requested_at,
+       coalesce(asker.title, v.requested_by) AS requested_title, v.changed_at, v.next_at, v.rounds, v.findings, v.outcome, a.opened_at AS alert_opened_at,
+       coalesce((
+           SELECT jsonb_agg(jsonb_build_object('doctor_id', o.doctor_id, 'doctor_name', od.name, 'doctor_phone', od.phone, 'why', o.why,
+                                               'offered_at', o.offered_at, 'expires_at', o.expires_at) ORDER BY o.id)
+           FROM visit_offer o JOIN doctor od ON od.id = o.doctor_id WHERE o.visit_id = v.id AND o.answer IS NULL
+       ), '[]') AS offers
+FROM visit v
+JOIN elder e ON e.id = v.elder_id
+LEFT JOIN doctor d ON d.id = v.doctor_id
+LEFT JOIN account asker ON asker.name = v.requested_by
+LEFT JOIN alert a ON a.id = v.alert_id
+WHERE v.id = ANY(%(ids)s)
+ORDER BY v.requested_at, v.id
+"""
+OPEN_VISIT_IDS = "SELECT id FROM visit WHERE state NOT IN ('done', 'cancelled')"
+ALERT_VISIT_IDS = "SELECT id FROM visit WHERE alert_id = %(alert_id)s"
+DONE_VISIT_IDS = """
+SELECT id FROM visit WHERE doctor_id = %(doctor_id)s AND state IN ('done', 'cancelled') AND changed_at >= %(since)s
+ORDER BY changed_at DESC LIMIT %(limit)s
+"""
+ELDER = """
+SELECT e.id, e.name, e.pinyin, e.sex, e.born_on, e.phone, e.address, e.access_note, e.latitude, e.longitude, e.conditions, e.drugs, e.allergies,
+       e.zone, t.id AS team_id, t.name AS team_name, t.phone AS team_phone, d.name AS doctor_name, d.phone AS doctor_phone, c.ends_on
+FROM elder e
+LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL AND %(now)s::date BETWEEN c.signed_on AND c.ends_on
+LEFT JOIN team t ON t.id = c.team_id
+LEFT JOIN doctor d ON d.id = c.doctor_id
+WHERE e.id = %(elder_id)s
+"""
+CONTACTS = "SELECT position, name, relation, phone, has_key FROM contact WHERE elder_id = %(elder_id)s ORDER BY position"
+COLLEAGUES = """
+SELECT d.id, d.name, d.phone, d.role, t.name AS team_name
+FROM doctor d JOIN team t ON t.id = d.team_id
+WHERE d.role = 'gp' AND d.phone <> '' AND (d.team_id = %(team_id)s OR d.team_id = (SELECT fallback_team_id FROM team WHERE id = %(team_id)s))
+ORDER BY d.team_id <> %(team_id)s, d.name
+"""
+GATEWAYS = """
+SELECT g.id, g.online, g.heard_at, coalesce(g.status -> 'devices', '[]') AS devices FROM gateway g WHERE g.elder_id = %(elder_id)s ORDER BY g.id
+"""
+LATEST = """
+SELECT DISTINCT ON (quantity) quantity, last_at, last_value FROM series
+WHERE elder_id = %(elder_id)s AND statistic IN ('sample', 'mean') AND last_at IS NOT NULL
+ORDER BY quantity, last_at DESC
+"""
+SERIES = """
+SELECT s.device_id, floor(extract(epoch FROM p.at) / %(step_s)s)::bigint * %(step_s)s AS bucket,
+       avg(p.value) FILTER (WHERE s.statistic IN ('sample', 'mean')) AS mean,
+       min(p.value) AS min, max(p.value) AS max
+FROM series s
+JOIN segment g ON g.series_id = s.id AND g.start_at BETWEEN %(from_at)s - %(segment_max)s AND %(to_at)s
+CROSS JOIN LATERAL (
+    SELECT g.start_at + item.offset_ms * interval '1 ms' AS at, item.value FROM unnest(g.offsets_ms, g.values_) AS item (offset_ms, value)
+) p
+WHERE s.elder_id = %(elder_id)s AND s.quantity = %(quantity)s AND p.at >= %(from_at)s AND p.at < %(to_at)s
+  AND p.value BETWEEN %(low)s AND %(high)s
+GROUP BY s.device_id, bucket
+ORDER BY s.device_id, bucket
+"""
+ALERT_STEPS = """
+SELECT s.at, s.by, coalesce(a.title, s.by) AS who, s.action, s.detail FROM alert_step s LEFT JOIN account a ON a.name = s.by
+WHERE s.alert_id = %(alert_id)s ORDER BY s.id
+"""
+EVENTS = """
+SELECT id, at, kind, device_id, confidence FROM event
+WHERE alert_id = %(alert_id)s OR (elder_id = %(elder_id)s AND at BETWEEN %(from_at)s AND %(to_at)s)
+ORDER BY at DESC LIMIT %(limit)s
+"""
+VISIT_STEPS = """
+SELECT s.at, s.by, coalesce(a.title, s.by) AS who, s.state, d.name AS doctor_name, asked.name AS asked_name, s.detail
+FROM visit v
+JOIN visit_step s ON s.visit_id = v.id
+LEFT JOIN account a ON a.name = s.by
+LEFT JOIN doctor d ON d.id = s.doctor_id
+LEFT JOIN doctor asked ON asked.id = coalesce(s.detail ->> 'offered_to', s.detail ->> 'declined_by')
+WHERE v.alert_id = %(alert_id)s ORDER BY s.id
+"""
+NOTIFICATIONS = """
+SELECT coalesce(n.sent_at, n.due_at) AS at, n.state, n.channel, coalesce(c.name, n.person) AS person
+FROM notification n
+JOIN alert a ON a.id = n.alert_id
+LEFT JOIN contact c ON c.elder_id = a.elder_id AND 'contact:' || c.position = n.person
+WHERE n.alert_id = %(alert_id)s AND n.attempts > 0 ORDER BY n.id
+"""
+FALL_WINDOW = """
+SELECT at, confidence, acceleration FROM event WHERE alert_id = %(alert_id)s AND acceleration IS NOT NULL ORDER BY at DESC LIMIT 1
+"""
+HOMES = """
+SELECT e.id, e.name, e.address, g.online, g.heard_at, coalesce(v.latest, '{}') AS latest, a.id AS alert_id, a.priority
+FROM elder e
+JOIN LATERAL (
+    SELECT bool_or(online IS TRUE) AS online, max(heard_at) AS heard_at FROM gateway WHERE elder_id = e.id HAVING count(*) > 0
+) g ON true
+LEFT JOIN LATERAL (
+    SELECT jsonb_object_agg(quantity, jsonb_build_object('value', last_value, 'at', last_at)) AS latest
+    FROM (
+        SELECT DISTINCT ON (quantity) quantity, last_value, last_at FROM series
+        WHERE elder_id = e.id AND quantity = ANY(%(quantities)s) AND statistic IN ('sample', 'mean') AND last_at IS NOT NULL
+        ORDER BY quantity, last_at DESC
+    ) newest
+) v ON true
+LEFT JOIN LATERAL (
+    SELECT id, priority FROM alert WHERE elder_id = e.id AND state <> 'closed'
+    ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], priority), opened_at LIMIT 1
+) a ON true
+ORDER BY e.id LIMIT %(limit)s
+"""
+PERSON = """
+SELECT coalesce((SELECT title FROM account WHERE name = %(id)s), (SELECT name FROM doctor WHERE id = %(id)s), %(id)s) AS name
+"""
+PULSE = """
+SELECT count(DISTINCT g.elder_id) AS homes_total, count(DISTINCT g.elder_id) FILTER (WHERE g.online) AS homes_online,
+       max(g.heard_at) AS last_received_at,
+       (SELECT coalesce(sum(readings), 0)::bigint FROM gateway_log) AS readings_total,
+       (SELECT coalesce(jsonb_object_agg(priority, n), '{}') FROM (
+           SELECT priority, count(*) AS n FROM alert WHERE state <> 'closed' GROUP BY priority
+       ) open) AS open_alerts
+FROM gateway g WHERE g.elder_id IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Which doctors may see an elder: those of the signed team, and those who hold an open offer or visit."""
+
+    team_id: str | None
+    doctor_ids: frozenset[str]
+
+
+@asynccontextmanager
+async def listening(database: DatabaseConfig) -> AsyncIterator[Connection]:
+    """A connection of its own that hears hints; it commits each statement. Raises DATABASE_TROUBLE."""
+    conn: Connection = await psycopg.AsyncConnection.connect(conninfo(database), autocommit=True, row_factory=dict_row)
+    async with conn:
+        await conn.execute("SET timezone = 'UTC'")
+        await conn.execute(LISTEN)
+        yield conn
+
+
+async def wait_for_hint(conn: Connection, timeout_s: float) -> None:
+    """Return at the next hint, or after `timeout_s`. Raises DATABASE_TROUBLE."""
+    async for _ in conn.notifies(timeout=timeout_s, stop_after=1):
+        return
+
+
+async def open_marks(conn: Connection) -> dict[tuple[str, int], int]:
+    """Versions of all open alerts and visits by (`alert` or `visit`, id)."""
+    rows = await (await conn.execute(OPEN_MARKS)).fetchall()
+    return {(row["kind"], row["id"]): row["version"] for row in rows}
+
+
+async def readers(conn: Connection, elder_ids: Collection[str], *, now: datetime) -> dict[str, Readers]:
+    """Who may see these elders, by elder; one who does not exist is absent."""
+    rows = await (await conn.execute(READERS, {"elder_ids": sorted(elder_ids), "now": now})).fetchall()
+    return {row["elder_id"]: Readers(row["team_id"], frozenset(row["doctor_ids"])) for row in rows}
+
+
+async def alerts(conn: Connection, ids: Collection[int]) -> list[Row]:
+    """Details of alerts in the order of the queue: priority, then age."""
+    return await _all(conn, ALERTS, {"ids": sorted(ids)})
+
+
+async def open_alerts(conn: Connection) -> list[Row]:
+    """All open alerts in the order of the queue."""
+    return await alerts(conn, await _ids(conn, OPEN_ALERT_IDS, {}))
+
+
+async def elder_alerts(conn: Connection, elder_id: str) -> list[Row]:
+    """The newest LIST_MAX alerts of an elder, open or closed."""
+    return await alerts(conn, await _ids(conn, ELDER_ALERT_IDS, {"elder_id": elder_id, "limit": LIST_MAX}))
+
+
+async def visits(conn: Connection, ids: Collection[int]) -> list[Row]:
+    """Details of visits with their unanswered offers, oldest request first."""
+    return await _all(conn, VISITS, {"ids": sorted(ids)})
+
+
+async def open_visits(conn: Connection) -> list[Row]:
+    """All visits that are neither done nor cancelled."""
+    return await visits(conn, await _ids(conn, OPEN_VISIT_IDS, {}))
+
+
+async def alert_visits(conn: Connection, alert_id: int) -> list[Row]:
+    """Visits of one alert, the newest last."""
+    return await visits(conn, await _ids(conn, ALERT_VISIT_IDS, {"alert_id": alert_id}))
+
+
+async def ended_visits(conn: Connection, doctor_id: str, *, since: datetime) -> list[Row]:
+    """What a doctor has done (or was spared) since then."""
+    return await visits(conn, await _ids(conn, DONE_VISIT_IDS, {"doctor_id": doctor_id, "since": since, "limit": LIST_MAX}))
+
+
+async def elder(conn: Connection, elder_id: str, *, now: datetime) -> Row | None:
+    """An elder's file with contract, contacts and gateways; None when there is no such elder."""
+    row = await (await conn.execute(ELDER, {"elder_id": elder_id, "now": now})).fetchone()
+    if row is None:
+        return None
+    contacts = await _all(conn, CONTACTS, {"elder_id": elder_id})
+    colleagues = await _all(conn, COLLEAGUES, {"team_id": row["team_id"]}) if row["team_id"] else []
+    return row | {"contacts": contacts, "colleagues": colleagues, "gateways": await _all(conn, GATEWAYS, {"elder_id": elder_id})}
+
+
+async def latest(conn: Connection, elder_id: str) -> dict[str, Row]:
+    """The newest value of each quantity with its time, whatever its age."""
+    return {row["quantity"]: row for row in await _all(conn, LATEST, {"elder_id": elder_id})}
+
+
+async def series(
+    conn: Connection, elder_id: str, quantity: str, *, from_at: datetime, to_at: datetime, step_s: int, believed: tuple[float, float]
+) -> list[Row]:
+    """Buckets of `step_s` seconds per device: rows device_id, bucket (unix seconds), mean, min, max of values inside `believed`."""
+    values = {"elder_id": elder_id, "quantity": quantity, "from_at": from_at, "to_at": to_at, "step_s": step_s}
+    limits = {"low": believed[0], "high": believed[1], "segment_max": WINDOW_SEGMENT_MAX}
+    return await _all(conn, SERIES, values | limits)
+
+
+async def alert_steps(conn: Connection, alert_id: int) -> list[Row]:
+    """What happened to an alert, oldest first."""
+    return await _all(conn, ALERT_STEPS, {"alert_id": alert_id})
+
+
+async def events(conn: Connection, alert: Row, *, before: timedelta, now: datetime) -> list[Row]:
+    """Events of an alert, and what else happened in that home from `before` its opening until now, the newest LIST_MAX."""
+    span = {"from_at": alert["opened_at"] - before, "to_at": alert["closed_at"] or now}
+    return await _all(conn, EVENTS, span | {"alert_id": alert["id"], "elder_id": alert["elder_id"], "limit": LIST_MAX})
+
+
+async def visit_steps(conn: Connection, alert_id: int) -> list[Row]:
+    """What happened to the visits of an alert, oldest first."""
+    return await _all(conn, VISIT_STEPS, {"alert_id": alert_id})
+
+
+async def notifications(conn: Connection, alert_id: int) -> list[Row]:
+    """Messages about an alert that were sent, or tried."""
+    return await _all(conn, NOTIFICATIONS, {"alert_id": alert_id})
+
+
+async def fall_window(conn: Connection, alert_id: int) -> Row | None:
+    """The newest event of an alert with raw acceleration: {rate_hz, x, y, z} in mg."""
+    return await (await conn.execute(FALL_WINDOW, {"alert_id": alert_id})).fetchone()
+
+
+async def person(conn: Connection, account_or_doctor_id: str) -> str:
+    """What people call an account or a doctor."""
+    rows = await _all(conn, PERSON, {"id": account_or_doctor_id})
+    return str(rows[0]["name"])
+
+
+async def homes(conn: Connection, quantities: Collection[str]) -> list[Row]:
+    """Homes with a gateway, the first LIST_MAX by id: on line, newest values, most pressing open alert."""
+    return await _all(conn, HOMES, {"quantities": list(quantities), "limit": LIST_MAX})
+
+
+async def pulse(conn: Connection) -> Row:
+    """Counts over all homes: on line, readings ever stored, newest message, open alerts by priority."""
+    row = await (await conn.execute(PULSE)).fetchone()
+    assert row is not None
+    return row
+
+
+async def _all(conn: Connection, statement: str, values: Row) -> list[Row]:
+    return await (await conn.execute(statement, values)).fetchall()
+
+
+async def _ids(conn: Connection, statement: str, values: Row) -> list[int]:
+    return [row["id"] for row in await _all(conn, statement, values)]

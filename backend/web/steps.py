@@ -1,0 +1,118 @@
+"""What people do: each function checks that the person may, takes the step in the feature's store, and writes it to the trail.
+
+The pages and the API call the same functions. The caller owns the transaction, and commits it before it answers.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from backend.alerts import store as alerts
+from backend.alerts.lifecycle import Disposition
+from backend.db.pool import Connection
+from backend.dispatch import store as dispatch
+from backend.dispatch.lifecycle import DeclineReason, Outcome
+from backend.errors import BadInput, Taken
+from backend.people import accounts
+from backend.people.accounts import Account
+from backend.rules.model import VisitClass
+from backend.web import auth, read
+
+
+async def acknowledge(conn: Connection, who: Account, alert_id: int, *, now: datetime) -> None:
+    """Take an alert. Raises NotFound, Taken, IllegalMove."""
+    await auth.open_alert(conn, who, alert_id, now=now)
+    async with _naming_the_winner(conn):
+        await alerts.acknowledge(conn, alert_id, by=who.name, now=now)
+    await _audit(conn, who, "acknowledged", f"alert:{alert_id}", now)
+
+
+async def note(conn: Connection, who: Account, alert_id: int, *, text: str, now: datetime) -> None:
+    """Add a remark to an alert. Raises NotFound."""
+    await auth.open_alert(conn, who, alert_id, now=now)
+    await alerts.note(conn, alert_id, by=who.name, text=text, now=now)
+    await _audit(conn, who, "noted", f"alert:{alert_id}", now)
+
+
+async def send_doctor(conn: Connection, who: Account, alert_id: int, *, visit_class: VisitClass, reason: str, now: datetime) -> int:
+    """Ask for a family doctor. Returns the visit's id; an open visit of the alert stands for a second request.
+
+    Raises NotFound, IllegalMove when the alert is closed, BadInput when it is about a home without an elder.
+    """
+    alert = await auth.open_alert(conn, who, alert_id, now=now)
+    if alert["elder_id"] is None:
+        raise BadInput("this home has no elder on file, so no doctor can be sent")
+    visit_id = await dispatch.request(
+        conn, elder_id=alert["elder_id"], alert_id=alert_id, visit_class=visit_class, reason=reason, by=who.name, now=now
+    )
+    await alerts.dispatched(conn, alert_id, visit_id=visit_id, by=who.name, now=now)
+    await _audit(conn, who, "dispatched", f"alert:{alert_id}", now, visit_id=visit_id)
+    return visit_id
+
+
+async def close(conn: Connection, who: Account, alert_id: int, *, disposition: Disposition, text: str, now: datetime) -> None:
+    """Close an alert with a code. Raises NotFound, IllegalMove."""
+    await auth.open_alert(conn, who, alert_id, now=now)
+    await alerts.close(conn, alert_id, by=who.name, disposition=disposition, text=text, now=now)
+    await _audit(conn, who, "closed", f"alert:{alert_id}", now, disposition=disposition)
+
+
+async def accept(conn: Connection, who: Account, visit_id: int, *, now: datetime) -> None:
+    """Accept an offered visit. Raises NotFound, Taken, IllegalMove."""
+    await auth.open_visit(conn, who, visit_id, now=now)
+    async with _naming_the_winner(conn):
+        await dispatch.accept(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
+    await _audit(conn, who, "accepted", f"visit:{visit_id}", now)
+
+
+async def decline(conn: Connection, who: Account, visit_id: int, *, reason: DeclineReason, now: datetime) -> None:
+    """Decline an offered visit. Raises NotFound, IllegalMove."""
+    await auth.open_visit(conn, who, visit_id, now=now)
+    await dispatch.decline(conn, visit_id, doctor_id=_doctor_id(who), reason=reason, by=who.name, now=now)
+    await _audit(conn, who, "declined", f"visit:{visit_id}", now)
+
+
+async def depart(conn: Connection, who: Account, visit_id: int, *, now: datetime) -> None:
+    """Say that the doctor is on the way. Raises NotFound, Taken, IllegalMove."""
+    await auth.open_visit(conn, who, visit_id, now=now)
+    await dispatch.depart(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
+    await _audit(conn, who, "departed", f"visit:{visit_id}", now)
+
+
+async def arrive(conn: Connection, who: Account, visit_id: int, *, now: datetime) -> None:
+    """Say that the doctor is at the home. Raises NotFound, Taken, IllegalMove."""
+    await auth.open_visit(conn, who, visit_id, now=now)
+    await dispatch.arrive(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
+    await _audit(conn, who, "arrived", f"visit:{visit_id}", now)
+
+
+async def finish(conn: Connection, who: Account, visit_id: int, *, findings: str, outcome: Outcome, now: datetime) -> None:
+    """End a visit with what was found. Raises NotFound, Taken, IllegalMove."""
+    await auth.open_visit(conn, who, visit_id, now=now)
+    await dispatch.finish(conn, visit_id, doctor_id=_doctor_id(who), findings=findings, outcome=outcome, by=who.name, now=now)
+    await _audit(conn, who, "finished", f"visit:{visit_id}", now, outcome=outcome)
+
+
+async def cancel(conn: Connection, who: Account, visit_id: int, *, reason: str, now: datetime) -> None:
+    """Call a visit off. Raises NotFound, IllegalMove once the doctor is at the home."""
+    await auth.open_visit(conn, who, visit_id, now=now)
+    await dispatch.cancel(conn, visit_id, by=who.name, reason=reason, now=now)
+    await _audit(conn, who, "cancelled", f"visit:{visit_id}", now)
+
+
+@asynccontextmanager
+async def _naming_the_winner(conn: Connection) -> AsyncIterator[None]:
+    """Taken with the name that people know instead of an id."""
+    try:
+        yield
+    except Taken as error:
+        raise Taken(await read.person(conn, error.by)) from error
+
+
+def _doctor_id(who: Account) -> str:
+    assert who.doctor_id is not None, "only a doctor's route leads here"
+    return who.doctor_id
+
+
+async def _audit(conn: Connection, who: Account, action: str, subject: str, now: datetime, **detail: object) -> None:
+    await accounts.audit(conn, by=who.name, action=action, subject=subject, now=now, detail=detail)

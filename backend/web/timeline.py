@@ -1,0 +1,100 @@
+"""The story of an alert in sentences: its steps, the events of the home, the visits' steps and the messages sent, newest first. Pure."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from backend.web import labels
+from backend.web.labels import N_
+from backend.web.language import Translator
+from backend.web.read import Row
+
+STEP = {
+    "opened": N_("Alert opened"),
+    "repeated": N_("Happened again"),
+    "raised": N_("Got worse"),
+    "silent": N_("No data any more; the alert stays open"),
+    "recovered": N_("Back to normal; the alert stays open until somebody closes it"),
+    "cancelled": N_("Cancelled by the wearer; please check all the same"),
+    "acknowledged": N_("Alert taken"),
+    "noted": N_("Note: %(text)s"),
+    "dispatched": N_("Family doctor asked for (visit %(visit)s)"),
+    "closed": N_("Closed: %(disposition)s"),
+}
+VISIT = {
+    "requested": N_("Visit asked for: %(reason)s"),
+    "accepted": N_("%(doctor)s accepts the visit"),
+    "on_the_way": N_("%(doctor)s is on the way"),
+    "at_home": N_("%(doctor)s is at the home"),
+    "done": N_("%(doctor)s ends the visit: %(outcome)s"),
+    "cancelled": N_("Visit called off: %(reason)s"),
+}
+SENT = {"sent": N_("Message sent to %(person)s"), "failed": N_("Message to %(person)s failed"), "waiting": N_("Message to %(person)s: trying again")}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line: when, who (empty for the system), what, a further text, and its tone: `alert`, `person`, `visit`, `event` or `message`."""
+
+    at: datetime
+    who: str
+    text: str
+    more: str
+    tone: str
+
+
+def compose(steps: list[Row], events: list[Row], visits: list[Row], messages: list[Row], *, say: Translator) -> list[Entry]:
+    """All lines, newest first; lines of the same instant keep the order in which they were written."""
+    entries = [*_each(steps, _of_step, say), *_each(events, _of_event, say), *_each(visits, _of_visit, say), *_each(messages, _of_message, say)]
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def _each(rows: list[Row], make: Callable[[Row, Translator], Entry], say: Translator) -> Iterator[Entry]:
+    return (make(row, say) for row in reversed(rows))
+
+
+def _of_step(row: Row, say: Translator) -> Entry:
+    detail = row["detail"]
+    words = {
+        "text": detail.get("text", ""),
+        "visit": detail.get("visit_id", ""),
+        "disposition": say(labels.DISPOSITION.get(detail.get("disposition", ""), "")),
+    }
+    more = detail.get("text", "") if row["action"] == "closed" else _evidence(detail)
+    return Entry(row["at"], _who(row), say(STEP[row["action"]], **words), more, "person" if _who(row) else "alert")
+
+
+def _of_event(row: Row, say: Translator) -> Entry:
+    confidence = "" if row["confidence"] is None else say("confidence %(percent)s %%", percent=round(row["confidence"] * 100))
+    text = say(labels.EVENT.get(row["kind"], row["kind"]))
+    return Entry(row["at"], "", text, " · ".join(filter(None, [row["device_id"], confidence])), "event")
+
+
+def _of_visit(row: Row, say: Translator) -> Entry:
+    detail = row["detail"]
+    if "offered_to" in detail:
+        text = say("Offered to %(doctor)s (%(why)s)", doctor=row["asked_name"], why=say(labels.WHY_SHORT[detail["why"]]))
+    elif "declined_by" in detail:
+        text = say("%(doctor)s cannot come: %(reason)s", doctor=row["asked_name"], reason=say(labels.DECLINE[detail["reason"]]))
+    elif detail.get("offer") == "expired":
+        text = say("%(doctor)s did not answer in time", doctor=row["doctor_name"])
+    elif detail.get("nobody"):
+        text = say("All doctors on duty were asked and nobody accepted: call by hand")
+    else:
+        outcome = say(labels.OUTCOME.get(detail.get("outcome", ""), ""))
+        text = say(VISIT.get(row["state"], row["state"]), doctor=row["doctor_name"], outcome=outcome, reason=detail.get("reason", ""))
+    return Entry(row["at"], _who(row), text, "", "visit")
+
+
+def _of_message(row: Row, say: Translator) -> Entry:
+    return Entry(row["at"], "", say(SENT[row["state"]], person=row["person"]), "", "message")
+
+
+def _who(row: Row) -> str:
+    return "" if row["by"] == "system" else str(row["who"])
+
+
+def _evidence(detail: dict[str, Any]) -> str:
+    value = detail.get("value")
+    return f"{value:g}" if isinstance(value, int | float) else str(detail.get("detail", ""))

@@ -1,0 +1,136 @@
+"""The worker: the clock of the backend. Silence rules, offers to doctors, sending, partitions, sessions. Any number may run at once."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from backend.alerts import store as alerts
+from backend.alerts.model import Subject
+from backend.config import Config
+from backend.db.pool import TRANSIENT, Connection, Pool, open_pool
+from backend.dispatch import store as dispatch
+from backend.monitor import Monitor
+from backend.notify import sender
+from backend.people import accounts
+from backend.readings import partitions
+from backend.readings import store as readings
+from backend.readings.model import Home
+from backend.rules import store as rules
+from backend.rules.engine import Active
+from backend.rules.kinds.absence import AbsenceRule
+from backend.rules.kinds.absence import judge as judge_absence
+from backend.rules.kinds.threshold import ThresholdRule
+from backend.rules.model import Judgement, Verdict
+
+logger = logging.getLogger(__name__)
+
+ONLINE_S = 90
+"""A gateway reports every 30 s; one not heard for three times as long cannot tell whether its devices are silent."""
+HOUSEKEEPING_S = 3600
+
+
+class Worker:
+    """One worker process. Every job is safe to run on two workers and to kill at any step."""
+
+    def __init__(self, config: Config, pool: Pool) -> None:
+        self._config = config.worker
+        self._pool = pool
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
+        for job, every_s in self._jobs():
+            scheduler.add_job(_guarded(job), "interval", seconds=every_s, next_run_time=datetime.now(UTC))
+        scheduler.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            scheduler.shutdown(wait=False)
+
+    def _jobs(self) -> list[tuple[Callable[[], Awaitable[None]], float]]:
+        return [
+            (self.judge_silence, self._config.silence_tick_s),
+            (self.offer_visits, self._config.offer_tick_s),
+            (self.send_notifications, self._config.send_tick_s),
+            (self.keep_house, HOUSEKEEPING_S),
+        ]
+
+    async def judge_silence(self) -> None:
+        """Judge what brings no message: absence rules, and open alerts whose data has stopped."""
+        now = datetime.now(UTC)
+        async with self._pool.connection() as conn:
+            book = await rules.load(conn)
+            for active in book.absences:
+                assert isinstance(active.rule, AbsenceRule)
+                for home, heard_at in await _heard(conn, active.rule, now):
+                    judgement = judge_absence(active.rule, heard_at, now)
+                    await self._silence(Monitor(conn, book, now), active, home, judgement)
+            for active in book.by_id.values():
+                if isinstance(active.rule, ThresholdRule):
+                    await self._judge_stale(Monitor(conn, book, now), active, active.rule)
+
+    async def _silence(self, monitor: Monitor, active: Active, home: Home, judgement: Judgement) -> None:
+        async with monitor.conn.transaction():
+            await monitor.on_silence(active, Subject(home.elder_id, home.gateway_id), judgement)
+
+    async def _judge_stale(self, monitor: Monitor, active: Active, rule: ThresholdRule) -> None:
+        for subject in await alerts.active_of_rule(monitor.conn, rule.id):
+            home = Home(subject.gateway_id, subject.elder_id)
+            last_at = await readings.last_measured(monitor.conn, home, rule.quantity)
+            if last_at is not None and monitor.now - last_at > timedelta(seconds=rule.timing.fresh_s):
+                judgement = Judgement(Verdict.UNKNOWN, monitor.now, None, {"silent_since": last_at.isoformat()})
+                async with monitor.conn.transaction():
+                    await monitor.on_silence(active, subject, judgement)
+
+    async def offer_visits(self) -> None:
+        """Serve every visit whose timer has run out, one transaction each."""
+        while True:
+            async with self._pool.connection() as conn, conn.transaction():
+                served = await dispatch.offer_due(
+                    conn, now=datetime.now(UTC), offer_s=self._config.offer_s, retry_s=self._config.retry_s
+                )
+            if served is None:
+                return
+
+    async def send_notifications(self) -> None:
+        """Send everything that is due."""
+        while await sender.send_one(self._pool, now=datetime.now(UTC)):
+            pass
+
+    async def keep_house(self) -> None:
+        """Make coming days' partitions, forget sessions that ended."""
+        now = datetime.now(UTC)
+        async with self._pool.connection() as conn:
+            await partitions.prepare(conn, today=now.date())
+            await accounts.forget_ended_sessions(conn, now=now)
+
+
+async def _heard(conn: Connection, rule: AbsenceRule, now: datetime) -> list[tuple[Home, datetime]]:
+    if rule.of == "gateway":
+        return await readings.heard_gateways(conn)
+    return await readings.heard_quantity(conn, rule.of, online_since=now - timedelta(seconds=ONLINE_S))
+
+
+def _guarded(job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """A job whose failure is logged and does not stop the others; it runs again at its next tick."""
+
+    async def run() -> None:
+        try:
+            await job()
+        except TRANSIENT as error:
+            logger.warning("%s must wait: %s", job.__name__, type(error).__name__, extra={"event": "job_delayed"})
+        except Exception:
+            logger.exception("%s failed", job.__name__, extra={"event": "job_failed"})
+
+    run.__name__ = job.__name__
+    return run
+
+
+async def run(config: Config) -> None:
+    """Open the database and work."""
+    pool = await open_pool(config.database)
+    async with pool:
+        await Worker(config, pool).run()

@@ -1,0 +1,105 @@
+"""The only pyserial user: one blocking reader thread per port that hands bytes on, and reopens a lost port for as long as it takes."""
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import serial
+
+logger = logging.getLogger(__name__)
+
+READ_WAIT_S = 0.2
+READ_BYTES_MAX = 4096
+REOPEN_S = 0.2
+REOPEN_MAX_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes as they came from a port. Empty: the port was (re)opened, what came before is cut off."""
+
+    port: str
+    data: bytes
+
+
+class SerialPort:
+    """A port and its reader thread."""
+
+    def __init__(self, path: str, baud: int, chunks: queue.Queue[Chunk], on_death: Callable[[BaseException], None]) -> None:
+        self.path = path
+        self._baud = baud
+        self._chunks = chunks
+        self._on_death = on_death
+        self._line: serial.Serial | None = None
+        self._is_stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"port {path}", daemon=True)
+
+    def start(self) -> None:
+        """Begin reading in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and close the port."""
+        self._is_stopping.set()
+        self._thread.join(timeout=2)
+
+    @property
+    def is_open(self) -> bool:
+        """True while the port can be read."""
+        return self._line is not None
+
+    def write(self, data: bytes) -> None:
+        """Write to the device if the port is open. What is lost here the device asks for again by repeating itself."""
+        line = self._line
+        if line is None:
+            return
+        try:
+            line.write(data)
+        except (serial.SerialException, OSError) as error:
+            logger.debug("cannot write to %s: %s", self.path, error)
+
+    def _run(self) -> None:
+        try:
+            while not self._is_stopping.is_set():
+                self._line = self._open()
+                if self._line is not None:
+                    self._read_until_lost(self._line)
+        except BaseException as error:
+            self._on_death(error)
+            raise
+
+    def _open(self) -> serial.Serial | None:
+        wait_s = REOPEN_S
+        level = logging.WARNING
+        while not self._is_stopping.is_set():
+            try:
+                line = serial.Serial(self.path, self._baud, timeout=READ_WAIT_S, write_timeout=1, exclusive=True)
+            except (serial.SerialException, OSError, ValueError) as error:
+                why = "port %s cannot be opened: %s; plug the device in or correct [[port]] path; trying again"
+                logger.log(level, why, self.path, error, extra={"event": "port_missing"})
+                level = logging.DEBUG
+                self._is_stopping.wait(wait_s * random.uniform(0.8, 1.2))
+                wait_s = min(wait_s * 2, REOPEN_MAX_S)
+                continue
+            logger.info("port %s is open", self.path, extra={"event": "port_open"})
+            self._chunks.put(Chunk(self.path, b""))
+            return line
+        return None
+
+    def _read_until_lost(self, line: serial.Serial) -> None:
+        try:
+            while not self._is_stopping.is_set():
+                data = line.read(1)
+                if data:
+                    data += line.read(min(line.in_waiting, READ_BYTES_MAX))
+                    self._chunks.put(Chunk(self.path, data))
+        except (serial.SerialException, OSError) as error:
+            logger.warning("port %s is lost: %s", self.path, error, extra={"event": "port_lost"})
+            time.sleep(REOPEN_S)
+        finally:
+            self._line = None
+            line.close()

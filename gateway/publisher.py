@@ -1,0 +1,316 @@
+"""The only paho user here: sends what the outbox holds, urgent events first, and forgets it when the backend says `Stored`.
+
+paho's thread only puts what it hears into a queue; everything else happens in the thread that calls `pump`. A broker's acknowledgement
+means nothing here: what the backend does not answer in time is sent again.
+"""
+
+import logging
+import queue
+import ssl
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from pydantic import ValidationError
+
+from contract import topics
+from contract.commands import COMMAND, Command
+from contract.events import URGENT, AccelerationWindow, Event, EventKind
+from contract.quantities import QuantityName, Statistic
+from contract.readings import OFFSET_MAX_MS, Series, SeriesBatch
+from contract.status import GatewayStatus
+from contract.stored import ANSWER, Refused, Stored, digest_of
+from contract.topics import Leaf
+from gateway.config import Config, broker_password
+from gateway.outbox import MILLISECOND, Entry, EventEntry, Outbox
+from gateway.stored_event import StoredEvent
+
+logger = logging.getLogger(__name__)
+
+EVENTS_AT_ONCE = 64
+REFUSED_FILES_MAX = 100
+"""Refused payloads kept for a human; the oldest gives way."""
+QOS = 1
+
+
+@dataclass(slots=True)
+class Sent:
+    """A message on its way. `digest` names its bytes; `first` and `last` are the sequences it carried."""
+
+    digest: str
+    first: int
+    last: int
+    kind: EventKind | None
+    payload: bytes
+    sent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The backend cannot read a message; it was set aside here too."""
+
+    digest: str
+    reason: str
+    kind: EventKind | None
+
+
+class Publisher:
+    """One connection to the broker, clean session, for the life of the daemon."""
+
+    def __init__(self, config: Config, outbox: Outbox, status: Callable[[datetime], GatewayStatus], *, now: datetime) -> None:
+        self._config = config
+        self._outbox = outbox
+        self._status = status
+        self._heard: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+        self._in_flight: dict[str, Sent] = {}
+        self._sent_readings = 0
+        self._sent_events: set[int] = set()
+        self._has_new_events = True
+        self._batch_s = 0.0
+        self._status_s: float | None = None
+        self._was_refused = False
+        self.is_connected = False
+        self.refused = 0
+        self._client = self._make_client(now)
+
+    def _make_client(self, now: datetime) -> mqtt.Client:
+        broker = self._config.broker
+        protocol = mqtt.MQTTv5 if broker.protocol == "5" else mqtt.MQTTv311
+        clean = {} if protocol == mqtt.MQTTv5 else {"clean_session": True}
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, self._config.gateway_id, protocol=protocol, **clean)  # type: ignore[arg-type]
+        client.username_pw_set(self._config.gateway_id, broker_password())
+        if broker.ca_file is not None:
+            client.tls_set(str(broker.ca_file), tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        will = GatewayStatus(online=False, at=now)
+        client.will_set(self._topic(Leaf.STATUS), will.model_dump_json(), qos=QOS, retain=True)
+        client.reconnect_delay_set(1, max(1, round(broker.reconnect_max_s)))
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    def start(self) -> None:
+        """Begin connecting in the background; it goes on for as long as it takes."""
+        broker = self._config.broker
+        self._client.connect_async(broker.host, broker.port, broker.keepalive_s)
+        self._client.loop_start()
+
+    def stop(self, now: datetime) -> None:
+        """Say that the gateway leaves, and disconnect."""
+        if self.is_connected:
+            farewell = self._status(now).model_copy(update={"online": False})
+            self._client.publish(self._topic(Leaf.STATUS), farewell.model_dump_json(), qos=QOS, retain=True).wait_for_publish(2)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def notice_event(self) -> None:
+        """The outbox has a new event: the next `pump` sends it."""
+        self._has_new_events = True
+
+    def ask_for_status(self) -> None:
+        """The next `pump` publishes the status."""
+        self._status_s = None
+
+    def pump(self, *, now: datetime, now_s: float) -> tuple[list[Command], list[Refusal]]:
+        """Take what was heard, send what is due. Returns commands to carry out and messages that were refused."""
+        commands: list[Command] = []
+        refusals: list[Refusal] = []
+        while not self._heard.empty():
+            self._take(*self._heard.get(), commands, refusals)
+        if self.is_connected:
+            self._expire(now_s)
+            self._send_events(now, now_s)
+            self._send_readings(now, now_s)
+            self._send_status(now, now_s)
+        return commands, refusals
+
+    # -- heard ---------------------------------------------------------------------------------------------------------------------------
+
+    def _take(self, what: str, data: bytes, commands: list[Command], refusals: list[Refusal]) -> None:
+        try:
+            if what == Leaf.STORED:
+                answer = ANSWER.validate_json(data)
+                refusals += self._take_stored(answer) if isinstance(answer, Stored) else self._take_refused(answer)
+            elif what == Leaf.COMMAND:
+                commands.append(COMMAND.validate_json(data))
+            else:
+                self._begin_session(is_connected=what == "connected")
+        except ValidationError as error:
+            logger.warning("cannot read a message from the backend: %s", error.errors()[0]["msg"], extra={"event": "answer_unreadable"})
+
+    def _begin_session(self, *, is_connected: bool) -> None:
+        """Connected or cut: what was on its way is sent again in the next session."""
+        self.is_connected = is_connected
+        self._in_flight.clear()
+        self._sent_events.clear()
+        self._sent_readings = 0
+        self._has_new_events = True
+        self._batch_s = 0.0
+        self._status_s = None
+
+    def _take_stored(self, stored: Stored) -> list[Refusal]:
+        """Forget readings in first..last (a batch carried them all), or the one event."""
+        if stored.log_id != self._outbox.log_id:
+            return []
+        for sent in [one for one in self._in_flight.values() if (one.first, one.last) == (stored.first, stored.last)]:
+            del self._in_flight[sent.digest]
+        self._outbox.forget_readings(stored.first, stored.last)
+        if stored.first == stored.last:
+            self._outbox.forget_event(stored.first)
+            self._sent_events.discard(stored.first)
+        return []
+
+    def _take_refused(self, refused: Refused) -> list[Refusal]:
+        sent = self._in_flight.pop(refused.digest, None)
+        if sent is None:
+            return []
+        self._keep_refused(sent)
+        if sent.kind is None:
+            self._outbox.forget_readings(sent.first, sent.last)
+        else:
+            self._outbox.forget_event(sent.first)
+        self.refused += 1
+        logger.error("the backend refuses a message: %s %s", refused.reason, refused.detail, extra={"event": "message_refused"})
+        return [Refusal(refused.digest, refused.reason, sent.kind)]
+
+    def _keep_refused(self, sent: Sent) -> None:
+        folder: Path = self._config.outbox.path.parent / "refused"
+        try:
+            folder.mkdir(exist_ok=True)
+            (folder / f"{sent.digest}.json").write_bytes(sent.payload)
+            for old in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-REFUSED_FILES_MAX]:
+                old.unlink()
+        except OSError as error:
+            logger.warning("cannot keep a refused message: %s", error, extra={"event": "refused_not_kept"})
+
+    # -- sent ----------------------------------------------------------------------------------------------------------------------------
+
+    def _expire(self, now_s: float) -> None:
+        """What was not answered in time is sent again: an event alone, readings from the oldest unanswered one on."""
+        send = self._config.send
+        for sent in list(self._in_flight.values()):
+            limit_s = send.resend_s if sent.kind is None else send.resend_urgent_s
+            if now_s - sent.sent_s < limit_s:
+                continue
+            del self._in_flight[sent.digest]
+            if sent.kind is None:
+                self._sent_readings = min(self._sent_readings, sent.first - 1)
+            else:
+                self._sent_events.discard(sent.first)
+                self._has_new_events = True
+
+    def _send_events(self, now: datetime, now_s: float) -> None:
+        if not self._has_new_events:
+            return
+        waiting = [event for event in self._outbox.events(after=0, count_max=EVENTS_AT_ONCE) if event.sequence not in self._sent_events]
+        floor = self._outbox.floor()
+        for entry in sorted(waiting, key=lambda one: StoredEvent.model_validate_json(one.body).kind not in URGENT):
+            event = self._event(entry, floor, now)
+            self._sent_events.add(entry.sequence)
+            self._send(Leaf.EVENT, event.model_dump_json().encode(), entry.sequence, entry.sequence, event.kind, now_s)
+        self._has_new_events = len(waiting) == EVENTS_AT_ONCE
+
+    def _event(self, entry: EventEntry, floor: int, now: datetime) -> Event:
+        stored = StoredEvent.model_validate_json(entry.body)
+        return Event(
+            log_id=self._outbox.log_id,
+            sequence=entry.sequence,
+            floor=floor,
+            event_id=stored.event_id,
+            device=entry.device,
+            kind=stored.kind,
+            at=entry.at,
+            sent_at=now,
+            confidence=stored.confidence,
+            detail=stored.detail,
+            window=AccelerationWindow.model_validate_json(stored.window_json) if stored.window_json else None,
+        )
+
+    def _send_readings(self, now: datetime, now_s: float) -> None:
+        send = self._config.send
+        if now_s - self._batch_s < send.batch_interval_s:
+            return
+        while sum(one.kind is None for one in self._in_flight.values()) < send.unanswered_max:
+            entries = self._outbox.readings(after=self._sent_readings, count_max=send.batch_readings_max)
+            if entries:
+                batch = make_batch(entries, log_id=self._outbox.log_id, floor=self._outbox.floor(), now=now)
+                self._sent_readings = batch.last
+                self._send(Leaf.SERIES, batch.model_dump_json().encode(), batch.first, batch.last, None, now_s)
+            if len(entries) < send.batch_readings_max:
+                self._batch_s = now_s
+                return
+
+    def _send_status(self, now: datetime, now_s: float) -> None:
+        if self._status_s is not None and now_s - self._status_s < self._config.send.status_interval_s:
+            return
+        self._status_s = now_s
+        self._client.publish(self._topic(Leaf.STATUS), self._status(now).model_dump_json(), qos=QOS, retain=True)
+
+    def _send(self, leaf: Leaf, payload: bytes, first: int, last: int, kind: EventKind | None, now_s: float) -> None:
+        digest = digest_of(payload)
+        self._in_flight[digest] = Sent(digest, first, last, kind, payload, now_s)
+        self._client.publish(self._topic(leaf), payload, qos=QOS)
+
+    def _topic(self, leaf: Leaf) -> str:
+        return topics.build(self._config.gateway_id, leaf)
+
+    # -- paho's thread: hand over, never raise -------------------------------------------------------------------------------------------
+
+    def _on_connect(self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: Properties | None) -> None:
+        if reason.is_failure:
+            level = logging.DEBUG if self._was_refused else logging.ERROR
+            self._was_refused = True
+            why = "the broker at %s:%d refuses %s: %s; check gateway_id and JIAHU_BROKER_PASSWORD; readings are kept on disk meanwhile"
+            broker = self._config.broker
+            logger.log(level, why, broker.host, broker.port, self._config.gateway_id, reason, extra={"event": "broker_refused"})
+            return
+        self._was_refused = False
+        client.subscribe([(one, QOS) for one in topics.downward_filter(self._config.gateway_id)])
+        logger.info("connected to the broker", extra={"event": "broker_connected"})
+        self._heard.put(("connected", b""))
+
+    def _on_disconnect(
+        self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        logger.warning("no broker: %s; readings are kept on disk", reason, extra={"event": "broker_lost"})
+        self._heard.put(("lost", b""))
+
+    def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        self._heard.put((message.topic.rpartition("/")[2], bytes(message.payload)))
+
+
+def make_batch(entries: Sequence[Entry], *, log_id: str, floor: int, now: datetime) -> SeriesBatch:
+    """Columns of all entries, one pair per (device, quantity, statistic); a series that spans too long becomes two."""
+    first = entries[0].sequence
+    groups: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        reading = entry.reading
+        groups[reading.device, reading.quantity, reading.statistic].append(entry)
+    series = [part for key, members in groups.items() for part in _series(key, sorted(members, key=_by_time), first)]
+    return SeriesBatch(log_id=log_id, first=first, last=entries[-1].sequence, floor=min(floor, first), sent_at=now, series=series)
+
+
+def _by_time(entry: Entry) -> tuple[datetime, int]:
+    return entry.reading.at, entry.sequence
+
+
+def _series(key: tuple[str, str, str], entries: Sequence[Entry], first: int) -> list[Series]:
+    start = entries[0].reading.at
+    here = [entry for entry in entries if (entry.reading.at - start) // MILLISECOND <= OFFSET_MAX_MS]
+    series = Series(
+        device=key[0],
+        quantity=QuantityName(key[1]),
+        statistic=Statistic(key[2]),
+        start_at=start,
+        offsets_ms=[(entry.reading.at - start) // MILLISECOND for entry in here],
+        values=[entry.reading.value for entry in here],
+        sequences=[entry.sequence - first for entry in here],
+    )
+    rest = entries[len(here) :]
+    return [series, *(_series(key, rest, first) if rest else [])]

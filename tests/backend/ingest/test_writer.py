@@ -1,0 +1,215 @@
+"""Storing what homes send: every reading and event exactly once, with what follows from it, in one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from backend.db.pool import Connection
+from backend.ingest import writer
+from backend.ingest.decode import Letter, Reject
+from backend.rules import store as rules
+from contract.events import EventKind
+from contract.quantities import QuantityName
+from contract.status import GatewayStatus
+from contract.stored import RefusedReason, Stored
+from tests.backend.street import NOW, batch, event, letter, seconds, settle
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture
+async def street(conn: Connection) -> Connection:
+    """A connection to a database with two homes."""
+    await settle(conn)
+    return conn
+
+
+async def write(conn: Connection, *letters: Letter, now: datetime = NOW) -> Sequence[writer.Reply]:
+    async with conn.transaction():
+        return await writer.write(conn, letters, await rules.load(conn), now=now)
+
+
+async def rows(conn: Connection, query: str) -> list[dict[str, Any]]:
+    return await (await conn.execute(query)).fetchall()  # type: ignore[arg-type]
+
+
+async def test_a_batch_becomes_readings_with_their_original_times(street: Connection) -> None:
+    await write(street, letter(batch([97, 96, 95], every_s=5)))
+    stored = await rows(street, "SELECT elder_id, measured_at, value FROM reading ORDER BY measured_at")
+    assert [(row["elder_id"], row["measured_at"], row["value"]) for row in stored] == [
+        ("elder-1", NOW, 97),
+        ("elder-1", NOW + seconds(5), 96),
+        ("elder-1", NOW + seconds(10), 95),
+    ]
+
+
+async def test_the_answer_names_what_is_stored(street: Connection) -> None:
+    [(gateway_id, answer)] = await write(street, letter(batch([97, 96], first=7)))
+    assert isinstance(answer, Stored)
+    assert (gateway_id, answer.first, answer.last) == ("gw-1", 7, 8)
+
+
+async def test_the_same_batch_five_times_is_stored_once_and_answered_five_times(street: Connection) -> None:
+    answers = [await write(street, letter(batch([97, 96]))) for _ in range(5)]
+    assert all(len(one) == 1 for one in answers)
+    assert (await rows(street, "SELECT count(*) AS n FROM reading"))[0]["n"] == 2
+    assert (await rows(street, "SELECT readings, repeats FROM gateway_log"))[0] == {"readings": 2, "repeats": 8}
+
+
+async def test_batches_cut_in_another_way_store_only_what_is_new(street: Connection) -> None:
+    await write(street, letter(batch([1, 2, 3], first=1)))
+    await write(street, letter(batch([2, 3, 4, 5], first=2, start_at=NOW + seconds(10))))
+    values = [row["value"] for row in await rows(street, "SELECT value FROM reading ORDER BY measured_at")]
+    assert values == [1, 2, 3, 4, 5]
+
+
+async def test_an_event_inside_the_range_of_a_batch_is_not_taken_for_stored(street: Connection) -> None:
+    readings = batch([97, 96, 95], first=1)
+    gap = readings.model_copy(update={"last": 4, "series": [readings.series[0].model_copy(update={"sequences": [0, 2, 3]})]})
+    await write(street, letter(gap))
+    await write(street, letter(event(EventKind.SOS, sequence=2)))
+    assert (await rows(street, "SELECT count(*) AS n FROM event"))[0]["n"] == 1
+
+
+async def test_a_new_log_may_use_old_sequences_again(street: Connection) -> None:
+    await write(street, letter(batch([97], first=1)))
+    await write(street, letter(batch([96], first=1, log_id="00000000000000bb", start_at=NOW + seconds(60))))
+    assert (await rows(street, "SELECT count(*) AS n FROM reading"))[0]["n"] == 2
+
+
+async def test_gaps_below_the_floor_are_closed(street: Connection) -> None:
+    await write(street, letter(batch([97], first=1)))
+    await write(street, letter(batch([96], first=1_000, floor=900)))
+    assert (await rows(street, "SELECT stored::text FROM gateway_log"))[0]["stored"] == "{[0,900),[1000,1001)}"
+
+
+async def test_a_fall_becomes_one_alert_with_a_notification_and_a_visit_request(street: Connection) -> None:
+    await write(street, letter(event(EventKind.FALL)))
+    [alert] = await rows(street, "SELECT * FROM alert")
+    assert (alert["rule_id"], alert["priority"], alert["state"], alert["opened_at"]) == ("fall", "high", "new", NOW)
+    assert (await rows(street, "SELECT alert_id FROM event"))[0]["alert_id"] == alert["id"]
+    assert [row["person"] for row in await rows(street, "SELECT person FROM notification")] == ["contact:1"]
+    [visit] = await rows(street, "SELECT state, class, alert_id FROM visit")
+    assert visit == {"state": "requested", "class": "urgent", "alert_id": alert["id"]}
+
+
+async def test_the_same_press_again_is_the_same_event(street: Connection) -> None:
+    await write(street, letter(event(EventKind.SOS, sequence=1, event_id="wearable-1:aa-1")))
+    await write(street, letter(event(EventKind.SOS, sequence=2, event_id="wearable-1:aa-1")))
+    assert (await rows(street, "SELECT count FROM alert"))[0]["count"] == 1
+
+
+async def test_a_second_press_repeats_the_open_alert(street: Connection) -> None:
+    for sequence in (1, 2):
+        await write(street, letter(event(EventKind.SOS, sequence=sequence)))
+    assert [row["count"] for row in await rows(street, "SELECT count FROM alert")] == [2]
+
+
+async def test_a_fall_cancelled_by_its_wearer_stays_visible_as_cancelled(street: Connection) -> None:
+    await write(street, letter(event(EventKind.FALL, sequence=1)))
+    await write(street, letter(event(EventKind.FALL_CANCELLED, sequence=2, at=NOW + seconds(5))))
+    [alert] = await rows(street, "SELECT state, condition FROM alert")
+    assert alert == {"state": "new", "condition": "cancelled"}
+
+
+async def test_spo2_below_its_limit_for_the_hold_time_is_one_alert_however_it_is_cut(street: Connection) -> None:
+    for step in range(20):
+        at = NOW + seconds(10 * step)
+        await write(street, letter(batch([86], first=step + 1, start_at=at)), now=at)
+    alerts = await rows(street, "SELECT rule_id, level, count, opened_at FROM alert")
+    assert alerts == [{"rule_id": "spo2_low", "level": "urgent", "count": 1, "opened_at": NOW + seconds(60)}]
+
+
+async def test_spo2_that_returns_before_the_hold_time_is_no_alert(street: Connection) -> None:
+    await write(street, letter(batch([86] * 6 + [95] * 6)))
+    assert await rows(street, "SELECT id FROM alert") == []
+
+
+async def test_recovery_marks_the_alert_and_leaves_it_to_a_human(street: Connection) -> None:
+    await write(street, letter(batch([86] * 8 + [96] * 8)))
+    [alert] = await rows(street, "SELECT state, condition FROM alert")
+    assert alert == {"state": "new", "condition": "recovered"}
+
+
+async def test_old_readings_page_nobody(street: Connection) -> None:
+    old = NOW - seconds(7200)
+    await write(street, letter(batch([86] * 8, start_at=old)))
+    [alert] = await rows(street, "SELECT priority, evidence FROM alert")
+    assert alert["priority"] == "low" and alert["evidence"]["late"] is True
+    assert await rows(street, "SELECT id FROM notification") == []
+
+
+async def test_an_sos_is_loud_whatever_its_age(street: Connection) -> None:
+    await write(street, letter(event(EventKind.SOS, at=NOW - seconds(86_400))))
+    assert (await rows(street, "SELECT priority FROM alert"))[0]["priority"] == "high"
+
+
+async def test_an_implausible_value_is_kept_but_alarms_nobody(street: Connection) -> None:
+    await write(street, letter(batch([130] * 20)))
+    assert (await rows(street, "SELECT count(*) AS n FROM reading"))[0]["n"] == 20
+    assert await rows(street, "SELECT id FROM alert") == []
+
+
+async def test_a_gateway_nobody_enrolled_is_stored_and_its_sos_is_an_alert(street: Connection) -> None:
+    await write(street, letter(event(EventKind.SOS), "gw-stranger"))
+    assert [(row["elder_id"], row["gateway_id"]) for row in await rows(street, "SELECT elder_id, gateway_id FROM alert")] == [
+        (None, "gw-stranger")
+    ]
+
+
+async def test_a_rule_that_raises_does_not_stop_storage_and_is_reported(street: Connection) -> None:
+    await street.execute("ALTER TABLE notification ADD CONSTRAINT nothing_goes CHECK (false)")
+    await write(street, letter(event(EventKind.FALL)))
+    assert (await rows(street, "SELECT count(*) AS n FROM event"))[0]["n"] == 1
+    assert [row["rule_id"] for row in await rows(street, "SELECT rule_id FROM alert")] == ["rule_failed"]
+
+
+async def test_a_device_found_again_closes_its_technical_alert(street: Connection) -> None:
+    await write(street, letter(event(EventKind.DEVICE_LOST, sequence=1)))
+    await write(street, letter(event(EventKind.DEVICE_FOUND, sequence=2, at=NOW + seconds(30))))
+    [alert] = await rows(street, "SELECT state, closed_by, disposition FROM alert")
+    assert alert == {"state": "closed", "closed_by": "system", "disposition": "technical"}
+
+
+async def test_one_device_found_leaves_the_alert_of_another_open(street: Connection) -> None:
+    await write(street, letter(event(EventKind.DEVICE_LOST, sequence=1, device="a")))
+    await write(street, letter(event(EventKind.DEVICE_LOST, sequence=2, device="b")))
+    await write(street, letter(event(EventKind.DEVICE_FOUND, sequence=3, device="a", at=NOW + seconds(30))))
+    assert (await rows(street, "SELECT state FROM alert"))[0]["state"] == "new"
+
+
+async def test_a_clock_that_is_off_is_a_technical_alert_until_it_is_right(street: Connection) -> None:
+    await write(street, letter(GatewayStatus(online=True, at=NOW - seconds(41))))
+    assert [row["rule_id"] for row in await rows(street, "SELECT rule_id FROM alert WHERE state = 'new'")] == ["clock_off"]
+    await write(street, letter(GatewayStatus(online=True, at=NOW - seconds(1))))
+    assert await rows(street, "SELECT id FROM alert WHERE state = 'new'") == []
+
+
+async def test_a_last_will_is_no_sign_of_life(street: Connection) -> None:
+    await write(street, letter(GatewayStatus(online=False, at=NOW)))
+    assert (await rows(street, "SELECT heard_at, online FROM gateway WHERE id = 'gw-1'"))[0] == {"heard_at": None, "online": False}
+
+
+async def test_bytes_that_cannot_be_read_are_kept_once_and_answered_each_time(street: Connection) -> None:
+    arrival = letter(event(EventKind.SOS)).arrival
+    reject = Reject("gw-1", RefusedReason.NOT_JSON, "no", "ab" * 16, arrival)
+    for _ in range(2):
+        assert len(await writer.keep(street, reject, now=NOW)) == 1
+    assert (await rows(street, "SELECT count(*) AS n FROM ingest_reject"))[0]["n"] == 1
+
+
+async def test_two_devices_that_disagree_do_not_hide_each_other(street: Connection) -> None:
+    for step in range(8):
+        at = NOW + seconds(10 * step)
+        low = letter(batch([86], first=2 * step + 1, start_at=at, device="oximeter-1"))
+        high = letter(batch([98], first=2 * step + 2, start_at=at, device="wearable-1"))
+        await write(street, low, high, now=at)
+    [alert] = await rows(street, "SELECT condition, evidence FROM alert")
+    assert alert["condition"] == "active" and alert["evidence"]["devices"] == ["oximeter-1"]
+
+
+async def test_heart_rate_out_of_reach_of_any_rule_needs_no_window(street: Connection) -> None:
+    await write(street, letter(batch([72] * 12, quantity=QuantityName.HEART_RATE)))
+    assert await rows(street, "SELECT id FROM alert") == []
