@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 def _start(arguments: argparse.Namespace, config: Config) -> None:
     logger.info("%s starts with %s", arguments.command, config.model_dump_json(exclude={"web": {"demo_accounts"}}))
     if arguments.command == "web":
-        from backend.web.app import serve  # the one process that needs FastAPI
+        from backend.web.server import serve  # the one process that needs FastAPI
 
         _run(serve(config))
     elif arguments.command == "ingest":

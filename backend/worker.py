@@ -1,4 +1,4 @@
-"""The worker: the clock of the backend. Silence rules, offers to doctors, sending, partitions, sessions. Any number may run at once."""
+"""The worker: the clock of the backend. Silence rules, offers to doctors, sending, partitions. Any number may run at once."""
 
 import asyncio
 import logging
@@ -14,7 +14,6 @@ from backend.db.pool import TRANSIENT, Connection, Pool, open_pool
 from backend.dispatch import store as dispatch
 from backend.monitor import Monitor
 from backend.notify import sender
-from backend.people import accounts
 from backend.readings import partitions
 from backend.readings import store as readings
 from backend.readings.model import Home
@@ -101,11 +100,9 @@ class Worker:
             pass
 
     async def keep_house(self) -> None:
-        """Make coming days' partitions, forget sessions that ended."""
-        now = datetime.now(UTC)
+        """Make the coming days' partitions."""
         async with self._pool.connection() as conn:
-            await partitions.prepare(conn, today=now.date())
-            await accounts.forget_ended_sessions(conn, now=now)
+            await partitions.prepare(conn, today=datetime.now(UTC).date())
 
 
 async def _heard(conn: Connection, rule: AbsenceRule, now: datetime) -> list[tuple[Home, datetime]]:

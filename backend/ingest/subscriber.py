@@ -128,8 +128,8 @@ class Subscriber:
         logger.warning("lost the broker: %s", reason, extra={"event": "broker_lost"})
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
-        payload = message.payload if len(message.payload) <= self._bytes_max else message.payload[: self._bytes_max + 1]
-        arrival = Arrival(message.topic, payload, message.retain, datetime.now(UTC))
+        payload = message.payload[: self._bytes_max + 1]
+        arrival = Arrival(message.topic, bytes(payload), message.retain, datetime.now(UTC))
         self._loop.call_soon_threadsafe(self._inbox.put, arrival)
 
     def _fail(self, why: str) -> None:

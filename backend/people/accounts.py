@@ -150,7 +150,7 @@ async def close_session(conn: Connection, token: str) -> None:
 
 
 async def audit(conn: Connection, *, by: str, action: str, subject: str, now: datetime, detail: dict[str, Any] | None = None) -> None:
-    """Write one line of the trail. `subject` is `elder:ID`, `alert:ID`, `visit:ID` or empty; `detail` holds no names and no vital values."""
+    """Write one line of the trail. `subject` is `elder:ID`, `alert:ID`, `visit:ID` or empty; `detail` holds no names, no vital values."""
     values = {"by": by, "action": action, "subject": subject, "now": now, "detail": json.dumps(detail or {})}
     await conn.execute(AUDIT, values)
 

@@ -32,7 +32,7 @@ def create_app(config: Config) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(config.database)
-        live = Live(config.database, pool, clock=_now, sees=auth.sees)
+        live = Live(pool, clock=_now, sees=auth.sees)
         app.state.web = Web(config, pool, live, _now, asyncio.Semaphore(auth.SIGN_INS_MAX))
         watching = asyncio.create_task(live.run())
         try:

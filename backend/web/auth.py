@@ -1,4 +1,4 @@
-"""Who is asking, and what they may see: sessions by cookie, roles, the trail of looks and refusals, and the guard against forged requests."""
+"""Who is asking, and what they may see: sessions by cookie, roles, and the trail of looks and refusals."""
 
 import asyncio
 from collections.abc import Callable
@@ -115,6 +115,14 @@ async def sign_in(web: Web, name: str, password: str, *, now: datetime) -> tuple
         return found, await accounts.open_session(conn, found.name, now=now)
 
 
+def refusal(refused: Refused, say: Translator) -> str:
+    """Why a sign-in failed, in plain words. It does not tell whether the name exists."""
+    if refused.locked_until is None:
+        return say("The name or the password is wrong.")
+    wait_s = round(accounts.LOCK.total_seconds())
+    return say("Too many wrong passwords: the account is locked for %(s)s seconds. Please wait, then try again.", s=wait_s)
+
+
 async def sign_out(request: Request, *, now: datetime) -> None:
     """End this request's session, if it has one."""
     account, token = await account_of(request), request.cookies.get(SESSION_COOKIE)
@@ -185,7 +193,5 @@ async def open_visit(conn: Connection, account: Account, visit_id: int, *, now: 
 
 
 async def _refuse(conn: Connection, account: Account, subject: str, *, now: datetime) -> None:
-    """Commits what it writes: the error that follows would roll it back."""
     await accounts.audit(conn, by=account.name, action="refused", subject=subject[:100], now=now)
-    await conn.commit()
     raise NotFound(f"{subject} does not exist for this account")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contract.quantities import QuantityName
 
 
-def N_(message: str) -> str:  # noqa: N802 - gettext's own name
+def N_(message: str) -> str:
     """The message itself: it is translated where it is shown."""
     return message
 
@@ -82,7 +82,6 @@ EVENT = {
 }
 SEX = {"female": N_("Female"), "male": N_("Male"), "unknown": N_("Sex unknown")}
 ROLE = {"operator": N_("Operator"), "doctor": N_("Doctor"), "admin": N_("Administrator")}
-DOCTOR_ROLE = {"gp": N_("Family doctor"), "nurse": N_("Nurse"), "public_health": N_("Public health"), "specialist": N_("Specialist")}
 DEVICE = {"bci_oximeter": N_("Oximeter"), "wearable": N_("Wearable"), "bed_mat": N_("Bed mat")}
 
 UNIT = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "1": ""}

@@ -18,13 +18,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from backend.config import DatabaseConfig
-from backend.db.pool import Connection, Pool
+from backend.db.pool import TRANSIENT, Connection, Pool
 from backend.errors import Unavailable
 from backend.people.accounts import Account
 from backend.web import read
 from backend.web.model import AlertView, PulseView, VisitView
-from backend.web.read import DATABASE_TROUBLE, Readers
+from backend.web.read import Readers
 
 logger = logging.getLogger(__name__)
 
@@ -120,10 +119,10 @@ class Rate:
 class Live:
     """The watching task and the pages that listen. `clock` gives the time, `sees` says who may know what."""
 
-    def __init__(self, database: DatabaseConfig, pool: Pool, *, clock: Callable[[], datetime], sees: Sees) -> None:
+    def __init__(self, pool: Pool, *, clock: Callable[[], datetime], sees: Sees) -> None:
         self.pulse: PulseView | None = None
         self.looked_at: datetime | None = None
-        self._database, self._pool, self._clock, self._sees = database, pool, clock, sees
+        self._pool, self._clock, self._sees = pool, clock, sees
         self._clients: set[Client] = set()
         self._marks: dict[Key, int] = {}
         self._rate = Rate()
@@ -136,7 +135,7 @@ class Live:
             began_at = self._clock()
             try:
                 await self._watch()
-            except DATABASE_TROUBLE as error:
+            except TRANSIENT as error:
                 level = logging.WARNING if retry_s == RETRY_S_MIN else logging.DEBUG
                 logger.log(level, "live updates wait for the database: %s", type(error).__name__, extra={"event": "live_waits"})
             if self.looked_at is not None and self.looked_at > began_at:
@@ -145,7 +144,7 @@ class Live:
             retry_s = min(retry_s * 2, RETRY_S_MAX)
 
     async def _watch(self) -> None:
-        async with read.listening(self._database) as conn:
+        async with read.listening(self._pool) as conn:
             while True:
                 await self._look(conn)
                 await asyncio.sleep(GAP_S)
@@ -170,7 +169,7 @@ class Live:
         """The newest states of these, alerts in the order of the queue, then visits."""
         alerts = [AlertView.of(row) for row in await read.alerts(conn, [number for kind, number in keys if kind == "alert"])]
         visits = [VisitView.of(row) for row in await read.visits(conn, [number for kind, number in keys if kind == "visit"])]
-        elder_ids = {view.elder_id for view in (*alerts, *visits) if view.elder_id}
+        elder_ids = {view.elder_id for view in alerts if view.elder_id} | {view.elder_id for view in visits}
         readers = await read.readers(conn, elder_ids, now=self._clock())
         return [_change("alert", view, view.state == "closed", readers) for view in alerts] + [
             _change("visit", view, view.state in ("done", "cancelled"), readers) for view in visits
@@ -195,7 +194,7 @@ class Live:
         try:
             yield message_of("hello", json.dumps({"at": self._clock().isoformat(), "account": account.name}))
             ends_at = asyncio.get_running_loop().time() + STREAM_S_MAX
-            with suppress(TimeoutError, *DATABASE_TROUBLE):
+            with suppress(TimeoutError, TRANSIENT):
                 for message in client.messages(await self._everything_open()):
                     yield message
                 while (queued := await asyncio.wait_for(client.queue.get(), ends_at - asyncio.get_running_loop().time())) is not None:

@@ -8,10 +8,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from backend.db.pool import TRANSIENT
 from backend.errors import BadInput, IllegalMove, JiahuError, NotFound, Taken
 from backend.web import auth, render
 from backend.web.labels import N_
-from backend.web.read import DATABASE_TROUBLE
 
 logger = logging.getLogger(__name__)
 
@@ -28,14 +28,16 @@ class Problem:
 SIGNED_OUT = Problem(401, "signed_out", N_("You are signed out. Please sign in again."))
 NOT_FOUND = Problem(404, "not_found", N_("There is no such thing here, or it is not for this account."))
 NOT_POSSIBLE = Problem(409, "not_possible", N_("This step is not possible any more: things have moved on meanwhile."))
-UNAVAILABLE = Problem(503, "unavailable", N_("The database cannot be reached at the moment. Please try again; nothing that homes send is lost."))
+UNAVAILABLE = Problem(
+    503, "unavailable", N_("The database cannot be reached at the moment. Please try again; nothing that homes send is lost.")
+)
 BROKEN = Problem(500, "broken", N_("Something went wrong in the system. It has been written to its log; please try again."))
 OTHER = {405: NOT_FOUND, 404: NOT_FOUND, 401: SIGNED_OUT}
 
 
 def install(app: FastAPI) -> None:
     """Make the application answer errors this way."""
-    for kind in (JiahuError, RequestValidationError, HTTPException, *DATABASE_TROUBLE, Exception):
+    for kind in (JiahuError, RequestValidationError, HTTPException, TRANSIENT, Exception):
         app.add_exception_handler(kind, _handle)
 
 
@@ -57,7 +59,7 @@ def problem_of(request: Request, error: Exception) -> Problem:
         case HTTPException():
             found = OTHER.get(error.status_code, Problem(error.status_code, "refused", error.detail))
         case _:
-            found = UNAVAILABLE if isinstance(error, (JiahuError, *DATABASE_TROUBLE)) else BROKEN
+            found = UNAVAILABLE if isinstance(error, JiahuError | TRANSIENT) else BROKEN
     return Problem(found.status, found.code, say(found.sentence))
 
 

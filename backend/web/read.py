@@ -9,22 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import psycopg
-from psycopg.rows import dict_row
-
-from backend.config import DatabaseConfig
-from backend.db.pool import LIVE_CHANNEL, Connection, conninfo
+from backend.db.pool import LIVE_CHANNEL, Connection, Pool
 from backend.readings.store import WINDOW_SEGMENT_MAX
-
-DATABASE_TROUBLE = (psycopg.OperationalError, psycopg.InterfaceError)
-"""What a statement raises while the database is away; a pool that has no connection to give raises an OperationalError too."""
 
 Row = dict[str, Any]
 
 LIST_MAX = 200
 """Rows of a list: more than anybody reads; the newest are kept."""
 
-LISTEN = f"LISTEN {LIVE_CHANNEL}"
+LISTEN = "LISTEN jiahu_live"
+assert LISTEN.endswith(LIVE_CHANNEL)
 OPEN_MARKS = """
 SELECT 'alert' AS kind, id, version FROM alert WHERE state <> 'closed'
 UNION ALL
@@ -43,8 +37,8 @@ LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL AND %(now)s
 WHERE e.id = ANY(%(elder_ids)s)
 """
 ALERTS = """
-SELECT a.id, a.version, a.elder_id, e.name AS elder_name, coalesce(e.zone, 'Asia/Shanghai') AS zone, a.gateway_id, a.rule_id, r.body AS rule,
-       a.priority, a.level, a.state, a.condition, a.opened_at, a.known_at, a.changed_at, a.last_at, a.count, a.evidence,
+SELECT a.id, a.version, a.elder_id, e.name AS elder_name, coalesce(e.zone, 'Asia/Shanghai') AS zone, a.gateway_id, a.rule_id,
+       r.body AS rule, a.priority, a.level, a.state, a.condition, a.opened_at, a.known_at, a.changed_at, a.last_at, a.count, a.evidence,
        a.acknowledged_by, coalesce(taker.title, a.acknowledged_by) AS acknowledged_title, a.acknowledged_at,
        coalesce(closer.title, a.closed_by) AS closed_title, a.closed_at, a.disposition,
        v.id AS visit_id, v.state AS visit_state, v.rounds AS visit_rounds, v.doctor_name
@@ -65,7 +59,7 @@ ELDER_ALERT_IDS = "SELECT id FROM alert WHERE elder_id = %(elder_id)s ORDER BY o
 VISITS = """
 SELECT v.id, v.version, v.elder_id, e.name AS elder_name, e.zone, e.address, e.latitude, e.longitude, v.alert_id, v.class AS visit_class,
        v.reason, v.state, v.doctor_id, d.name AS doctor_name, d.phone AS doctor_phone, v.requested_at,
-       coalesce(asker.title, v.requested_by) AS requested_title, v.changed_at, v.next_at, v.rounds, v.findings, v.outcome, a.opened_at AS alert_opened_at,
+       v.changed_at, v.next_at, v.rounds, v.findings, v.outcome,
        coalesce((
            SELECT jsonb_agg(jsonb_build_object('doctor_id', o.doctor_id, 'doctor_name', od.name, 'doctor_phone', od.phone, 'why', o.why,
                                                'offered_at', o.offered_at, 'expires_at', o.expires_at) ORDER BY o.id)
@@ -74,8 +68,6 @@ SELECT v.id, v.version, v.elder_id, e.name AS elder_name, e.zone, e.address, e.l
 FROM visit v
 JOIN elder e ON e.id = v.elder_id
 LEFT JOIN doctor d ON d.id = v.doctor_id
-LEFT JOIN account asker ON asker.name = v.requested_by
-LEFT JOIN alert a ON a.id = v.alert_id
 WHERE v.id = ANY(%(ids)s)
 ORDER BY v.requested_at, v.id
 """
@@ -86,8 +78,9 @@ SELECT id FROM visit WHERE doctor_id = %(doctor_id)s AND state IN ('done', 'canc
 ORDER BY changed_at DESC LIMIT %(limit)s
 """
 ELDER = """
-SELECT e.id, e.name, e.pinyin, e.sex, e.born_on, e.phone, e.address, e.access_note, e.latitude, e.longitude, e.conditions, e.drugs, e.allergies,
-       e.zone, t.id AS team_id, t.name AS team_name, t.phone AS team_phone, d.name AS doctor_name, d.phone AS doctor_phone, c.ends_on
+SELECT e.id, e.name, e.pinyin, e.sex, e.born_on, e.phone, e.address, e.access_note, e.latitude, e.longitude,
+       e.conditions, e.drugs, e.allergies, e.zone,
+       t.name AS team_name, t.phone AS team_phone, d.name AS doctor_name, d.phone AS doctor_phone, c.ends_on
 FROM elder e
 LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL AND %(now)s::date BETWEEN c.signed_on AND c.ends_on
 LEFT JOIN team t ON t.id = c.team_id
@@ -95,14 +88,18 @@ LEFT JOIN doctor d ON d.id = c.doctor_id
 WHERE e.id = %(elder_id)s
 """
 CONTACTS = "SELECT position, name, relation, phone, has_key FROM contact WHERE elder_id = %(elder_id)s ORDER BY position"
-COLLEAGUES = """
-SELECT d.id, d.name, d.phone, d.role, t.name AS team_name
-FROM doctor d JOIN team t ON t.id = d.team_id
-WHERE d.role = 'gp' AND d.phone <> '' AND (d.team_id = %(team_id)s OR d.team_id = (SELECT fallback_team_id FROM team WHERE id = %(team_id)s))
-ORDER BY d.team_id <> %(team_id)s, d.name
+DOCTORS_TO_CALL = """
+SELECT d.name, d.phone, t.name AS team_name
+FROM contract c
+JOIN team own ON own.id = c.team_id
+JOIN team t ON t.id IN (own.id, own.fallback_team_id)
+JOIN doctor d ON d.team_id = t.id
+WHERE c.elder_id = %(elder_id)s AND c.cancelled_on IS NULL AND d.role = 'gp' AND d.phone <> ''
+ORDER BY d.id <> c.doctor_id, t.id <> own.id, d.name
 """
 GATEWAYS = """
-SELECT g.id, g.online, g.heard_at, coalesce(g.status -> 'devices', '[]') AS devices FROM gateway g WHERE g.elder_id = %(elder_id)s ORDER BY g.id
+SELECT g.id, g.online, g.heard_at, coalesce(g.status -> 'devices', '[]') AS devices FROM gateway g
+WHERE g.elder_id = %(elder_id)s ORDER BY g.id
 """
 LATEST = """
 SELECT DISTINCT ON (quantity) quantity, last_at, last_value FROM series
@@ -194,17 +191,18 @@ class Readers:
 
 
 @asynccontextmanager
-async def listening(database: DatabaseConfig) -> AsyncIterator[Connection]:
-    """A connection of its own that hears hints; it commits each statement. Raises DATABASE_TROUBLE."""
-    conn: Connection = await psycopg.AsyncConnection.connect(conninfo(database), autocommit=True, row_factory=dict_row)
-    async with conn:
-        await conn.execute("SET timezone = 'UTC'")
-        await conn.execute(LISTEN)
-        yield conn
+async def listening(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection that hears hints; nobody else uses it, and it is closed afterwards. Raises TRANSIENT while the database is away."""
+    async with pool.connection() as conn:
+        try:
+            await conn.execute(LISTEN)
+            yield conn
+        finally:
+            await conn.close()
 
 
 async def wait_for_hint(conn: Connection, timeout_s: float) -> None:
-    """Return at the next hint, or after `timeout_s`. Raises DATABASE_TROUBLE."""
+    """Return at the next hint, or after `timeout_s`. Raises TRANSIENT."""
     async for _ in conn.notifies(timeout=timeout_s, stop_after=1):
         return
 
@@ -262,8 +260,12 @@ async def elder(conn: Connection, elder_id: str, *, now: datetime) -> Row | None
     if row is None:
         return None
     contacts = await _all(conn, CONTACTS, {"elder_id": elder_id})
-    colleagues = await _all(conn, COLLEAGUES, {"team_id": row["team_id"]}) if row["team_id"] else []
-    return row | {"contacts": contacts, "colleagues": colleagues, "gateways": await _all(conn, GATEWAYS, {"elder_id": elder_id})}
+    return row | {"contacts": contacts, "gateways": await _all(conn, GATEWAYS, {"elder_id": elder_id})}
+
+
+async def doctors_to_call(conn: Connection, elder_id: str | None) -> list[Row]:
+    """Family doctors of the signed team and its stand-in who have a phone: the signed doctor first."""
+    return await _all(conn, DOCTORS_TO_CALL, {"elder_id": elder_id})
 
 
 async def latest(conn: Connection, elder_id: str) -> dict[str, Row]:

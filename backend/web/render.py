@@ -28,7 +28,8 @@ def environment() -> Environment:
     env = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.globals["labels"] = labels
     env.globals["quantities"] = QUANTITIES
-    env.filters |= {"clock": clock, "day_clock": day_clock, "since": since, "years": years, "number": number, "unit": unit, "tel": tel}
+    env.filters |= {"day_clock": day_clock, "instant": datetime.fromisoformat, "number": number, "since": since}
+    env.filters |= {"tel": tel, "unit": unit, "years": years}
     return env
 
 
@@ -49,11 +50,6 @@ def page(request: Request, template: str, *, status: int = 200, **context: objec
 def json_for_page(value: Mapping[str, Any]) -> str:
     """JSON that can stand in a data block of a page: no `<`, so nothing in it can end the block."""
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
-
-
-def clock(at: datetime, zone: str = ZONE) -> str:
-    """h:m:s in a zone."""
-    return f"{at.astimezone(_zone(zone)):%H:%M:%S}"
 
 
 def day_clock(at: datetime, now: datetime, zone: str = ZONE) -> str:

@@ -1,6 +1,6 @@
 """What people do: each function checks that the person may, takes the step in the feature's store, and writes it to the trail.
 
-The pages and the API call the same functions. The caller owns the transaction, and commits it before it answers.
+The pages and the API call the same functions. Each step is one transaction; the look before it is written whatever becomes of the step.
 """
 
 from collections.abc import AsyncIterator
@@ -17,21 +17,23 @@ from backend.people import accounts
 from backend.people.accounts import Account
 from backend.rules.model import VisitClass
 from backend.web import auth, read
+from backend.web.labels import N_
 
 
 async def acknowledge(conn: Connection, who: Account, alert_id: int, *, now: datetime) -> None:
     """Take an alert. Raises NotFound, Taken, IllegalMove."""
     await auth.open_alert(conn, who, alert_id, now=now)
-    async with _naming_the_winner(conn):
+    async with _naming_the_winner(conn), conn.transaction():
         await alerts.acknowledge(conn, alert_id, by=who.name, now=now)
-    await _audit(conn, who, "acknowledged", f"alert:{alert_id}", now)
+        await _audit(conn, who, "acknowledged", f"alert:{alert_id}", now)
 
 
 async def note(conn: Connection, who: Account, alert_id: int, *, text: str, now: datetime) -> None:
     """Add a remark to an alert. Raises NotFound."""
     await auth.open_alert(conn, who, alert_id, now=now)
-    await alerts.note(conn, alert_id, by=who.name, text=text, now=now)
-    await _audit(conn, who, "noted", f"alert:{alert_id}", now)
+    async with conn.transaction():
+        await alerts.note(conn, alert_id, by=who.name, text=text, now=now)
+        await _audit(conn, who, "noted", f"alert:{alert_id}", now)
 
 
 async def send_doctor(conn: Connection, who: Account, alert_id: int, *, visit_class: VisitClass, reason: str, now: datetime) -> int:
@@ -41,63 +43,71 @@ async def send_doctor(conn: Connection, who: Account, alert_id: int, *, visit_cl
     """
     alert = await auth.open_alert(conn, who, alert_id, now=now)
     if alert["elder_id"] is None:
-        raise BadInput("this home has no elder on file, so no doctor can be sent")
-    visit_id = await dispatch.request(
-        conn, elder_id=alert["elder_id"], alert_id=alert_id, visit_class=visit_class, reason=reason, by=who.name, now=now
-    )
-    await alerts.dispatched(conn, alert_id, visit_id=visit_id, by=who.name, now=now)
-    await _audit(conn, who, "dispatched", f"alert:{alert_id}", now, visit_id=visit_id)
+        raise BadInput(N_("This home has no elder on file, so no doctor can be sent."))
+    elder_id = alert["elder_id"]
+    async with conn.transaction():
+        visit_id = await dispatch.request(
+            conn, elder_id=elder_id, alert_id=alert_id, visit_class=visit_class, reason=reason, by=who.name, now=now
+        )
+        await alerts.dispatched(conn, alert_id, visit_id=visit_id, by=who.name, now=now)
+        await _audit(conn, who, "dispatched", f"alert:{alert_id}", now, visit_id=visit_id)
     return visit_id
 
 
 async def close(conn: Connection, who: Account, alert_id: int, *, disposition: Disposition, text: str, now: datetime) -> None:
     """Close an alert with a code. Raises NotFound, IllegalMove."""
     await auth.open_alert(conn, who, alert_id, now=now)
-    await alerts.close(conn, alert_id, by=who.name, disposition=disposition, text=text, now=now)
-    await _audit(conn, who, "closed", f"alert:{alert_id}", now, disposition=disposition)
+    async with conn.transaction():
+        await alerts.close(conn, alert_id, by=who.name, disposition=disposition, text=text, now=now)
+        await _audit(conn, who, "closed", f"alert:{alert_id}", now, disposition=disposition)
 
 
 async def accept(conn: Connection, who: Account, visit_id: int, *, now: datetime) -> None:
     """Accept an offered visit. Raises NotFound, Taken, IllegalMove."""
     await auth.open_visit(conn, who, visit_id, now=now)
-    async with _naming_the_winner(conn):
+    async with _naming_the_winner(conn), conn.transaction():
         await dispatch.accept(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
-    await _audit(conn, who, "accepted", f"visit:{visit_id}", now)
+        await _audit(conn, who, "accepted", f"visit:{visit_id}", now)
 
 
 async def decline(conn: Connection, who: Account, visit_id: int, *, reason: DeclineReason, now: datetime) -> None:
     """Decline an offered visit. Raises NotFound, IllegalMove."""
     await auth.open_visit(conn, who, visit_id, now=now)
-    await dispatch.decline(conn, visit_id, doctor_id=_doctor_id(who), reason=reason, by=who.name, now=now)
-    await _audit(conn, who, "declined", f"visit:{visit_id}", now)
+    async with conn.transaction():
+        await dispatch.decline(conn, visit_id, doctor_id=_doctor_id(who), reason=reason, by=who.name, now=now)
+        await _audit(conn, who, "declined", f"visit:{visit_id}", now)
 
 
 async def depart(conn: Connection, who: Account, visit_id: int, *, now: datetime) -> None:
     """Say that the doctor is on the way. Raises NotFound, Taken, IllegalMove."""
     await auth.open_visit(conn, who, visit_id, now=now)
-    await dispatch.depart(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
-    await _audit(conn, who, "departed", f"visit:{visit_id}", now)
+    async with conn.transaction():
+        await dispatch.depart(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
+        await _audit(conn, who, "departed", f"visit:{visit_id}", now)
 
 
 async def arrive(conn: Connection, who: Account, visit_id: int, *, now: datetime) -> None:
     """Say that the doctor is at the home. Raises NotFound, Taken, IllegalMove."""
     await auth.open_visit(conn, who, visit_id, now=now)
-    await dispatch.arrive(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
-    await _audit(conn, who, "arrived", f"visit:{visit_id}", now)
+    async with conn.transaction():
+        await dispatch.arrive(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
+        await _audit(conn, who, "arrived", f"visit:{visit_id}", now)
 
 
 async def finish(conn: Connection, who: Account, visit_id: int, *, findings: str, outcome: Outcome, now: datetime) -> None:
     """End a visit with what was found. Raises NotFound, Taken, IllegalMove."""
     await auth.open_visit(conn, who, visit_id, now=now)
-    await dispatch.finish(conn, visit_id, doctor_id=_doctor_id(who), findings=findings, outcome=outcome, by=who.name, now=now)
-    await _audit(conn, who, "finished", f"visit:{visit_id}", now, outcome=outcome)
+    async with conn.transaction():
+        await dispatch.finish(conn, visit_id, doctor_id=_doctor_id(who), findings=findings, outcome=outcome, by=who.name, now=now)
+        await _audit(conn, who, "finished", f"visit:{visit_id}", now, outcome=outcome)
 
 
 async def cancel(conn: Connection, who: Account, visit_id: int, *, reason: str, now: datetime) -> None:
     """Call a visit off. Raises NotFound, IllegalMove once the doctor is at the home."""
     await auth.open_visit(conn, who, visit_id, now=now)
-    await dispatch.cancel(conn, visit_id, by=who.name, reason=reason, now=now)
-    await _audit(conn, who, "cancelled", f"visit:{visit_id}", now)
+    async with conn.transaction():
+        await dispatch.cancel(conn, visit_id, by=who.name, reason=reason, now=now)
+        await _audit(conn, who, "cancelled", f"visit:{visit_id}", now)
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """The story of an alert in sentences: its steps, the events of the home, the visits' steps and the messages sent, newest first. Pure."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,7 +29,11 @@ VISIT = {
     "done": N_("%(doctor)s ends the visit: %(outcome)s"),
     "cancelled": N_("Visit called off: %(reason)s"),
 }
-SENT = {"sent": N_("Message sent to %(person)s"), "failed": N_("Message to %(person)s failed"), "waiting": N_("Message to %(person)s: trying again")}
+SENT = {
+    "sent": N_("Message sent to %(person)s"),
+    "failed": N_("Message to %(person)s failed"),
+    "waiting": N_("Message to %(person)s: trying again"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,10 @@ class Entry:
 
 
 def compose(steps: list[Row], events: list[Row], visits: list[Row], messages: list[Row], *, say: Translator) -> list[Entry]:
-    """All lines, newest first; lines of the same instant keep the order in which they were written."""
-    entries = [*_each(steps, _of_step, say), *_each(events, _of_event, say), *_each(visits, _of_visit, say), *_each(messages, _of_message, say)]
-    return sorted(entries, key=lambda entry: entry.at, reverse=True)
-
-
-def _each(rows: list[Row], make: Callable[[Row, Translator], Entry], say: Translator) -> Iterator[Entry]:
-    return (make(row, say) for row in reversed(rows))
+    """All lines, newest first; of lines of the same instant the later written first."""
+    entries = [_of_step(row, say) for row in steps] + [_of_event(row, say) for row in events]
+    entries += [_of_visit(row, say) for row in visits] + [_of_message(row, say) for row in messages]
+    return sorted(reversed(entries), key=lambda entry: entry.at, reverse=True)
 
 
 def _of_step(row: Row, say: Translator) -> Entry:
@@ -59,15 +59,15 @@ def _of_step(row: Row, say: Translator) -> Entry:
     words = {
         "text": detail.get("text", ""),
         "visit": detail.get("visit_id", ""),
-        "disposition": say(labels.DISPOSITION.get(detail.get("disposition", ""), "")),
+        "disposition": say(labels.DISPOSITION[detail["disposition"]]) if "disposition" in detail else "",
     }
-    more = detail.get("text", "") if row["action"] == "closed" else _evidence(detail)
+    more = str(detail.get("text", "")) if row["action"] == "closed" else _evidence(detail)
     return Entry(row["at"], _who(row), say(STEP[row["action"]], **words), more, "person" if _who(row) else "alert")
 
 
 def _of_event(row: Row, say: Translator) -> Entry:
     confidence = "" if row["confidence"] is None else say("confidence %(percent)s %%", percent=round(row["confidence"] * 100))
-    text = say(labels.EVENT.get(row["kind"], row["kind"]))
+    text = say(labels.EVENT.get(row["kind"], str(row["kind"])))
     return Entry(row["at"], "", text, " · ".join(filter(None, [row["device_id"], confidence])), "event")
 
 
@@ -82,8 +82,8 @@ def _of_visit(row: Row, say: Translator) -> Entry:
     elif detail.get("nobody"):
         text = say("All doctors on duty were asked and nobody accepted: call by hand")
     else:
-        outcome = say(labels.OUTCOME.get(detail.get("outcome", ""), ""))
-        text = say(VISIT.get(row["state"], row["state"]), doctor=row["doctor_name"], outcome=outcome, reason=detail.get("reason", ""))
+        outcome = say(labels.OUTCOME[detail["outcome"]]) if "outcome" in detail else ""
+        text = say(VISIT.get(row["state"], str(row["state"])), doctor=row["doctor_name"], outcome=outcome, reason=detail.get("reason", ""))
     return Entry(row["at"], _who(row), text, "", "visit")
 
 

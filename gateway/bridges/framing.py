@@ -7,12 +7,11 @@
     AA  device address, 1..65535        payload 0..246 bytes, so that the content (8..254) is one COBS block
 
 The zero in front ends whatever noise came before, so noise never costs the frame behind it. `firmware_stubs/include/bridge_frame.h`
-says the same for C. Sources: COBS: Cheshire and Baker, IEEE/ACM Transactions on Networking 7(2), 1999. CRC: check value 0x29B1 for "123456789".
+says the same for C. Sources: COBS: Cheshire and Baker, IEEE/ACM Transactions on Networking 7(2), 1999; CRC: check value 0x29B1 for "123456789".
 """
 
 import binascii
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -84,18 +83,21 @@ class FrameReader:
         self._part = bytearray()
         self._is_overlong = False
 
-    def feed(self, data: bytes) -> Iterator[Frame | FrameFault]:
+    def feed(self, data: bytes) -> list[Frame | FrameFault]:
         """Frames and faults completed by `data`, in order. Any cut of the stream into calls gives the same result."""
+        found: list[Frame | FrameFault] = []
         *ended, rest = data.split(b"\0")
         for piece in ended:
             self._keep(piece)
-            if self._is_overlong:
-                yield FrameFault.LENGTH
-            elif self._part:
-                yield open_sealed(bytes(self._part))
+            stuffed, is_overlong = bytes(self._part), self._is_overlong
             self._part.clear()
             self._is_overlong = False
+            if is_overlong:
+                found.append(FrameFault.LENGTH)
+            elif stuffed:
+                found.append(open_sealed(stuffed))
         self._keep(rest)
+        return found
 
     def _keep(self, piece: bytes) -> None:
         if len(self._part) + len(piece) > CONTENT_BYTES_MAX + 1:

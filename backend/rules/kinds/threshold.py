@@ -101,7 +101,7 @@ def judge(rule: ThresholdRule, samples: Sequence[Sample], *, after: datetime) ->
     return found
 
 
-def _judge_one(levels: list[tuple[str, _Run]], clear: _Run, sample: Sample) -> Judgement:
+def _judge_one(levels: Sequence[tuple[str, _Run]], clear: _Run, sample: Sample) -> Judgement:
     held = [(name, run) for name, run in levels if run.holds(sample)]
     is_clear = clear.holds(sample)
     if held:

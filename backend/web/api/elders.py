@@ -9,6 +9,7 @@ from backend.errors import BadInput
 from backend.people.model import Id
 from backend.web import auth, chart, read
 from backend.web.auth import Now, Somebody, TheWeb
+from backend.web.labels import N_
 from backend.web.model import SeriesView
 from contract.quantities import QUANTITIES, QuantityName
 
@@ -28,7 +29,7 @@ async def get_series(
     """Plausible values of a quantity between two instants, in columns per device. 422 for an empty span or one over 60 days."""
     span_s = (to_at - from_at).total_seconds()
     if not 0 < span_s <= chart.SPAN_S_MAX:
-        raise BadInput("choose a span of at most 60 days that ends after it begins")
+        raise BadInput(N_("Choose a span of at most 60 days that ends after it begins."))
     step = chart.step_s(span_s)
     believed = (QUANTITIES[quantity].low, QUANTITIES[quantity].high)
     async with web.pool.connection() as conn:

@@ -1,0 +1,115 @@
+// The operators' board: keys, selection, the alarm's sound, and what to fetch again when something changes.
+
+import { drawCharts, refreshCharts } from "./chart.js";
+import { listen, watchStaleness } from "./live.js";
+import { debounced, isTyping, say, wire } from "./page.js";
+import { ring } from "./sound.js";
+import { _ } from "./words.js";
+
+/* global htmx */
+
+const RING_AGAIN_MS = 8_000;
+const states = new Map(); // id of an open alert -> {priority, state}
+const refreshQueue = debounced("alerts");
+const refreshStory = new Map(); // id of an alert -> its debounced trigger
+let isFirst = true;
+
+const actions = { t: take, n: () => openAction("N"), d: () => openAction("D"), c: () => openAction("C"), j: () => go(1), k: () => go(-1), "?": help };
+
+wire(() => {
+  markSelected();
+  drawCharts();
+});
+document.addEventListener("keydown", onKey);
+document.getElementById("help-key").addEventListener("click", help);
+listen({ hello, alert: onAlert, visit: onVisit, gone: (message) => states.delete(message.id) });
+setInterval(watchStaleness, 1000);
+setInterval(() => hasUntakenHigh() && ring(), RING_AGAIN_MS);
+
+// A new beginning of the stream sends everything open again: what is not among it has ended meanwhile.
+function hello() {
+  states.clear();
+  if (!isFirst) {
+    refreshQueue();
+    if (selected()) storyOf(selected())();
+    refreshCharts();
+  }
+  isFirst = false;
+}
+
+function onAlert(alert) {
+  const before = states.get(alert.id);
+  if (alert.state === "closed") states.delete(alert.id);
+  else states.set(alert.id, { priority: alert.priority, state: alert.state });
+  const isNewlyHigh = alert.priority === "high" && alert.state === "new" && before?.priority !== "high";
+  if (isNewlyHigh) ring();
+  refreshQueue();
+  storyOf(alert.id)();
+}
+
+function onVisit(visit) {
+  refreshQueue();
+  if (visit.alert_id) storyOf(visit.alert_id)();
+}
+
+function storyOf(id) {
+  if (!refreshStory.has(id)) refreshStory.set(id, debounced(`alert-${id}`));
+  return refreshStory.get(id);
+}
+
+function hasUntakenHigh() {
+  return [...states.values()].some((alert) => alert.priority === "high" && alert.state === "new");
+}
+
+function selected() {
+  return Number(document.getElementById("side")?.dataset.alert) || null;
+}
+
+function markSelected() {
+  const id = selected();
+  for (const row of document.querySelectorAll("#queue .row")) {
+    if (Number(row.dataset.id) === id) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+  }
+  const untaken = document.querySelectorAll("#queue .row.new").length;
+  document.title = (untaken ? `(${untaken}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+}
+
+function onKey(event) {
+  if (event.key === "Escape") return escape();
+  if (isTyping() || event.ctrlKey || event.metaKey || event.altKey || document.getElementById("help").open) return;
+  const action = actions[event.key.toLowerCase()];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+function escape() {
+  if (document.getElementById("help").open) return;
+  if (isTyping()) document.activeElement.blur();
+  else if (location.pathname !== "/operator") document.querySelector(".brand").click();
+}
+
+function take() {
+  document.getElementById("take")?.click();
+}
+
+function openAction(key) {
+  const summary = document.querySelector(`#actions summary[aria-keyshortcuts="${key}"]`);
+  if (!summary) return say(_("Choose an alert first: J and K move through the queue."));
+  summary.parentElement.open = true;
+  summary.parentElement.querySelector("textarea, select").focus();
+}
+
+function go(step) {
+  const rows = [...document.querySelectorAll("#queue .row")];
+  const current = rows.findIndex((row) => row.hasAttribute("aria-current"));
+  const next = rows[current < 0 ? (step > 0 ? 0 : rows.length - 1) : current + step];
+  if (!next) return;
+  next.scrollIntoView({ block: "nearest" });
+  next.click();
+}
+
+function help() {
+  document.getElementById("help").showModal();
+}

@@ -1,0 +1,80 @@
+// What the operators' and the doctors' page share: what happens around a swap of htmx, and plain words when something goes wrong.
+
+/* global htmx */
+
+import { tick } from "./clock.js";
+import { _ } from "./words.js";
+
+const TOAST_MS = 15_000;
+const toast = document.getElementById("toast");
+const drafts = new Map(); // id of a field -> what was typed and not sent
+let hideToast = 0;
+
+toast.querySelector("button").addEventListener("click", () => (toast.hidden = true));
+
+/** Say something that must be read. */
+export function say(text) {
+  toast.querySelector("span").textContent = text;
+  toast.hidden = false;
+  clearTimeout(hideToast);
+  hideToast = setTimeout(() => (toast.hidden = true), TOAST_MS);
+}
+
+/** True while a person types: keys and refreshes keep away. */
+export function isTyping(within = document) {
+  const field = document.activeElement;
+  return Boolean(field?.matches("input, textarea, select, [contenteditable]") && within.contains(field));
+}
+
+/** Trigger an htmx event on the body, at most once per `gapMs`: a flood of messages is one refresh, the last one never lost. */
+export function debounced(name, gapMs = 250) {
+  let last = 0;
+  let waiting = 0;
+  return () => {
+    if (waiting) return;
+    waiting = setTimeout(() => {
+      waiting = 0;
+      last = performance.now();
+      htmx.trigger(document.body, name);
+    }, Math.max(0, last + gapMs - performance.now()));
+  };
+}
+
+/** Wire the page: drafts, errors, ticking; `afterSwap` runs after every swap. */
+export function wire(afterSwap) {
+  document.body.addEventListener("input", (event) => event.target.id && drafts.set(event.target.id, event.target.value));
+  document.body.addEventListener("htmx:afterSettle", () => {
+    restoreDrafts();
+    tick();
+    afterSwap();
+  });
+  document.body.addEventListener("htmx:afterRequest", (event) => {
+    const form = event.detail.elt;
+    if (event.detail.successful && form.matches("form")) forget(form);
+  });
+  document.body.addEventListener("htmx:responseError", (event) => {
+    const { responseText, status } = event.detail.xhr;
+    if (event.detail.elt.matches("form")) say(status < 502 && responseText ? responseText : _("The server cannot do this at the moment."));
+  });
+  for (const failure of ["htmx:sendError", "htmx:timeout"]) {
+    document.body.addEventListener(failure, (event) => event.detail.elt.matches("form") && say(_("No connection: nothing was sent, and what you typed is still here.")));
+  }
+  tick();
+  setInterval(tick, 1000);
+  afterSwap();
+}
+
+function forget(form) {
+  for (const field of form.elements) drafts.delete(field.id);
+  if (!("reset" in form.dataset)) return;
+  form.reset();
+  form.closest("details").open = false;
+  document.activeElement?.blur();
+}
+
+function restoreDrafts() {
+  for (const [id, value] of drafts) {
+    const field = document.getElementById(id);
+    if (field && !field.value) field.value = value;
+  }
+}

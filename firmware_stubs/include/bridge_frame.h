@@ -1,0 +1,132 @@
+/*
+ * Frames between a bridge board and the gateway on a serial line: the manual, the limits and the payloads.
+ *
+ *     00 | COBS( VV TT AA AA NN NN payload.. CC CC ) | 00        multi-byte fields little-endian
+ *
+ *     VV  version, 1                      NN  counter of the sender, wraps at 65535
+ *     TT  frame type, see below           CC  CRC-16/CCITT-FALSE of everything before it: polynomial 0x1021, start 0xFFFF
+ *     AA  device address, 1..65535        payload 0..246 bytes, so that the content (8..254) is one COBS block
+ *
+ * The zero in front ends whatever noise came before, so noise never costs the frame behind it. Between two delimiters stand
+ * 9..255 bytes; what is longer is thrown away up to the next zero. `gateway/bridges/framing.py` says the same for Python.
+ * Sources: COBS: Cheshire and Baker, IEEE/ACM Transactions on Networking 7(2), 1999. CRC: check value 0x29B1 for "123456789".
+ *
+ * Payloads. "boot" is a random number chosen when the device starts, "event" counts the events of that boot, so (address,
+ * boot, event) names an event for ever, however often it is sent. A gap in "event" is an event the device had no room for.
+ * Integers are unsigned unless said.
+ *
+ * 0x01 WEARABLE_VITALS     HH OO TT TT SS SS BB FF                        8 bytes, every second, not acknowledged
+ *     HH  heart rate, beats/min, 1..254; 0 none           SS  steps since boot, 0..65534, wraps; 65535 none
+ *     OO  oxygen saturation, %, 1..100; 0 none            BB  battery, %, 0..100; 255 unknown
+ *     TT  skin temperature, signed, 0.01 C; 0x7FFF none   FF  bit 0 worn on the body, other bits 0
+ *
+ * 0x02 FALL_CANDIDATE      OO OO EE EE AA AA PP PP TT RR CC II II         13 bytes, then its WINDOW_CHUNKs
+ *     OO  boot                                            TT  turn of the mean direction, whole degrees, 20..180;
+ *     EE  event                                               255 not known (impact too soon after the start)
+ *     AA  ms since the impact; 65535 also for longer      RR  samples per second of the window, 25..100
+ *     PP  largest |acceleration|, mg, 1801..56755         CC  number of WINDOW_CHUNKs, 1..14
+ *                                                         II  index of the impact in the window, 0 oldest sample
+ *
+ * 0x03 WINDOW_CHUNK        OO OO EE EE II CC (XX XX YY YY ZZ ZZ) x n      6 + 6n bytes, n 1..40
+ *     OO  boot, EE event: those of the candidate          XX YY ZZ  acceleration, signed, mg, oldest sample first
+ *     II  index of the chunk, 0..CC-1                     n is 40 in every chunk but the last
+ *     CC  number of chunks
+ *
+ * 0x04 SOS                 OO OO EE EE AA AA KK                           7 bytes
+ *     OO  boot    EE  event    AA  ms since the button was held long enough; 65535 also for longer
+ *     KK  1 pressed, 2 cancelled by its wearer
+ *
+ * 0x10 BED_MAT             OO RR HH MM BB                                 5 bytes, not acknowledged
+ *     OO  1 occupied, 0 empty, 255 unknown                MM  movement, 0..100; 255 none
+ *     RR  breaths/min; 0 none                             BB  battery, %, 0..100; 255 unknown
+ *     HH  heart rate, beats/min; 0 none
+ *
+ * 0x7F ACK                 OO OO EE EE TT                                 5 bytes, gateway to device; the address is the device's
+ *     OO  boot    EE  event    TT  type of the acknowledged frame: FALL_CANDIDATE (for it and its whole window) or SOS
+ *
+ * A device sends a candidate and its whole window, or an SOS, every 2 s until it is acknowledged or has been sent 90 times.
+ */
+#ifndef BRIDGE_FRAME_H
+#define BRIDGE_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BRIDGE_FRAME_VERSION 1
+#define BRIDGE_FRAME_OVERHEAD_BYTES 8 /* header and CRC */
+#define BRIDGE_PAYLOAD_BYTES_MAX 246
+#define BRIDGE_CONTENT_BYTES_MAX (BRIDGE_FRAME_OVERHEAD_BYTES + BRIDGE_PAYLOAD_BYTES_MAX)
+#define BRIDGE_STUFFED_BYTES_MAX (BRIDGE_CONTENT_BYTES_MAX + 1)
+#define BRIDGE_WIRE_BYTES_MAX (BRIDGE_STUFFED_BYTES_MAX + 2)
+
+#define BRIDGE_WEARABLE_VITALS_BYTES 8
+#define BRIDGE_FALL_CANDIDATE_BYTES 13
+#define BRIDGE_WINDOW_CHUNK_HEADER_BYTES 6
+#define BRIDGE_WINDOW_CHUNK_SAMPLES_MAX 40
+#define BRIDGE_SOS_BYTES 7
+#define BRIDGE_BED_MAT_BYTES 5
+#define BRIDGE_ACK_BYTES 5
+
+#define BRIDGE_HEART_RATE_NONE 0
+#define BRIDGE_SPO2_NONE 0
+#define BRIDGE_SKIN_TEMPERATURE_NONE 0x7FFF
+#define BRIDGE_STEPS_NONE 0xFFFF
+#define BRIDGE_BATTERY_UNKNOWN 255
+#define BRIDGE_TURN_UNKNOWN 255
+#define BRIDGE_VITALS_WORN 0x01
+
+enum bridge_frame_type {
+    BRIDGE_WEARABLE_VITALS = 0x01,
+    BRIDGE_FALL_CANDIDATE = 0x02,
+    BRIDGE_WINDOW_CHUNK = 0x03,
+    BRIDGE_SOS = 0x04,
+    BRIDGE_BED_MAT = 0x10,
+    BRIDGE_ACK = 0x7F,
+};
+
+/* What a call came to. Negative values are errors; BRIDGE_UNFINISHED is not one. */
+enum bridge_status {
+    BRIDGE_OK = 0,
+    BRIDGE_UNFINISHED = 1,      /* no frame has ended here: feed on */
+    BRIDGE_ERROR_SPACE = -1,    /* the caller's memory is too small */
+    BRIDGE_ERROR_LENGTH = -2,   /* shorter or longer than any frame */
+    BRIDGE_ERROR_COBS = -3,     /* a distance points past the end */
+    BRIDGE_ERROR_CHECKSUM = -4, /* the CRC differs */
+    BRIDGE_ERROR_VERSION = -5,  /* a frame of another version */
+    BRIDGE_ERROR_ADDRESS = -6,  /* address 0 */
+    BRIDGE_ERROR_RATE = -7,     /* a sample rate or a period outside its range */
+};
+
+/* One frame. `payload` is borrowed, never owned. */
+struct bridge_frame {
+    const uint8_t *payload;
+    uint16_t address;
+    uint16_t counter;
+    uint8_t payload_bytes;
+    uint8_t type; /* a bridge_frame_type; unknown ones pass, for frames of newer boards */
+};
+
+/* Finds frames in a byte stream. All zero is the start. */
+struct bridge_frame_reader {
+    uint8_t stuffed[BRIDGE_STUFFED_BYTES_MAX];
+    uint8_t stuffed_bytes;
+    bool is_overlong;
+};
+
+/* CRC-16/CCITT-FALSE of `bytes`. */
+uint16_t bridge_frame_checksum(const uint8_t *bytes, size_t length);
+
+/*
+ * Write the frame with both delimiters to `wire`. Returns how many bytes were written, 11..BRIDGE_WIRE_BYTES_MAX, or
+ * BRIDGE_ERROR_LENGTH (payload too long), BRIDGE_ERROR_ADDRESS (0) or BRIDGE_ERROR_SPACE; then `wire` is untouched.
+ */
+int bridge_frame_seal(const struct bridge_frame *frame, uint8_t *wire, size_t space);
+
+/*
+ * Take one byte off the line. BRIDGE_OK: `frame` is filled; its payload lies in the reader and is valid until the next call.
+ * BRIDGE_UNFINISHED: no news. An error: the bytes before this delimiter were not a frame; the reader is ready for the next.
+ */
+enum bridge_status bridge_frame_feed(struct bridge_frame_reader *reader, uint8_t byte, struct bridge_frame *frame);
+
+#endif

@@ -1,0 +1,209 @@
+"""The wearable in Python, for machines without a C compiler: what `firmware_stubs` says on the wire, said by independent code.
+
+Its only clock is its samples: n samples are n / 50 s, so the same samples always give the same frames. No I/O.
+
+    every second      WEARABLE_VITALS
+    button            held 1 s: SOS. Held again for 3 s, begun within 30 s: cancelled. Otherwise a new hold is nothing within 30 s
+    impact            |a| over 1.8 g, the largest within 1 s either way, and the mean direction turned by 20 degrees or more (3.0 to
+                      1.5 s before against 1.0 to 2.5 s after): FALL_CANDIDATE and its window as WINDOW_CHUNKs
+    until answered    an event, with its window, again every 2 s until its ACK comes or it has been sent 90 times
+    memory            four SOS events and one fall wait at a time; what finds no room is dropped, and its number with it
+
+Sources: `firmware_stubs/include/bridge_frame.h`, `src/sos_button.h`, `src/fall_detector.h`.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.bridges.framing import Frame, FrameReader, seal
+from simulators.home import RATE_HZ, Samples
+from simulators.wire import (
+    Ack,
+    EventKey,
+    FallCandidate,
+    FrameType,
+    SosKind,
+    WearableVitals,
+    fall_candidate,
+    parse_ack,
+    sos,
+    wearable_vitals,
+    window_chunks,
+)
+
+IMPACT_MG = 1800
+TURN_DEGREES_MIN = 20
+BEFORE_SAMPLES = 3 * RATE_HZ
+AFTER_SAMPLES = 5 * RATE_HZ // 2
+WINDOW_SAMPLES = BEFORE_SAMPLES + AFTER_SAMPLES
+VITALS_SAMPLES = RATE_HZ
+REPEAT_SAMPLES = 2 * RATE_HZ
+SENDINGS_MAX = 90
+PRESS_SAMPLES = RATE_HZ
+CANCEL_SAMPLES = 3 * RATE_HZ
+CANCEL_WITHIN_SAMPLES = 30 * RATE_HZ
+WAITING_MAX = {FrameType.SOS: 4, FrameType.FALL_CANDIDATE: 1}
+_PEAK = -AFTER_SAMPLES
+_MEAN_SAMPLES = 3 * RATE_HZ // 2
+
+Impact = tuple[FallCandidate, Samples]
+
+
+@dataclass(frozen=True, slots=True)
+class Sensed:
+    """What the wearable's other sensors say now: beats/min, percent, degrees Celsius on the skin, percent. None is no value."""
+
+    heart_rate: int | None = None
+    spo2: int | None = None
+    skin_temperature: float | None = None
+    battery: int | None = None
+    is_worn: bool = True
+    is_pressed: bool = False
+
+
+@dataclass(slots=True)
+class _Waiting:
+    key: EventKey
+    happened: int
+    report: SosKind | Impact
+    sendings: int = 0
+    due: int = 0
+
+    @property
+    def type(self) -> FrameType:
+        return FrameType.SOS if isinstance(self.report, SosKind) else FrameType.FALL_CANDIDATE
+
+
+class Wearable:
+    """One worn device with its event counter; `boot` is what a real one draws at its start."""
+
+    def __init__(self, address: int, *, boot: int) -> None:
+        self.address = address
+        self.boot = boot
+        self._now = 0
+        self._counter = 0
+        self._events = 0
+        self._out: list[bytes] = []
+        self._waiting: list[_Waiting] = []
+        self._button = _Button()
+        self._impacts = _ImpactWatch()
+        self._reader = FrameReader()
+
+    def feed(self, samples: Samples, sensed: Sensed) -> None:
+        """Live through `samples` (N, 3) mg at 50 Hz, during which the other sensors say `sensed`."""
+        for sample in samples:
+            self._now += 1
+            if kind := self._button.feed(is_pressed=sensed.is_pressed, now=self._now):
+                self._remember(kind, self._now)
+            if impact := self._impacts.feed(sample):
+                self._remember(impact, self._now - AFTER_SAMPLES + 1)
+            if self._now % VITALS_SAMPLES == 1:
+                self._say_vitals(sensed)
+            self._say_events()
+
+    def take(self) -> list[bytes]:
+        """Frames to send since the last call, oldest first."""
+        out, self._out = self._out, []
+        return out
+
+    def hear(self, data: bytes) -> list[Ack]:
+        """Take bytes from the gateway, cut anywhere. Returns the acknowledgements that were for this device, known event or not."""
+        frames = [item for item in self._reader.feed(data) if isinstance(item, Frame) and item.address == self.address]
+        acks = [ack for ack in map(parse_ack, frames) if ack is not None]
+        answered = {(ack.key, ack.type) for ack in acks}
+        self._waiting = [event for event in self._waiting if (event.key, event.type) not in answered]
+        return acks
+
+    def _remember(self, report: SosKind | Impact, happened: int) -> None:
+        event = _Waiting(EventKey(self.boot, self._events), happened, report, due=self._now)
+        self._events = self._events + 1 & 0xFFFF
+        if sum(other.type == event.type for other in self._waiting) < WAITING_MAX[event.type]:
+            self._waiting.append(event)
+
+    def _say_vitals(self, sensed: Sensed) -> None:
+        vitals = WearableVitals(sensed.heart_rate, sensed.spo2, sensed.skin_temperature, None, sensed.battery, sensed.is_worn)
+        self._send(FrameType.WEARABLE_VITALS, wearable_vitals(vitals))
+
+    def _say_events(self) -> None:
+        for event in self._waiting:
+            if event.due <= self._now:
+                self._send_event(event)
+                event.due = self._now + REPEAT_SAMPLES
+                event.sendings += 1
+        self._waiting = [event for event in self._waiting if event.sendings < SENDINGS_MAX]
+
+    def _send_event(self, event: _Waiting) -> None:
+        age_ms = (self._now - event.happened) * 1000 // RATE_HZ
+        if isinstance(event.report, SosKind):
+            self._send(FrameType.SOS, sos(event.key, age_ms, event.report))
+            return
+        candidate, window = event.report
+        chunks = window_chunks(event.key, window)
+        self._send(FrameType.FALL_CANDIDATE, fall_candidate(event.key, age_ms, candidate, len(chunks)))
+        for chunk in chunks:
+            self._send(FrameType.WINDOW_CHUNK, chunk)
+
+    def _send(self, kind: FrameType, payload: bytes) -> None:
+        self._out.append(seal(Frame(kind, self.address, self._counter, payload)))
+        self._counter = self._counter + 1 & 0xFFFF
+
+
+class _Button:
+    """Tells a call from its cancellation; times in samples."""
+
+    def __init__(self) -> None:
+        self._held = 0
+        self._called_at: int | None = None
+        self._cancels = False
+
+    def feed(self, *, is_pressed: bool, now: int) -> SosKind | None:
+        self._held = self._held + 1 if is_pressed else 0
+        if self._held == 1:
+            self._cancels = self._called_at is not None and now - self._called_at <= CANCEL_WITHIN_SAMPLES
+        if self._held != (CANCEL_SAMPLES if self._cancels else PRESS_SAMPLES):
+            return None
+        self._called_at = None if self._cancels else now
+        return SosKind.CANCELLED if self._cancels else SosKind.PRESSED
+
+
+class _ImpactWatch:
+    """Judges each sample when it is 2.5 s old, by a ring that is then its window."""
+
+    def __init__(self) -> None:
+        self._ring: deque[NDArray[np.int16]] = deque(maxlen=WINDOW_SAMPLES)
+        self._squares: deque[int] = deque(maxlen=WINDOW_SAMPLES)
+
+    def feed(self, sample: NDArray[np.int16]) -> Impact | None:
+        """The candidate and its window (N, 3), at the last sample of the window."""
+        x, y, z = sample.tolist()
+        self._ring.append(sample)
+        self._squares.append(x * x + y * y + z * z)
+        if len(self._ring) < AFTER_SAMPLES or self._squares[_PEAK] <= IMPACT_MG**2:
+            return None
+        squares = list(self._squares)
+        at = len(squares) + _PEAK
+        # Of equal ones, where a sensor clips, the first is the peak.
+        if max(squares[max(at - RATE_HZ, 0) : at], default=0) >= squares[at] or max(squares[at + 1 : at + 1 + RATE_HZ]) > squares[at]:
+            return None
+        window = np.array(self._ring, np.int16)
+        turn = turn_degrees(window)
+        if turn is not None and turn < TURN_DEGREES_MIN:
+            return None
+        return FallCandidate(math.isqrt(squares[at]), turn, RATE_HZ, at), window
+
+
+def turn_degrees(window: Samples) -> int | None:
+    """Whole degrees, rounded down, between the mean directions before and after the impact of `window` (N, 3).
+
+    Before is -3.0..-1.5 s or what there is of it, after is 1.0..2.5 s. None where there is nothing before.
+    """
+    samples_before = len(window) - (WINDOW_SAMPLES - _MEAN_SAMPLES)
+    if samples_before <= 0:
+        return None
+    means = window[:samples_before].mean(axis=0), window[-_MEAN_SAMPLES:].mean(axis=0)
+    lengths = float(np.linalg.norm(means[0]) * np.linalg.norm(means[1]))
+    return int(math.degrees(math.acos(np.clip(means[0] @ means[1] / lengths, -1, 1)))) if lengths else None

@@ -1,0 +1,43 @@
+"""Servers that tests share: one PostgreSQL and one broker of each kind per test process."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from simulators.servers import DATABASE_URL_VARIABLE, Broker, BrokerKind, Database, installed_brokers
+
+GATEWAYS = ("gw-1", "gw-2", "gw-3")
+
+
+class DatabaseServer(NamedTuple):
+    """A PostgreSQL on which tests may create databases; `url` is the administrator's."""
+
+    url: str
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[DatabaseServer]:
+    """The server that JIAHU_TEST_DATABASE_URL names, else an embedded one."""
+    if url := os.environ.get(DATABASE_URL_VARIABLE):
+        yield DatabaseServer(url)
+        return
+    with Database(is_durable=False) as database:
+        yield DatabaseServer(database.url)
+
+
+@pytest.fixture(scope="session", params=list(BrokerKind))
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """A broker with the user `backend` and the gateways GATEWAYS, whose passwords are in `accounts`. What a test retains, it clears."""
+    if request.param not in installed_brokers():
+        pytest.skip(f"{request.param} is not installed")
+    accounts = {name: f"password of {name}" for name in ("backend", *GATEWAYS)}
+    with Broker(accounts, kind=request.param) as running:
+        yield running
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say that the store's tests have a second half."""
+    if DATABASE_URL_VARIABLE not in os.environ:
+        terminalreporter.write_line("Not run on TimescaleDB; `make test-timescaledb` does, with deploy/prepare-timescaledb.sh.")
