@@ -99,5 +99,5 @@ $(VENDOR)/.complete: package-lock.json | $(INSTALLED)
 	@touch $@
 
 firmware:
-	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory -C firmware_stubs; \
+	@if command -v cc >/dev/null; then $(MAKE) --silent --no-print-directory -C firmware_stubs; \
 	else echo "No C compiler here: the firmware stubs are not built and what needs them is skipped"; fi

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from backend.alerts import store as alerts
 from backend.alerts.lifecycle import NEXT_CONDITION, STEP_OF, Action, Condition, Disposition
 from backend.alerts.model import Alert, Subject
+from backend.commands import store as commands
 from backend.db.pool import TRANSIENT, Connection
 from backend.dispatch import store as dispatch
 from backend.notify import outbox
@@ -24,6 +25,7 @@ from backend.rules.engine import Active, RuleBook
 from backend.rules.kinds.event import EventRule
 from backend.rules.kinds.threshold import ThresholdRule, judge
 from backend.rules.model import AnyEvent, InternalEvent, Judgement, Verdict
+from contract.events import EventKind
 from contract.quantities import Statistic
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,9 @@ T = TypeVar("T")
 AHEAD_MAX = timedelta(seconds=20)
 BEHIND_MAX = timedelta(seconds=40)
 """SIA DC-09: a message's time is accepted within -40 s to +20 s of the receiver's."""
+
+HEARD_TEXT = "已收到求助，正在联系。"
+"""What the home hears once an operator has taken the alert of a press or a fall."""
 
 JUDGED = frozenset({Statistic.SAMPLE, Statistic.MEAN})
 """Minima and maxima are for people; a rule sees the value that stands for its interval."""
@@ -252,6 +257,13 @@ class Monitor:
         if active.rule.id not in {failed.rule.id for failed in self.rules.events.get(InternalEvent.RULE_FAILED, ())}:
             await self.on_event(Happening(subject, InternalEvent.RULE_FAILED, subject.gateway_id, self.now, detail=active.rule.id))
         return None
+
+
+async def on_acknowledged(conn: Connection, alert_id: int, *, now: datetime) -> None:
+    """An operator has taken an alert: where somebody called for help, the home hears that help is being found."""
+    elder_id = await alerts.caller(conn, alert_id, [EventKind.SOS, EventKind.FALL])
+    if elder_id is not None:
+        await commands.speak(conn, elder_id=elder_id, text=HEARD_TEXT, now=now)
 
 
 def _evidence_of(happening: Happening) -> dict[str, float | str]:

@@ -46,17 +46,17 @@ CLOCK_READERS = (
     "backend/worker.py",
     "backend/ingest/*.py",
     "backend/web/**/*.py",
-    "simulators/*.py",
+    "simulators/**/*.py",
 )
-# A daemon's outermost loop, an MQTT callback, the guard around one rule.
-CATCH_ALLS = ("gateway/daemon.py", "gateway/publisher.py", "backend/ingest/subscriber.py", "backend/monitor.py")
+# The outermost loops of two daemons, the MQTT callbacks, the guard around one rule.
+CATCH_ALLS = ("gateway/daemon.py", "backend/worker.py", "gateway/publisher.py", "backend/ingest/subscriber.py", "backend/monitor.py")
 
 # Folder of one-file-per-thing -> files in it that are not such things.
 REGISTERS = {
-    "gateway/devices": {"driver"},
+    "gateway/devices": {"driver", "bridge"},
     "gateway/devices/gatt": {"ieee11073"},
     "backend/rules/kinds": set(),
-    "backend/notify/channels": set(),
+    "backend/notify/channels": {"failure"},
 }
 
 

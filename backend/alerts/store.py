@@ -11,6 +11,7 @@ from backend.alerts.lifecycle import ALLOWED, Action, Condition, Disposition, St
 from backend.alerts.model import Alert, Subject
 from backend.db.pool import LIVE_CHANNEL, Connection, hint
 from backend.errors import IllegalMove, NotFound, Taken
+from contract.events import EventKind
 
 SYSTEM = "system"
 """`by` of what no person did."""
@@ -38,6 +39,10 @@ UPDATE alert SET condition = %(condition)s, level = coalesce(%(level)s, level), 
     count = count + %(more)s, last_at = greatest(last_at, %(at)s), evidence = evidence || %(evidence)s,
     changed_at = %(now)s, version = version + 1
 WHERE id = %(id)s
+"""
+CALLER = """
+SELECT a.elder_id FROM alert a
+WHERE a.id = %(id)s AND EXISTS (SELECT FROM event e WHERE e.alert_id = a.id AND e.kind = ANY(%(kinds)s))
 """
 STEP = "INSERT INTO alert_step (alert_id, at, by, action, detail) VALUES (%(id)s, %(now)s, %(by)s, %(action)s, %(detail)s)"
 LOCK = "SELECT state, acknowledged_by FROM alert WHERE id = %(id)s FOR UPDATE"
@@ -131,6 +136,12 @@ async def change(
     }
     await conn.execute(CHANGE, values)
     await _step(conn, alert_id, by=SYSTEM, action=action, now=now, detail={"at": at.isoformat()} | (evidence or {}))
+
+
+async def caller(conn: Connection, alert_id: int, kinds: list[EventKind]) -> str | None:
+    """The elder whose event of one of these kinds raised the alert; None when it was raised otherwise."""
+    row = await (await conn.execute(CALLER, {"id": alert_id, "kinds": [str(kind) for kind in kinds]})).fetchone()
+    return row["elder_id"] if row else None
 
 
 async def acknowledge(conn: Connection, alert_id: int, *, by: str, now: datetime) -> None:

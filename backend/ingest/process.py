@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from backend.commands import store as commands
 from backend.config import Config
 from backend.db.pool import TRANSIENT, Connection, Pool, open_pool
-from backend.ingest import store, writer
+from backend.ingest import writer
 from backend.ingest.decode import Letter, Reject, decode
 from backend.ingest.subscriber import Arrival, Inbox, Subscriber
 from backend.rules import store as rule_store
@@ -123,10 +124,10 @@ class Ingest:
             if not self._subscriber.is_connected:
                 continue
             with contextlib.suppress(TRANSIENT):
-                async with self._pool.connection() as conn:
-                    due = await store.due_commands(conn, now=datetime.now(UTC))
-                for row in due:
-                    self._subscriber.publish(row["gateway_id"], Leaf.COMMAND, store.command_payload(row))
+                async with self._pool.connection() as conn, conn.transaction():
+                    due = await commands.take_due(conn, now=datetime.now(UTC))
+                for gateway_id, payload in due:
+                    self._subscriber.publish(gateway_id, Leaf.COMMAND, payload)
 
 
 async def run(config: Config) -> None:

@@ -1,8 +1,6 @@
-"""Tables only ingest writes: events, rejects, gateway status, and the commands it sends."""
+"""Tables only ingest writes: events, rejects, gateway status."""
 
-import json
 from datetime import datetime
-from typing import Any
 
 from backend.db.pool import Connection
 from backend.ingest.decode import Reject
@@ -29,13 +27,6 @@ UPDATE gateway SET status = CASE WHEN %(online)s THEN %(status)s::jsonb ELSE sta
     online_changed_at = CASE WHEN online IS DISTINCT FROM %(online)s THEN %(now)s ELSE online_changed_at END, online = %(online)s
 WHERE id = %(gateway_id)s
 """
-COMMANDS_DONE = "UPDATE command SET done_at = %(now)s WHERE gateway_id = %(gateway_id)s AND id = ANY(%(ids)s) AND done_at IS NULL"
-COMMANDS_DUE = """
-SELECT id, gateway_id, body FROM command
-WHERE done_at IS NULL AND until > %(now)s AND (sent_at IS NULL OR sent_at < %(now)s - interval '5 s')
-ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED
-"""
-COMMANDS_SENT = "UPDATE command SET sent_at = %(now)s WHERE id = ANY(%(ids)s)"
 
 
 async def add_event(conn: Connection, home: Home, event: Event, *, received_at: datetime) -> int | None:
@@ -79,18 +70,3 @@ async def put_status(conn: Connection, gateway_id: str, status: GatewayStatus, *
     """Store how a gateway says it is; a last will only says that it is gone, so the last full status stays readable."""
     values = {"gateway_id": gateway_id, "online": status.online, "status": status.model_dump_json(), "at": status.at, "now": now}
     await conn.execute(PUT_STATUS, values | {"clock_offset_s": clock_offset_s})
-    if status.commands_done:
-        await conn.execute(COMMANDS_DONE, {"gateway_id": gateway_id, "ids": status.commands_done, "now": now})
-
-
-async def due_commands(conn: Connection, *, now: datetime) -> list[dict[str, Any]]:
-    """Commands that were not sent yet, or not answered for 5 s; marked as sent. Each row: id, gateway_id, body (a dict)."""
-    rows = await (await conn.execute(COMMANDS_DUE, {"now": now})).fetchall()
-    if rows:
-        await conn.execute(COMMANDS_SENT, {"now": now, "ids": [row["id"] for row in rows]})
-    return rows
-
-
-def command_payload(row: dict[str, Any]) -> bytes:
-    """JSON of a command row as the contract wants it."""
-    return json.dumps(row["body"] | {"id": row["id"]}, ensure_ascii=False).encode()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from backend.alerts.model import Subject
+from backend.commands import store as commands
 from backend.db.pool import Connection
 from backend.ingest import store
 from backend.ingest.decode import Letter, Reject
@@ -107,5 +108,6 @@ async def _write_status(
     offset = letter.arrival.received_at - status.at if is_live else None
     clock_offset_s = offset.total_seconds() if offset is not None else None
     await store.put_status(conn, home.gateway_id, status, clock_offset_s=clock_offset_s, now=now)
+    await commands.done(conn, home.gateway_id, status.commands_done, now=now)
     if offset is not None:
         await monitor.on_clock(Subject(home.elder_id, home.gateway_id), offset)

@@ -52,7 +52,7 @@ LEFT JOIN LATERAL (
     WHERE v.alert_id = a.id ORDER BY v.id DESC LIMIT 1
 ) v ON true
 WHERE a.id = ANY(%(ids)s)
-ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], a.priority), a.opened_at, a.id
+ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], a.priority), a.state <> 'new', a.opened_at, a.id
 """
 OPEN_ALERT_IDS = "SELECT id FROM alert WHERE state <> 'closed'"
 ELDER_ALERT_IDS = "SELECT id FROM alert WHERE elder_id = %(elder_id)s ORDER BY opened_at DESC LIMIT %(limit)s"
@@ -220,7 +220,7 @@ async def readers(conn: Connection, elder_ids: Collection[str], *, now: datetime
 
 
 async def alerts(conn: Connection, ids: Collection[int]) -> list[Row]:
-    """Details of alerts in the order of the queue: priority, then age."""
+    """Details of alerts in the order of the queue: priority, then those that nobody has taken, then age."""
     return await _all(conn, ALERTS, {"ids": sorted(ids)})
 
 

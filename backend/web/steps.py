@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from backend import monitor
 from backend.alerts import store as alerts
 from backend.alerts.lifecycle import Disposition
 from backend.db.pool import Connection
@@ -25,6 +26,7 @@ async def acknowledge(conn: Connection, who: Account, alert_id: int, *, now: dat
     await auth.open_alert(conn, who, alert_id, now=now)
     async with _naming_the_winner(conn), conn.transaction():
         await alerts.acknowledge(conn, alert_id, by=who.name, now=now)
+        await monitor.on_acknowledged(conn, alert_id, now=now)
         await _audit(conn, who, "acknowledged", f"alert:{alert_id}", now)
 
 

@@ -21,6 +21,7 @@ STEP = {
     "dispatched": N_("Family doctor asked for (visit %(visit)s)"),
     "closed": N_("Closed: %(disposition)s"),
 }
+WORSE = frozenset({"opened", "repeated", "raised"})
 VISIT = {
     "requested": N_("Visit asked for: %(reason)s"),
     "accepted": N_("%(doctor)s accepts the visit"),
@@ -62,7 +63,8 @@ def _of_step(row: Row, say: Translator) -> Entry:
         "disposition": say(labels.DISPOSITION[detail["disposition"]]) if "disposition" in detail else "",
     }
     more = str(detail.get("text", "")) if row["action"] == "closed" else _evidence(detail)
-    return Entry(row["at"], _who(row), say(STEP[row["action"]], **words), more, "person" if _who(row) else "alert")
+    tone = "person" if _who(row) else "alert" if row["action"] in WORSE else "event"
+    return Entry(row["at"], _who(row), say(STEP[row["action"]], **words), more, tone)
 
 
 def _of_event(row: Row, say: Translator) -> Entry:

@@ -6,8 +6,8 @@
  *
  * In those 30 s a hold shorter than 3 s does nothing: the SOS stands already, and asking for help twice must not take it back.
  * After 30 s, or after a cancellation, a hold of 1 s is an SOS again. A button stuck down gives one SOS, not a stream. A level
- * counts once it has lasted 30 ms, so a trembling finger does not start its hold anew. The times are our choices of use, not medical figures: 1 s keeps a bump from calling, and
- * cancelling is three times as hard as calling.
+ * counts once it has lasted 30 ms, so a trembling finger does not start its hold anew. The times are our choices of use, not
+ * medical figures: 1 s keeps a bump from calling, and cancelling is three times as hard as calling.
  */
 #ifndef SOS_BUTTON_H
 #define SOS_BUTTON_H

@@ -46,7 +46,7 @@ class CloseBody(Body):
 
 @router.get("")
 async def list_alerts(web: TheWeb, who: Somebody, now: Now, elder_id: Id | None = None) -> list[AlertView]:
-    """Open alerts by priority, then age; or the newest alerts of one elder, open and closed."""
+    """Open alerts by priority, then those nobody has taken, then age; or the newest alerts of one elder, open and closed."""
     async with web.pool.connection() as conn:
         if elder_id is None:
             rows = await auth.visible(conn, who, await read.open_alerts(conn), now=now)

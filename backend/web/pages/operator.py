@@ -132,13 +132,14 @@ async def close(
         return await _fresh_story(request, conn, who, alert_id, now)
 
 
-@router.post("/alerts/{alert_id}/visits/{visit_id}/cancel")
-async def cancel_visit(request: Request, web: TheWeb, who: Operator, now: Now, alert_id: int, visit_id: int, reason: Text) -> Response:
-    """Call the alert's visit off."""
+@router.post("/alerts/{alert_id}/call-off")
+async def call_off(request: Request, web: TheWeb, who: Operator, now: Now, alert_id: int, reason: Text) -> Response:
+    """Call the newest visit of the alert off."""
     async with web.pool.connection() as conn:
-        if visit_id not in {visit["id"] for visit in await read.alert_visits(conn, alert_id)}:
-            raise NotFound(f"alert {alert_id} has no visit {visit_id}")
-        await steps.cancel(conn, who, visit_id, reason=reason, now=now)
+        visits = await read.alert_visits(conn, alert_id)
+        if not visits:
+            raise NotFound(f"alert {alert_id} has no visit")
+        await steps.cancel(conn, who, visits[-1]["id"], reason=reason, now=now)
         return await _fresh_story(request, conn, who, alert_id, now)
 
 

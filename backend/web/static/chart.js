@@ -5,8 +5,8 @@
 import { clockText, serverNow } from "./clock.js";
 
 const REFRESH_MS = 10_000;
-const GAP_BUCKETS = 5; // a longer pause is drawn as a gap: no data is not a straight line
-const COLOURS = ["#1f6f78", "#7a5195", "#8a6d1d", "#3d5a98"];
+const GAP_STEPS = 5; // a pause of more than five usual steps is drawn as a gap: no data is not a straight line
+const COLOURS = [getComputedStyle(document.documentElement).getPropertyValue("--accent").trim(), "#a06cc0", "#b08d2b", "#5f82c8"];
 const charts = new Map(); // element -> uPlot
 
 /** Draw every chart of the page that is not drawn yet, and forget those that are gone. */
@@ -72,11 +72,18 @@ function show(element, series, from, to) {
 // Three columns per device (mean, min, max), with an empty bucket where a device paused.
 function columns(device, step) {
   const out = [[], [], [], []];
+  const gap = GAP_STEPS * Math.max(step, usualStep(device.at));
   device.at.forEach((at, i) => {
-    if (i > 0 && at - device.at[i - 1] > GAP_BUCKETS * Math.max(step, 10)) [at - step, null, null, null].forEach((value, c) => out[c].push(value));
+    if (i > 0 && at - device.at[i - 1] > gap) [at - step, null, null, null].forEach((value, c) => out[c].push(value));
     [at, device.mean[i], device.min[i], device.max[i]].forEach((value, c) => out[c].push(value));
   });
   return out;
+}
+
+// Median of the distances between neighbours.
+function usualStep(at) {
+  const steps = at.slice(1).map((value, i) => value - at[i]).sort((a, b) => a - b);
+  return steps[Math.floor(steps.length / 2)] ?? 0;
 }
 
 function options(element, series, from, to) {
@@ -130,12 +137,14 @@ function drawMarks(u, limits, opened) {
   ctx.save();
   ctx.font = `${11 * devicePixelRatio}px sans-serif`;
   ctx.lineWidth = devicePixelRatio;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "alphabetic";
   ctx.strokeStyle = ctx.fillStyle = "#c62828";
   ctx.setLineDash([6, 4]);
   for (const limit of limits) {
     const y = u.valToPos(limit.at, "y", true);
     line(ctx, left, y, left + width, y);
-    ctx.fillText(limit.label, left + 4, y - 3);
+    ctx.fillText(limit.label, left + 4 * devicePixelRatio, y - 3 * devicePixelRatio);
   }
   ctx.setLineDash([]);
   if (opened != null && opened >= u.scales.x.min && opened <= u.scales.x.max) {
@@ -161,7 +170,7 @@ function drawFall(element) {
   const at = x.map((_value, i) => (i - peak) / rate_hz);
   const inG = (column) => column.map((value) => value / 1000);
   const thin = (label, stroke) => ({ label, stroke, width: 1, points: { show: false } });
-  const series = [{}, { label: "|a|", stroke: "#c62828", width: 2, points: { show: false } }, thin("x", "#1f6f7888"), thin("y", "#7a519588"), thin("z", "#8a6d1d88")];
+  const series = [{}, { label: "|a|", stroke: "#c62828", width: 2, points: { show: false } }, thin("x", COLOURS[0] + "99"), thin("y", COLOURS[1] + "99"), thin("z", COLOURS[2] + "99")];
   const [time, force] = axes();
   const seconds = { ...time, values: (u, ticks) => ticks.map((tick) => `${tick} s`) };
   const plot = new uPlot(

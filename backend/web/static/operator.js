@@ -9,6 +9,7 @@ import { _ } from "./words.js";
 /* global htmx */
 
 const RING_AGAIN_MS = 8_000;
+const NARROW = "(max-width: 900px)"; // as in app.css: the panes stand below each other
 const states = new Map(); // id of an open alert -> {priority, state}
 const refreshQueue = debounced("alerts");
 const refreshStory = new Map(); // id of an alert -> its debounced trigger
@@ -16,9 +17,10 @@ let isFirst = true;
 
 const actions = { t: take, n: () => openAction("N"), d: () => openAction("D"), c: () => openAction("C"), j: () => go(1), k: () => go(-1), "?": help };
 
-wire(() => {
+wire((target) => {
   markSelected();
   drawCharts();
+  if (target?.id === "work" && matchMedia(NARROW).matches) target.scrollIntoView();
 });
 document.addEventListener("keydown", onKey);
 document.getElementById("help-key").addEventListener("click", help);
@@ -98,7 +100,7 @@ function openAction(key) {
   const summary = document.querySelector(`#actions summary[aria-keyshortcuts="${key}"]`);
   if (!summary) return say(_("Choose an alert first: J and K move through the queue."));
   summary.parentElement.open = true;
-  summary.parentElement.querySelector("textarea, select").focus();
+  summary.parentElement.querySelector("[data-first]").focus();
 }
 
 function go(step) {

@@ -40,13 +40,13 @@ export function debounced(name, gapMs = 250) {
   };
 }
 
-/** Wire the page: drafts, errors, ticking; `afterSwap` runs after every swap. */
+/** Wire the page: drafts, errors, ticking; `afterSwap` runs after every swap with what was swapped. */
 export function wire(afterSwap) {
   document.body.addEventListener("input", (event) => event.target.id && drafts.set(event.target.id, event.target.value));
-  document.body.addEventListener("htmx:afterSettle", () => {
+  document.body.addEventListener("htmx:afterSettle", (event) => {
     restoreDrafts();
     tick();
-    afterSwap();
+    afterSwap(event.detail.target);
   });
   document.body.addEventListener("htmx:afterRequest", (event) => {
     const form = event.detail.elt;

@@ -34,5 +34,6 @@ function tone(at) {
 function show() {
   const isOn = audio?.state === "running";
   button.classList.toggle("is-on", isOn);
-  button.textContent = isOn ? "🔊 " + _("Sound is on") : "🔇 " + _("Sound is off: click to switch it on");
+  button.querySelector("use").setAttribute("href", `/static/icons.svg#${isOn ? "loud" : "muted"}`);
+  button.querySelector("span").textContent = isOn ? _("Sound is on") : _("Sound is off: click to switch it on");
 }

@@ -1,0 +1,1 @@
+"""What the backend asks of gateways: rows that ingest sends until the gateway says they are done."""

@@ -1,0 +1,48 @@
+"""Commands to gateways as rows: written with what causes them, sent by ingest, repeated until the gateway's status names them as done."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from backend.db.pool import Connection
+from contract.commands import COMMAND
+
+SPEAK_FOR = timedelta(seconds=60)
+"""An answer to a call for help that comes later than this would only confuse."""
+
+SPEAK = """
+INSERT INTO command (gateway_id, body, created_at, until)
+SELECT g.id, %(body)s, %(now)s, %(until)s FROM gateway g WHERE g.elder_id = %(elder_id)s AND g.online
+"""
+DUE = """
+SELECT id, gateway_id, body, until FROM command
+WHERE done_at IS NULL AND until > %(now)s AND (sent_at IS NULL OR sent_at < %(now)s - interval '5 s')
+ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED
+"""
+SENT = "UPDATE command SET sent_at = %(now)s WHERE id = ANY(%(ids)s)"
+DONE = "UPDATE command SET done_at = %(now)s WHERE gateway_id = %(gateway_id)s AND id = ANY(%(ids)s) AND done_at IS NULL"
+
+
+async def speak(conn: Connection, *, elder_id: str, text: str, now: datetime) -> None:
+    """Have `text` said in every home of the elder whose gateway is on line."""
+    body = json.dumps({"kind": "speak", "text": text}, ensure_ascii=False)
+    await conn.execute(SPEAK, {"elder_id": elder_id, "body": body, "now": now, "until": now + SPEAK_FOR})
+
+
+async def take_due(conn: Connection, *, now: datetime) -> list[tuple[str, bytes]]:
+    """Commands that were not sent yet, or not done for 5 s, as (gateway id, JSON of the contract); marked as sent."""
+    rows = await (await conn.execute(DUE, {"now": now})).fetchall()
+    if rows:
+        await conn.execute(SENT, {"now": now, "ids": [row["id"] for row in rows]})
+    return [(row["gateway_id"], _payload(row)) for row in rows]
+
+
+async def done(conn: Connection, gateway_id: str, ids: list[int], *, now: datetime) -> None:
+    """The gateway has carried these out; ids it names again change nothing."""
+    if ids:
+        await conn.execute(DONE, {"gateway_id": gateway_id, "ids": ids, "now": now})
+
+
+def _payload(row: dict[str, Any]) -> bytes:
+    command = COMMAND.validate_python(row["body"] | {"id": row["id"], "until": row["until"]})
+    return command.model_dump_json().encode()
