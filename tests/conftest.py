@@ -37,6 +37,13 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
         yield running
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses the shared PostgreSQL is a store test, so that none is forgotten on TimescaleDB."""
+    for item in items:
+        if "database_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.store)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say that the store's tests have a second half."""
     if DATABASE_URL_VARIABLE not in os.environ:

@@ -1,7 +1,7 @@
 """The web application: what it is made of, and what it opens at its start and closes at its end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
@@ -23,8 +23,12 @@ BLIND_AFTER = timedelta(seconds=BEAT_S + 2 * POLL_S)
 """No look at the tables for this long: the process is not healthy."""
 
 
-def create_app(config: Config) -> FastAPI:
-    """The application. Nothing is opened before it starts; starting raises Unavailable when there is no database.
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(config: Config, clock: Callable[[], datetime] = _now) -> FastAPI:
+    """The application; `clock` gives the time. Nothing is opened before it starts; starting raises Unavailable without a database.
 
     Streams stay open, so serve it with a limit on graceful shutdown (uvicorn: `timeout_graceful_shutdown`).
     """
@@ -32,8 +36,8 @@ def create_app(config: Config) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(config.database)
-        live = Live(pool, clock=_now, sees=auth.sees)
-        app.state.web = Web(config, pool, live, _now, asyncio.Semaphore(auth.SIGN_INS_MAX))
+        live = Live(pool, clock=clock, sees=auth.sees)
+        app.state.web = Web(config, pool, live, clock, asyncio.Semaphore(auth.SIGN_INS_MAX))
         watching = asyncio.create_task(live.run())
         try:
             yield
@@ -59,7 +63,3 @@ async def healthz(web: TheWeb, now: Now) -> JSONResponse:
     looked_at = web.live.looked_at
     is_well = looked_at is not None and now - looked_at < BLIND_AFTER
     return JSONResponse({"ok": is_well, "looked_at": looked_at.isoformat() if looked_at else None}, 200 if is_well else 503)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

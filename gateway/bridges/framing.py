@@ -113,12 +113,12 @@ def _stuff(content: bytes) -> bytes:
 
 
 def _unstuff(stuffed: bytes) -> bytes | None:
-    """Inverse of `_stuff`; None where a distance points past the end."""
+    """Inverse of `_stuff`; None where a distance is zero or points past the end."""
     runs = []
     at = 0
     while at < len(stuffed):
         end = at + stuffed[at]
-        if end > len(stuffed):
+        if end == at or end > len(stuffed):
             return None
         runs.append(stuffed[at + 1 : end])
         at = end

@@ -3,8 +3,8 @@
 import logging
 import queue
 import random
+import termios
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +16,8 @@ READ_WAIT_S = 0.2
 READ_BYTES_MAX = 4096
 REOPEN_S = 0.2
 REOPEN_MAX_S = 5.0
+TROUBLE = (serial.SerialException, OSError, termios.error)
+"""What a port that is pulled out, at whatever moment, makes pyserial raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class SerialPort:
         self._chunks = chunks
         self._on_death = on_death
         self._line: serial.Serial | None = None
+        self._writing = threading.Lock()
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"port {path}", daemon=True)
 
@@ -54,13 +57,13 @@ class SerialPort:
 
     def write(self, data: bytes) -> None:
         """Write to the device if the port is open. What is lost here the device asks for again by repeating itself."""
-        line = self._line
-        if line is None:
-            return
-        try:
-            line.write(data)
-        except (serial.SerialException, OSError) as error:
-            logger.debug("cannot write to %s: %s", self.path, error)
+        with self._writing:
+            if self._line is None:
+                return
+            try:
+                self._line.write(data)
+            except TROUBLE as error:
+                logger.debug("cannot write to %s: %s", self.path, error)
 
     def _run(self) -> None:
         try:
@@ -78,7 +81,7 @@ class SerialPort:
         while not self._is_stopping.is_set():
             try:
                 line = serial.Serial(self.path, self._baud, timeout=READ_WAIT_S, write_timeout=1, exclusive=True)
-            except (serial.SerialException, OSError, ValueError) as error:
+            except (*TROUBLE, ValueError) as error:
                 why = "port %s cannot be opened: %s; plug the device in or correct [[port]] path; trying again"
                 logger.log(level, why, self.path, error, extra={"event": "port_missing"})
                 level = logging.DEBUG
@@ -97,9 +100,10 @@ class SerialPort:
                 if data:
                     data += line.read(min(line.in_waiting, READ_BYTES_MAX))
                     self._chunks.put(Chunk(self.path, data))
-        except (serial.SerialException, OSError) as error:
+        except TROUBLE as error:
             logger.warning("port %s is lost: %s", self.path, error, extra={"event": "port_lost"})
-            time.sleep(REOPEN_S)
         finally:
-            self._line = None
-            line.close()
+            with self._writing:  # a write after the close could reach another file under the same number
+                self._line = None
+                line.close()
+        self._is_stopping.wait(REOPEN_S)

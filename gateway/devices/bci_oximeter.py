@@ -41,7 +41,7 @@ class Packet:
 
 
 class BciOximeter:
-    """Driver state: the bytes of a packet that has begun."""
+    """Driver state: the bytes of a packet that has begun, and whether bytes that belong to none are passing."""
 
     is_framed: ClassVar[bool] = False
     is_fast: ClassVar[bool] = True
@@ -49,6 +49,7 @@ class BciOximeter:
 
     def __init__(self) -> None:
         self._part = bytearray()
+        self._is_astray = False
 
     def take(self, frame: Frame, now_s: float) -> Iterable[Output]:
         """Never called: this device owns its port."""
@@ -67,10 +68,11 @@ class BciOximeter:
         """Packets in a stream, in order, with SYNC once for each run of bytes that belongs to none."""
         for byte in data:
             starts = bool(byte & _SYNC)
-            if starts and self._part:
+            was_astray, self._is_astray = self._is_astray, not starts and not self._part
+            if starts == bool(self._part) and not was_astray:
                 yield Reason.SYNC
                 self._part.clear()
-            elif not starts and not self._part:
+            if self._is_astray:
                 continue
             self._part.append(byte)
             if len(self._part) == PACKET_BYTES:
@@ -106,7 +108,7 @@ def _outputs(packet: Packet) -> Iterator[Output]:
         yield Refusal(Reason.UNPLUGGED)
     elif packet.no_finger or packet.no_signal:
         yield Refusal(Reason.NO_CONTACT)
-    elif packet.searching:
+    elif packet.searching or packet.spo2_pct is packet.pulse_bpm is None:
         yield Refusal(Reason.SEARCHING)
     else:
         if packet.spo2_pct is not None:

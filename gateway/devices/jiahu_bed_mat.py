@@ -28,7 +28,6 @@ class BedMat:
 
     def __init__(self) -> None:
         self._was_occupied: bool | None = None
-        self._changes = 0
 
     def feed(self, data: bytes, now_s: float) -> Iterable[Output]:
         """Never called: this device sits behind a bridge."""

@@ -33,6 +33,9 @@ PRESSED, CANCELLED = 1, 2
 WINDOW_WAIT_S = 7.0
 """The device repeats every 2 s: three sets may be damaged before a candidate is judged without its whole window."""
 CANDIDATES_MAX = 4
+"""More at once than the device can hold; the oldest is then judged without its window rather than lost."""
+CHUNKS_MAX = 14
+"""5.5 s at 100 samples per second, 40 in a chunk."""
 
 
 @dataclass(slots=True)
@@ -86,24 +89,28 @@ class Wearable:
 
     def _take_candidate(self, frame: Frame, now_s: float) -> Iterable[Output]:
         boot, event, age_ms, _peak, _turn, rate_hz, chunk_count, peak_index = _CANDIDATE.unpack(frame.payload)
-        if not rate_hz:
+        if not rate_hz or not 1 <= chunk_count <= CHUNKS_MAX:
             return [Refusal(Reason.FORMAT)]
         candidate = self._candidates.get((boot, event))
         if candidate is None:
             candidate = _Candidate(frame, boot, event, now_s - age_ms / 1000, now_s, rate_hz, chunk_count, peak_index)
-            while len(self._candidates) >= CANDIDATES_MAX:
-                self._candidates.pop(next(iter(self._candidates)))
             self._candidates[boot, event] = candidate
-        return self._finish(candidate, now_s)
+        return list(self._give_way(now_s))
+
+    def _give_way(self, now_s: float) -> Iterator[Signal]:
+        while len(self._candidates) > CANDIDATES_MAX:
+            yield _signal(self._candidates.pop(next(iter(self._candidates))), None, now_s)
 
     def _take_chunk(self, frame: Frame, now_s: float) -> Iterable[Output]:
         boot, event, index, chunk_count = _CHUNK.unpack_from(frame.payload)
         rows = frame.payload[_CHUNK.size :]
-        if len(rows) % _ROW_BYTES or index >= chunk_count:
+        if not rows or len(rows) % _ROW_BYTES:
             return [Refusal(Reason.LENGTH)]
         candidate = self._candidates.get((boot, event))
         if candidate is None:
             return []
+        if chunk_count != candidate.chunk_count or index >= chunk_count:
+            return [Refusal(Reason.FORMAT)]
         candidate.chunks[index] = rows
         return self._finish(candidate, now_s)
 

@@ -13,7 +13,7 @@ from simulators.demo.keeper import DemoError, Keeper, Program
 from simulators.faults import TcpProxy
 from simulators.fleet import BED_MAT_ADDRESS, BRIDGE, OXIMETER, WEARABLE_ADDRESS, Fleet, Home
 from simulators.scenario import Network, Scenario
-from simulators.servers import Broker, Database, free_port
+from simulators.servers import Broker, Database, ExistingDatabase, free_port
 
 HERE = Path(__file__).parent
 WEB_PORT = 8600
@@ -88,14 +88,14 @@ summary_s = 2
 
 
 class Chain:
-    """Everything that runs. `folder` holds configuration, logs and outboxes."""
+    """Everything that runs. `folder` holds configuration, logs and outboxes. `database_url`: a server to use instead of an embedded one."""
 
-    def __init__(self, scenario: Scenario, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, scenario: Scenario, folder: Path, say: Callable[[str], None], *, database_url: str | None = None) -> None:
         self.folder = folder
         self.keeper = Keeper(say)
         self._say = say
         self._secrets = {name: secrets.token_urlsafe(18) for name in ("backend", *(home.name for home in scenario.homes))}
-        self.database = Database()
+        self.database = ExistingDatabase(database_url) if database_url else Database()
         self.broker = Broker(self._secrets)
         self.proxies: dict[str, TcpProxy] = {}
         cut = {step.home for step in scenario.steps if isinstance(step.action, Network)}

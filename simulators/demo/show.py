@@ -116,7 +116,7 @@ def main(argv: Sequence[str]) -> int:
     stop_on_signals(stopping)
     story = Story(load_scenario(find_scenario("demo_street")), find_fall_recording())
     folder = Path(tempfile.mkdtemp(prefix="jiahu-demo-"))
-    chain = Chain(story.scenario, folder, story.say)
+    chain = Chain(story.scenario, folder, story.say, database_url=arguments.database)
     try:
         story.say("starting; this takes about half a minute")
         chain.start()
@@ -222,4 +222,5 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulators demo", description="The whole chain on this machine.")
     parser.add_argument("--seconds", type=float, metavar="S", help="run unattended for so long, then end; default: until Ctrl-C")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write what was injected and what came out as JSON")
+    parser.add_argument("--database", metavar="URL", help="an existing PostgreSQL server, administrator's address; default: an embedded one")
     return parser

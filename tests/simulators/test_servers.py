@@ -1,8 +1,10 @@
 """The private servers: they start, stop, die and come back; the brokers keep the topic rules."""
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +17,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from contract import topics
 from contract.topics import Leaf
-from simulators.child_process import ServerError, wait_until
+from simulators.child_process import ServerError, public_temp, wait_until
 from simulators.servers import Broker, BrokerKind, Database, embedded_binaries, free_port, installed_brokers, public_copy
+
+pytestmark = pytest.mark.system
 
 DEADLINE_S = 10.0
 VERSIONS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
@@ -162,22 +166,25 @@ def test_starting_twice_is_refused() -> None:
 
 
 def test_a_copy_of_the_embedded_database_runs() -> None:
-    package = public_copy(embedded_binaries().parents[1])
-    with Database(binaries=package / "pginstall18" / "bin", is_durable=False) as database:
-        keep(database, "in the copy")
-        assert rows(database) == [("in the copy",)]
+    with tempfile.TemporaryDirectory(dir=public_temp()) as directory:
+        Path(directory).chmod(0o755)
+        package = public_copy(embedded_binaries().parents[1], Path(directory) / "copy")
+        with Database(binaries=package / "pginstall18" / "bin", is_durable=False) as database:
+            keep(database, "in the copy")
+            assert rows(database) == [("in the copy",)]
 
 
 def test_free_ports_lie_below_those_of_outgoing_connections() -> None:
     assert 20000 <= free_port() < 32000
 
 
-def test_a_server_ends_with_the_process_that_started_it() -> None:
+def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     program = (
         "import time; from simulators.servers import Broker, BrokerKind\n"
         "broker = Broker({}, kind=BrokerKind.AMQTT); broker.start(); print(broker.port, flush=True); time.sleep(600)"
     )
-    starter = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT_DIRECTORY, text=True)
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    starter = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT_DIRECTORY, env=environment, text=True)
     assert starter.stdout is not None
     starter.stdout.readline()
     (server,) = psutil.Process(starter.pid).children()
