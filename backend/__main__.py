@@ -15,7 +15,7 @@ from backend.db import migrate as migrations
 from backend.db.pool import open_pool
 from backend.errors import BadInput, JiahuError, Unavailable
 from backend.people import store as people
-from backend.readings import partitions
+from backend.db import partitions
 from backend.rules import store as rules
 
 logger = logging.getLogger("backend")

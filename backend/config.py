@@ -3,9 +3,9 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError, model_validator
 
 from backend.errors import BadInput
 from contract.topics import SHARD_COUNT
@@ -23,7 +23,7 @@ class DatabaseConfig(_Section):
 
     url: str = Field(pattern=r"^postgres(ql)?://")
     pool_max: int = Field(default=8, ge=2, le=100)
-    connect_timeout_s: float = Field(default=10, gt=0)
+    connect_timeout_s: float = Field(default=10, ge=1)
 
 
 class BrokerConfig(_Section):
@@ -33,7 +33,7 @@ class BrokerConfig(_Section):
     port: int = Field(default=1883, ge=1, le=65535)
     username: str = "backend"
     protocol: Literal["5", "3.1.1"] = "5"
-    ca_file: Path | None = None
+    ca_file: FilePath | None = None
     keepalive_s: int = Field(default=20, ge=5, le=3600)
 
 
@@ -45,6 +45,12 @@ class IngestConfig(_Section):
     queue_max: int = Field(default=2_000, ge=10, description="messages waiting; what does not fit is sent again by its gateway")
     group_max: int = Field(default=100, ge=1, description="messages in one transaction")
     message_bytes_max: int = Field(default=1_000_000, ge=10_000)
+
+    @model_validator(mode="after")
+    def _shards_in_order(self) -> Self:
+        if self.first_shard > self.last_shard:
+            raise ValueError("first_shard must not be above last_shard")
+        return self
 
 
 class WorkerConfig(_Section):

@@ -89,11 +89,11 @@ class Monitor:
         detail = f"{offset.total_seconds():+.0f} s"
         await self.on_event(Happening(subject, kind, subject.gateway_id, self.now, detail=detail))
 
-    async def on_silence(self, active: Active, subject: Subject, judgement: Judgement) -> None:
-        """Take the verdict of an absence rule, which only the worker's clock can give."""
+    async def on_silence(self, active: Active, subject: Subject, judgement: Judgement, *, source: str) -> None:
+        """Take a verdict that only the worker's clock can give. `source` is what is or was silent: only its own sound clears an alert."""
 
         async def apply() -> None:
-            await self._apply(active, subject, judgement, source=subject.gateway_id)
+            await self._apply(active, subject, judgement, source=source)
 
         await self._guarded(active, subject, apply)
 
@@ -122,13 +122,10 @@ class Monitor:
             level = active.rule.levels[0]
             evidence = _evidence_of(happening)
             judgement = Judgement(Verdict.BREACHED, happening.at, level.name, evidence)
-            alert = await alerts.find_open(self.conn, happening.subject, active.rule.id)
-            if alert is None:
+            while (alert := await alerts.find_open(self.conn, happening.subject, active.rule.id)) is None:
                 alert_id = await self._open(active, happening.subject, judgement, source=happening.device)
                 if alert_id is not None:
-                    return alert_id
-                alert = await alerts.find_open(self.conn, happening.subject, active.rule.id)
-                assert alert is not None, "another transaction has just opened it"
+                    return alert_id  # None: another transaction has just opened one, so there is one to repeat
             devices = sorted({*alert.evidence.get("devices", []), happening.device})
             if level.priority == "technical" and devices == alert.evidence.get("devices"):
                 return alert.id
@@ -145,15 +142,15 @@ class Monitor:
             assert isinstance(active.rule, EventRule)
             alert = await alerts.find_open(self.conn, happening.subject, active.rule.id)
             devices = alert.evidence.get("devices", []) if alert else []
-            if alert is None or happening.device not in devices or happening.at < alert.opened_at:
-                return None
+            if alert is None or happening.device not in devices or happening.at < alert.last_at:
+                return None  # taken back before the newest press: that one still stands
             left = [device for device in devices if device != happening.device]
             condition = alert.condition if left else Condition.CANCELLED
             await alerts.change(
                 self.conn, alert.id, condition=condition, action=Action.CANCELLED, at=happening.at, now=self.now,
                 evidence={"devices": left},
             )  # fmt: skip
-            await self._close_technical(active, alert, condition)
+            await self._close_technical(alert, condition)
             return alert.id
 
         return apply
@@ -171,18 +168,12 @@ class Monitor:
             await self._advance(active, subject, alert, judgement, source=source)
 
     async def _advance(self, active: Active, subject: Subject, alert: Alert, judgement: Judgement, *, source: str) -> None:
-        """Move an open alert by the lifecycle table, and raise its level when a worse one is breached."""
+        """Move an open alert by the lifecycle table, and make it louder when it is worse than what people were told."""
         condition = NEXT_CONDITION.get((alert.condition, judgement.verdict), alert.condition)
-        evidence: dict[str, Any] = dict(judgement.evidence)
-        if judgement.level is not None and active.rank(judgement.level) > active.rank(alert.level):
-            level = active.level(judgement.level)
-            await alerts.change(
-                self.conn, alert.id, condition=condition, action=Action.RAISED, at=judgement.at, now=self.now, level=level.name,
-                priority=level.priority, evidence=evidence | {"devices": [source]},
-            )  # fmt: skip
-            if level.priority == "high":
-                await self._tell(alert.id, active, judgement, step=f"raised:{level.name}", elder_id=subject.elder_id)
+        if judgement.level is not None and self._is_louder(active, alert, judgement, judgement.level):
+            await self._raise(active, subject, alert, judgement, source=source)
         elif condition is not alert.condition:
+            evidence: dict[str, Any] = dict(judgement.evidence)
             repeats = 1 if condition is Condition.ACTIVE else 0
             if condition is Condition.ACTIVE:
                 evidence["devices"] = [source]
@@ -190,7 +181,27 @@ class Monitor:
                 self.conn, alert.id, condition=condition, action=STEP_OF[condition], at=judgement.at, now=self.now, repeats=repeats,
                 evidence=evidence,
             )  # fmt: skip
-            await self._close_technical(active, alert, condition)
+            await self._close_technical(alert, condition)
+
+    def _is_louder(self, active: Active, alert: Alert, judgement: Judgement, level: str) -> bool:
+        """A worse level; or what was known too late to page anybody, and goes on now."""
+        goes_on = bool(alert.evidence.get("late")) and not self._is_late(active, judgement.at)
+        return goes_on or active.rank(level) > active.rank(alert.level)
+
+    async def _raise(self, active: Active, subject: Subject, alert: Alert, judgement: Judgement, *, source: str) -> None:
+        assert judgement.level is not None
+        level = active.level(judgement.level)
+        is_quiet = bool(alert.evidence.get("late")) and self._is_late(active, judgement.at)
+        await alerts.change(
+            self.conn, alert.id, condition=Condition.ACTIVE, action=Action.RAISED, at=judgement.at, now=self.now, level=level.name,
+            priority="low" if is_quiet else level.priority, evidence=dict(judgement.evidence) | {"devices": [source], "late": is_quiet},
+        )  # fmt: skip
+        if not is_quiet:
+            await self._call(alert.id, active, subject, judgement, step=f"raised:{level.name}")
+
+    def _is_late(self, active: Active, at: datetime) -> bool:
+        timing = getattr(active.rule, "timing", None)
+        return timing is not None and self.now - at > timedelta(seconds=timing.late_page_s)
 
     async def _is_cooling(self, active: Active, subject: Subject, judgement: Judgement) -> bool:
         """True when a person has just closed this, and it is not worse than what was closed. Silence is closed until the next sound."""
@@ -206,25 +217,29 @@ class Monitor:
     async def _open(self, active: Active, subject: Subject, judgement: Judgement, *, source: str) -> int | None:
         assert judgement.level is not None
         level = active.level(judgement.level)
-        timing = getattr(active.rule, "timing", None)
-        is_late = timing is not None and self.now - judgement.at > timedelta(seconds=timing.late_page_s)
+        is_late = self._is_late(active, judgement.at)
         stays_loud = isinstance(active.rule, EventRule)
         evidence = dict(judgement.evidence) | {"devices": [source]} | ({"late": True} if is_late else {})
         alert_id = await alerts.open_alert(
             self.conn, subject, rule_id=active.rule.id, rule_version=active.version, level=level.name, at=judgement.at, now=self.now,
             priority=level.priority if stays_loud or not is_late else "low", evidence=evidence,
         )  # fmt: skip
-        if alert_id is None or (is_late and not stays_loud):
-            return alert_id
-        if level.priority == "high":
-            await self._tell(alert_id, active, judgement, step="opened", elder_id=subject.elder_id)
-        if level.visit is not None and subject.elder_id is not None:
-            await self._ask_for_visit(alert_id, active, subject.elder_id, level.visit)
+        if alert_id is not None and (stays_loud or not is_late):
+            await self._call(alert_id, active, subject, judgement, step="opened")
         return alert_id
 
-    async def _tell(self, alert_id: int, active: Active, judgement: Judgement, *, step: str, elder_id: str | None) -> None:
-        if elder_id is None:
+    async def _call(self, alert_id: int, active: Active, subject: Subject, judgement: Judgement, *, step: str) -> None:
+        """Do what the breached level asks for: tell the elder's contacts, ask for a doctor."""
+        assert judgement.level is not None
+        level = active.level(judgement.level)
+        if subject.elder_id is None:
             return
+        if level.priority == "high":
+            await self._tell(alert_id, active, judgement, step=step, elder_id=subject.elder_id)
+        if level.visit is not None:
+            await self._ask_for_visit(alert_id, active, subject.elder_id, level.visit)
+
+    async def _tell(self, alert_id: int, active: Active, judgement: Judgement, *, step: str, elder_id: str) -> None:
         body = {"alert_id": alert_id, "step": step, "rule_id": active.rule.id, "level": judgement.level, "at": judgement.at.isoformat()}
         title = {"title_zh": active.rule.title.zh, "title_en": active.rule.title.en}
         await outbox.add(self.conn, alert_id=alert_id, elder_id=elder_id, step=step, body=body | title, now=self.now)
@@ -236,10 +251,10 @@ class Monitor:
         )  # fmt: skip
         await alerts.dispatched(self.conn, alert_id, visit_id=visit_id, by=alerts.SYSTEM, now=self.now)
 
-    async def _close_technical(self, active: Active, alert: Alert, condition: Condition) -> None:
+    async def _close_technical(self, alert: Alert, condition: Condition) -> None:
         """A device that works again needs nobody: its alert closes itself, so that operators are not drowned."""
         is_over = condition in (Condition.RECOVERED, Condition.CANCELLED)
-        if is_over and active.level(alert.level).priority == "technical":
+        if is_over and alert.priority == "technical":
             await alerts.close(self.conn, alert.id, by=alerts.SYSTEM, disposition=Disposition.TECHNICAL, text="", now=self.now)
 
     async def _guarded(self, active: Active, subject: Subject, apply: Callable[[], Awaitable[T]]) -> T | None:

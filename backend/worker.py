@@ -14,7 +14,7 @@ from backend.db.pool import TRANSIENT, Connection, Pool, open_pool
 from backend.dispatch import store as dispatch
 from backend.monitor import Monitor
 from backend.notify import sender
-from backend.readings import partitions
+from backend.db import partitions
 from backend.readings import store as readings
 from backend.readings.model import Home
 from backend.rules import store as rules
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 ONLINE_S = 90
 """A gateway reports every 30 s; one not heard for three times as long cannot tell whether its devices are silent."""
 HOUSEKEEPING_S = 3600
+SENDERS = 4
+"""Messages on their way at once: one receiver that does not answer must not hold up the others."""
 
 
 class Worker:
@@ -65,15 +67,16 @@ class Worker:
             for active in book.absences:
                 assert isinstance(active.rule, AbsenceRule)
                 for home, heard_at in await _heard(conn, active.rule, now):
+                    source = home.gateway_id if active.rule.of == "gateway" else active.rule.of
                     judgement = judge_absence(active.rule, heard_at, now)
-                    await self._silence(Monitor(conn, book, now), active, home, judgement)
+                    await self._silence(Monitor(conn, book, now), active, home, judgement, source=source)
             for active in book.by_id.values():
                 if isinstance(active.rule, ThresholdRule):
                     await self._judge_stale(Monitor(conn, book, now), active, active.rule)
 
-    async def _silence(self, monitor: Monitor, active: Active, home: Home, judgement: Judgement) -> None:
+    async def _silence(self, monitor: Monitor, active: Active, home: Home, judgement: Judgement, *, source: str) -> None:
         async with monitor.conn.transaction():
-            await monitor.on_silence(active, Subject(home.elder_id, home.gateway_id), judgement)
+            await monitor.on_silence(active, Subject(home.elder_id, home.gateway_id), judgement, source=source)
 
     async def _judge_stale(self, monitor: Monitor, active: Active, rule: ThresholdRule) -> None:
         for subject in await alerts.active_of_rule(monitor.conn, rule.id):
@@ -82,7 +85,7 @@ class Worker:
             if last_at is not None and monitor.now - last_at > timedelta(seconds=rule.timing.fresh_s):
                 judgement = Judgement(Verdict.UNKNOWN, monitor.now, None, {"silent_since": last_at.isoformat()})
                 async with monitor.conn.transaction():
-                    await monitor.on_silence(active, subject, judgement)
+                    await monitor.on_silence(active, subject, judgement, source=rule.quantity)
 
     async def offer_visits(self) -> None:
         """Serve every visit whose timer has run out, one transaction each."""
@@ -96,6 +99,9 @@ class Worker:
 
     async def send_notifications(self) -> None:
         """Send everything that is due."""
+        await asyncio.gather(*(self._send_until_none() for _ in range(SENDERS)))
+
+    async def _send_until_none(self) -> None:
         while await sender.send_one(self._pool, now=datetime.now(UTC)):
             pass
 

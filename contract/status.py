@@ -4,6 +4,9 @@ from pydantic import Field
 
 from contract.message import DeviceId, Instant, LogId, Message, Text
 
+DEVICES_MAX = 64
+"""Devices of one gateway; a home has a few."""
+
 
 class DeviceStatus(Message):
     """One device as its gateway sees it. Counted since the gateway started: `rejects` by reason, `frames`
@@ -32,4 +35,4 @@ class GatewayStatus(Message):
     shed: int = Field(default=0, ge=0)
     refused: int = Field(default=0, ge=0)
     commands_done: list[int] = Field(default_factory=list, max_length=100)
-    devices: list[DeviceStatus] = Field(default_factory=list, max_length=64)
+    devices: list[DeviceStatus] = Field(default_factory=list, max_length=DEVICES_MAX)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from contract.message import DeviceId, GatewayId
+from contract.status import DEVICES_MAX
 from gateway.devices import DRIVERS
 from gateway.errors import BadInput
 
@@ -99,6 +100,8 @@ class Config(_Section):
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         ids = [device.id for port in self.port for device in port.device]
+        if len(ids) > DEVICES_MAX:
+            raise ValueError(f"{len(ids)} devices; one gateway serves at most {DEVICES_MAX}")
         if len(set(ids)) != len(ids):
             raise ValueError("two devices have the same id")
         if len({port.path for port in self.port}) != len(self.port):

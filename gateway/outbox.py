@@ -6,6 +6,8 @@ committed one by one, readings in the groups the caller makes. Sequences are nev
 """
 
 import logging
+import os
+import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -24,11 +26,15 @@ SEEN_MAX = 10_000
 """Event ids remembered so that a device's repeats, even across restarts, are one event."""
 SHED_SHARE = 20
 """Where room is needed, this part (1/20) of the readings goes at once, oldest first."""
+RESERVE_BYTES = 8 * 1024 * 1024
+"""Kept free beside the file for a full disk: even to delete, SQLite must write, and its log of at most 4 MB must first find room."""
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+UNREADABLE = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ)
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entry (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    is_event INTEGER NOT NULL,
+    is_event INTEGER NOT NULL, -- 0 a reading, 1 an event, 2 an urgent event
     at_ms INTEGER NOT NULL,
     device TEXT NOT NULL,
     quantity TEXT,
@@ -40,13 +46,13 @@ CREATE INDEX IF NOT EXISTS entry_event ON entry (sequence) WHERE is_event;
 CREATE TABLE IF NOT EXISTS seen (number INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE);
 """
 ADD_READING = "INSERT INTO entry (is_event, at_ms, device, quantity, statistic, value) VALUES (0, ?, ?, ?, ?, ?)"
-ADD_EVENT = "INSERT INTO entry (is_event, at_ms, device, body) VALUES (1, ?, ?, ?)"
+ADD_EVENT = "INSERT INTO entry (is_event, at_ms, device, body) VALUES (?, ?, ?, ?)"
 ADD_SEEN = "INSERT OR IGNORE INTO seen (event_id) VALUES (?)"
 TRIM_SEEN = "DELETE FROM seen WHERE number <= (SELECT max(number) FROM seen) - ?"
 READINGS = """
 SELECT sequence, at_ms, device, quantity, statistic, value FROM entry WHERE NOT is_event AND sequence > ? ORDER BY sequence LIMIT ?
 """
-EVENTS = "SELECT sequence, at_ms, device, body FROM entry WHERE is_event AND sequence > ? ORDER BY sequence LIMIT ?"
+EVENTS = "SELECT sequence, is_event, at_ms, device, body FROM entry WHERE is_event ORDER BY is_event DESC, sequence LIMIT ?"
 FORGET_READINGS = "DELETE FROM entry WHERE NOT is_event AND sequence BETWEEN ? AND ?"
 FORGET_EVENT = "DELETE FROM entry WHERE is_event AND sequence = ?"
 SHED = "DELETE FROM entry WHERE sequence IN (SELECT sequence FROM entry WHERE NOT is_event ORDER BY sequence LIMIT ?)"
@@ -55,6 +61,7 @@ COUNT = "SELECT count(*) FROM entry"
 NEXT = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'entry'), 0) + 1"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+MS_MAX = (datetime(9999, 12, 31, tzinfo=UTC) - EPOCH) // MILLISECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +88,14 @@ class EventEntry:
     """An event on disk; `body` is the JSON that the pipeline gave."""
 
     sequence: int
+    is_urgent: bool
     at: datetime
     device: str
     body: str
+
+
+class Damaged(sqlite3.DatabaseError):
+    """Not SQLite's word but ours: the file can be opened, and is not to be trusted."""
 
 
 class Outbox:
@@ -101,10 +113,7 @@ class Outbox:
 
     def open(self) -> None:
         """Open or create the file; one that is damaged is set aside and a new one begun. Raises StoreBroken when even that fails."""
-        try:
-            self._connect()
-        except sqlite3.DatabaseError as error:
-            self._set_aside(error)
+        self._twice(self._connect)
 
     def close(self) -> None:
         """Close the file."""
@@ -118,16 +127,16 @@ class Outbox:
         self._write(lambda db: db.executemany(ADD_READING, rows))
         self.waiting += len(rows)
         if self.waiting > self._rows_max:
-            self._shed()
+            self._twice(self._shed)
 
-    def append_event(self, event_id: str, at: datetime, device: str, body: str) -> bool:
+    def append_event(self, event_id: str, at: datetime, device: str, body: str, *, is_urgent: bool) -> bool:
         """Accept an event: on disk when this returns. False when it is known already, which changes nothing."""
 
         def insert(db: sqlite3.Connection) -> bool:
             if db.execute(ADD_SEEN, (event_id,)).rowcount == 0:
                 return False
             db.execute(TRIM_SEEN, (SEEN_MAX,))
-            db.execute(ADD_EVENT, (to_ms(at), device, body))
+            db.execute(ADD_EVENT, (1 + is_urgent, to_ms(at), device, body))
             return True
 
         is_new = self._write(insert)
@@ -139,10 +148,10 @@ class Outbox:
         rows = self._read(lambda db: db.execute(READINGS, (after, count_max)).fetchall())
         return [Entry(row[0], Reading(row[2], row[3], row[4], from_ms(row[1]), row[5])) for row in rows]
 
-    def events(self, *, after: int, count_max: int) -> list[EventEntry]:
-        """Events with a sequence above `after`, oldest first."""
-        rows = self._read(lambda db: db.execute(EVENTS, (after, count_max)).fetchall())
-        return [EventEntry(row[0], from_ms(row[1]), row[2], row[3]) for row in rows]
+    def events(self, *, count_max: int) -> list[EventEntry]:
+        """Events, the urgent ones first, each kind oldest first."""
+        rows = self._read(lambda db: db.execute(EVENTS, (count_max,)).fetchall())
+        return [EventEntry(row[0], row[1] > 1, from_ms(row[2]), row[3], row[4]) for row in rows]
 
     def forget_readings(self, first: int, last: int) -> None:
         """Readings with these sequences are stored elsewhere now."""
@@ -163,73 +172,102 @@ class Outbox:
         return from_ms(oldest[1]) if oldest else None
 
     def _connect(self) -> None:
+        self.close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        self._db = db
+        db = self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        db.text_factory = lambda text: text.decode("utf-8", "replace")  # one broken letter must not hide the other rows
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise sqlite3.DatabaseError("quick_check found damage")
+        if (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise Damaged(found)
         db.executescript(SCHEMA)
         db.execute("INSERT OR IGNORE INTO meta VALUES ('log_id', ?)", (secrets.token_hex(8),))
         self.log_id = db.execute("SELECT value FROM meta WHERE key = 'log_id'").fetchone()[0]
+        if not re.fullmatch(r"[0-9a-f]{16}", self.log_id):
+            raise Damaged("the name of the log cannot be read")
         self.waiting = db.execute(COUNT).fetchone()[0]
+        self._reserve_room()
+
+    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in one synced transaction."""
+        return self._twice(lambda: self._transact(work))
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return self._twice(lambda: work(self._open_db))
+
+    def _twice(self, step: Callable[[], T]) -> T:
+        """Do `step`. A full disk sheds readings, a damaged file is set aside, then `step` is done again. Raises StoreBroken."""
+        try:
+            try:
+                return step()
+            except sqlite3.DatabaseError as error:
+                self._mend(error)
+            return step()
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise StoreBroken(f"cannot use the outbox {self._path}: {error}. Check the disk, its free room and its rights") from error
+
+    def _mend(self, error: sqlite3.DatabaseError) -> None:
+        """Make a second try worth while, or raise `error` again: a new file would not mend a disk, its rights, or a lock."""
+        code = getattr(error, "sqlite_errorcode", 0)
+        if code & 0xFF == sqlite3.SQLITE_FULL:
+            self._make_room()
+        elif isinstance(error, Damaged) or code & 0xFF in DAMAGE or code in UNREADABLE:
+            self._set_aside(error)
+        else:
+            raise error
+
+    @property
+    def _open_db(self) -> sqlite3.Connection:
+        assert self._db is not None, "open() first"
+        return self._db
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        db = self._open_db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(db)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        return result
 
     def _set_aside(self, cause: sqlite3.DatabaseError) -> None:
         self.close()
         aside = self._path.with_name(f"{self._path.name}.damaged-{secrets.token_hex(4)}")
-        try:
-            for suffix in ("", "-wal", "-shm"):
-                part = self._path.with_name(self._path.name + suffix)
-                if part.exists():
-                    part.rename(aside.with_name(aside.name + suffix))
-            self._connect()
-        except (OSError, sqlite3.Error) as error:
-            raise StoreBroken(f"cannot open the outbox {self._path}: {error}. Check the disk, its free room and its rights") from error
+        for suffix in ("", "-wal", "-shm"):
+            part = self._path.with_name(self._path.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+        self._connect()
         self.damaged = aside
         logger.error("outbox was damaged and set aside as %s: %s", aside, cause, extra={"event": "outbox_damaged"})
 
-    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in one synced transaction. A full disk sheds readings and tries again; a damaged file is set aside, then tried again."""
-        try:
-            return self._transact(work)
-        except sqlite3.OperationalError as error:
-            if "full" not in str(error):
-                raise StoreBroken(f"cannot write the outbox {self._path}: {error}") from error
-            self._shed()
-            return self._last_try(work)
-        except sqlite3.DatabaseError as error:
-            self._set_aside(error)
-            return self._last_try(work)
+    def _make_room(self) -> None:
+        """Give up the reserve so that SQLite can write at all, let the file grow no more, and shed."""
+        self._reserve.unlink(missing_ok=True)
+        self._open_db.execute("PRAGMA wal_checkpoint(RESTART)")
+        pages = self._open_db.execute("PRAGMA page_count").fetchone()[0]
+        self._open_db.execute(f"PRAGMA max_page_count = {pages:d}")
+        self._shed()
+        self._reserve_room()
 
-    def _last_try(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            return self._transact(work)
-        except sqlite3.Error as error:
-            raise StoreBroken(f"cannot write the outbox {self._path}: {error}. Check the disk and its free room") from error
+    @property
+    def _reserve(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.reserve")
 
-    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        assert self._db is not None, "open() first"
-        self._db.execute("BEGIN IMMEDIATE")
+    def _reserve_room(self) -> None:
+        """Take the reserve while there is room for it: real blocks, not a hole."""
         try:
-            result = work(self._db)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-        return result
-
-    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        assert self._db is not None, "open() first"
-        try:
-            return work(self._db)
-        except sqlite3.DatabaseError as error:
-            self._set_aside(error)
-            return work(self._db)
+            with self._reserve.open("ab") as reserve:
+                os.posix_fallocate(reserve.fileno(), 0, RESERVE_BYTES)
+        except OSError as error:
+            self._reserve.unlink(missing_ok=True)
+            logger.warning("no room for a reserve of %d bytes at %s: %s", RESERVE_BYTES, self._path, error, extra={"event": "no_reserve"})
 
     def _shed(self) -> None:
-        count = max(1, self.waiting // SHED_SHARE)
+        count = max(1, self.waiting - self._rows_max, self.waiting // SHED_SHARE)
         gone = self._transact(lambda db: db.execute(SHED, (count,)).rowcount)
         self.waiting -= gone
         self.shed += gone
@@ -242,5 +280,5 @@ def to_ms(at: datetime) -> int:
 
 
 def from_ms(ms: int) -> datetime:
-    """Inverse of `to_ms`, aware UTC."""
-    return EPOCH + ms * MILLISECOND
+    """Inverse of `to_ms`, aware UTC. What no calendar holds, broken bits, becomes its nearest end."""
+    return EPOCH + min(max(ms, 0), MS_MAX) * MILLISECOND

@@ -2,11 +2,11 @@
 
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from contract.events import EventKind
+from contract.message import INSTANT_MIN
 from contract.quantities import QUANTITIES, QuantityName, Statistic
 from contract.status import DeviceStatus
 from gateway import fall
@@ -26,6 +26,8 @@ BACKSTEP_MAX = timedelta(seconds=1)
 """Readings of one series never share a millisecond; a clock set back by more than this is believed."""
 SETTLED_MAX = 64
 """Signals remembered per device, so that a repeat of one already judged is only acknowledged again."""
+ALIVE = (Reason.NO_CONTACT, Reason.SEARCHING, Reason.UNPLUGGED)
+"""What a device refuses that works, but has nothing to measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +111,13 @@ class Pipeline:
         if not chunk.data:
             self._begin_anew(line)
         elif line.reader is None:
-            self._take(line.devices[0], line.devices[0].driver.feed(chunk.data, now_s), harvest, now, now_s)
+            self._take_raw(line.devices[0], chunk.data, harvest, now, now_s)
         else:
             for item in line.reader.feed(chunk.data):
                 self._take_framed(line, item, harvest, now, now_s)
 
-    def tick(self, harvest: Harvest, *, now: datetime, now_s: float) -> bool:
-        """What time alone brings: ended intervals, windows given up, devices lost. True when a device's state changed."""
-        changed = False
+    def tick(self, harvest: Harvest, *, now: datetime, now_s: float) -> None:
+        """What time alone brings: ended intervals, windows given up, devices lost."""
         for device in self._devices:
             for output in device.driver.tick(now_s):
                 self._put(device, output, harvest, now)
@@ -124,9 +125,8 @@ class Pipeline:
                 for summary in device.summarizer.tick(now):
                     self._add_reading(device, summary.quantity, summary.statistic, summary.at, summary.value, harvest)
             if not device.is_lost and now_s - device.heard_s > device.lost_after_s:
-                device.is_lost = changed = True
+                device.is_lost = True
                 harvest.occurrences.append(_state_change(device, EventKind.DEVICE_LOST, now))
-        return changed
 
     def status(self) -> list[DeviceStatus]:
         """All devices, in the order of the configuration."""
@@ -140,19 +140,22 @@ class Pipeline:
             line.devices[0].driver = DRIVERS[line.devices[0].config.type]()
 
     def _take_framed(self, line: _Line, item: Frame | str, harvest: Harvest, now: datetime, now_s: float) -> None:
+        """A whole frame is a sign of life, whatever it says."""
         if not isinstance(item, Frame):
             line.devices[0].rejects[item] += 1
             return
         device = line.by_address.get(item.address)
         if device is not None:
-            self._take(device, device.driver.take(item, now_s), harvest, now, now_s)
+            self._hear(device, harvest, now, now_s)
+            for output in device.driver.take(item, now_s):
+                self._put(device, output, harvest, now)
         elif item.address not in line.strangers and len(line.strangers) < SETTLED_MAX:
             line.strangers.add(item.address)
             logger.warning("a device with address %d is heard, but not configured", item.address, extra={"event": "device_unknown"})
 
-    def _take(self, device: _Device, outputs: Iterable[Output], harvest: Harvest, now: datetime, now_s: float) -> None:
-        for output in outputs:
-            if not isinstance(output, Refusal) or output.reason in (Reason.NO_CONTACT, Reason.SEARCHING, Reason.UNPLUGGED):
+    def _take_raw(self, device: _Device, data: bytes, harvest: Harvest, now: datetime, now_s: float) -> None:
+        for output in device.driver.feed(data, now_s):
+            if not isinstance(output, Refusal) or output.reason in ALIVE:
                 self._hear(device, harvest, now, now_s)
             self._put(device, output, harvest, now)
 
@@ -199,7 +202,7 @@ class Pipeline:
         if signal.key and signal.key in device.settled:
             harvest.replies.append((device.port, device.settled[signal.key]))
             return
-        at = now - timedelta(seconds=signal.age_s)
+        at = max(now - timedelta(seconds=signal.age_s), INSTANT_MIN)  # a clock that was never set says 1970
         name = signal.key or _name_by_time(signal.kind, at)
         verdict = fall.confirm(signal.window, signal.peak_index) if signal.kind is EventKind.FALL else None
         if verdict is not None and not verdict.is_fall:

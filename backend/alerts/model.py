@@ -13,6 +13,7 @@ class Alert:
 
     id: int
     rule_id: str
+    priority: str
     level: str
     state: State
     condition: Condition

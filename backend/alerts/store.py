@@ -1,5 +1,6 @@
 """Alerts in the database. One open alert per (elder, rule) by a unique index; every change is a step that is never edited.
 
+`last_at` is the newest judgement taken, but never later than `now`: a home whose clock was ahead for a while must not make the alert deaf.
 The caller owns the transaction. Every change raises `version`, sets `changed_at` and hints at LIVE_CHANNEL.
 """
 
@@ -17,7 +18,7 @@ SYSTEM = "system"
 """`by` of what no person did."""
 
 FIND_OPEN = """
-SELECT id, rule_id, level, state, condition, opened_at, last_at, evidence FROM alert
+SELECT id, rule_id, priority, level, state, condition, opened_at, last_at, evidence FROM alert
 WHERE coalesce(elder_id, 'gateway:' || gateway_id) = %(subject)s AND rule_id = %(rule_id)s AND state <> 'closed' FOR UPDATE
 """
 ACTIVE_OF_RULE = """
@@ -30,13 +31,14 @@ ORDER BY closed_at DESC LIMIT 1
 """
 OPEN = """
 INSERT INTO alert (elder_id, gateway_id, rule_id, rule_version, priority, level, opened_at, known_at, changed_at, last_at, evidence)
-VALUES (%(elder_id)s, %(gateway_id)s, %(rule_id)s, %(rule_version)s, %(priority)s, %(level)s, %(at)s, %(now)s, %(now)s, %(at)s, %(evidence)s)
+VALUES (%(elder_id)s, %(gateway_id)s, %(rule_id)s, %(rule_version)s, %(priority)s, %(level)s, %(at)s, %(now)s, %(now)s,
+        least(%(at)s, %(now)s), %(evidence)s)
 ON CONFLICT ((coalesce(elder_id, 'gateway:' || gateway_id)), rule_id) WHERE state <> 'closed' DO NOTHING
 RETURNING id
 """
 CHANGE = """
 UPDATE alert SET condition = %(condition)s, level = coalesce(%(level)s, level), priority = coalesce(%(priority)s, priority),
-    count = count + %(more)s, last_at = greatest(last_at, %(at)s), evidence = evidence || %(evidence)s,
+    count = count + %(more)s, last_at = greatest(last_at, least(%(at)s, %(now)s)), evidence = evidence || %(evidence)s,
     changed_at = %(now)s, version = version + 1
 WHERE id = %(id)s
 """

@@ -34,8 +34,9 @@ VALUES (%(id)s, %(now)s, %(by)s, %(state)s, %(doctor_id)s, %(detail)s)
 """
 CANDIDATES = """
 WITH signed AS (
-    SELECT team_id, doctor_id FROM contract
-    WHERE elder_id = %(elder_id)s AND cancelled_on IS NULL AND %(now)s::date BETWEEN signed_on AND ends_on
+    SELECT c.team_id, c.doctor_id FROM contract c JOIN elder e ON e.id = c.elder_id
+    WHERE c.elder_id = %(elder_id)s AND c.cancelled_on IS NULL
+        AND (%(now)s::timestamptz AT TIME ZONE e.zone)::date BETWEEN c.signed_on AND c.ends_on
 ), asked_team AS (
     SELECT team_id AS id, 'own_team' AS why FROM signed
     UNION ALL

@@ -10,7 +10,7 @@ from contract import topics
 from contract.events import Event
 from contract.readings import SeriesBatch
 from contract.status import GatewayStatus
-from contract.stored import RefusedReason, digest_of
+from contract.stored import RefusedReason
 from contract.topics import Leaf
 
 Upward = SeriesBatch | Event | GatewayStatus
@@ -61,4 +61,4 @@ def decode(arrival: Arrival, *, bytes_max: int) -> Letter | Reject:
 
 
 def _reject(arrival: Arrival, gateway_id: str | None, reason: RefusedReason, detail: str) -> Reject:
-    return Reject(gateway_id, reason, detail[:500], digest_of(arrival.payload), arrival)
+    return Reject(gateway_id, reason, detail[:500], arrival.digest, arrival)

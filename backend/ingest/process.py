@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-import os
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from backend.ingest.subscriber import Arrival, Inbox, Subscriber
 from backend.rules import store as rule_store
 from backend.rules.engine import RuleBook
 from contract.events import Event
-from contract.stored import RefusedReason, digest_of
+from contract.stored import RefusedReason
 from contract.topics import Leaf
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Ingest:
         self._pool = pool
         self._rules = rules
         self._inbox = Inbox(config.ingest.queue_max)
-        self._subscriber = Subscriber(config.broker, config.ingest, self._inbox, client_id=f"ingest-{os.getpid()}")
+        self._subscriber = Subscriber(config.broker, config.ingest, self._inbox, client_id=f"ingest-{secrets.token_hex(4)}")
 
     async def run(self) -> None:
         """Run until cancelled. Raises Unavailable when the broker refuses our name and password."""
@@ -82,7 +82,7 @@ class Ingest:
     async def _give_up(self, letter: Letter) -> None:
         """Keep a copy. A batch is refused, so that it does not block its home; an event is not, so that its home acts by itself."""
         arrival = letter.arrival
-        reject = Reject(letter.gateway_id, RefusedReason.NOT_STORED, "see the log of ingest", digest_of(arrival.payload), arrival)
+        reject = Reject(letter.gateway_id, RefusedReason.NOT_STORED, "see the log of ingest", arrival.digest, arrival)
         if isinstance(letter.message, Event):
             reject = replace(reject, gateway_id=None)
         await self._keep(reject)

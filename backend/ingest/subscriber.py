@@ -15,6 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from backend.config import BROKER_PASSWORD, BrokerConfig, IngestConfig, secret
 from backend.errors import Unavailable
 from contract import topics
+from contract.stored import digest_of
 from contract.topics import Leaf
 
 logger = logging.getLogger(__name__)
@@ -25,12 +26,21 @@ QOS = 1
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message as it came from the broker. `is_retained`: it is old news that the broker kept."""
+    """A message as it came from the broker. `is_retained`: it is old news that the broker kept.
+
+    Of a message over `message_bytes_max` only the beginning is held; `whole_digest` then names all of it, since its gateway knows no other.
+    """
 
     topic: str
     payload: bytes
     is_retained: bool
     received_at: datetime
+    whole_digest: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """The name that the answer to this message must carry."""
+        return self.whole_digest or digest_of(self.payload)
 
 
 class Inbox:
@@ -73,6 +83,7 @@ class Subscriber:
         self._inbox = inbox
         self._loop = asyncio.get_running_loop()
         self._connected = asyncio.Event()
+        self._is_unreachable = False
         self.fault: asyncio.Future[None] = self._loop.create_future()
         self._client = self._make_client(client_id)
 
@@ -85,6 +96,7 @@ class Subscriber:
             client.tls_set(str(self._broker.ca_file), tls_version=ssl.PROTOCOL_TLS_CLIENT)
         client.reconnect_delay_set(1, 5)
         client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         return client
@@ -117,9 +129,16 @@ class Subscriber:
             if str(reason) in REFUSED_LOGIN:
                 self._loop.call_soon_threadsafe(self._fail, f"the broker refuses user {self._broker.username!r}: {reason}")
             return
+        self._is_unreachable = False
         client.subscribe(self._filters)
         self._loop.call_soon_threadsafe(self._connected.set)
         logger.info("connected to the broker", extra={"event": "broker_connected"})
+
+    def _on_connect_fail(self, client: mqtt.Client, userdata: object) -> None:
+        level = logging.DEBUG if self._is_unreachable else logging.WARNING
+        self._is_unreachable = True
+        where = f"{self._broker.host}:{self._broker.port}"
+        logger.log(level, "cannot reach the broker at %s; trying until it answers", where, extra={"event": "broker_unreachable"})
 
     def _on_disconnect(
         self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: Properties | None
@@ -128,8 +147,9 @@ class Subscriber:
         logger.warning("lost the broker: %s", reason, extra={"event": "broker_lost"})
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
-        payload = message.payload[: self._bytes_max + 1]
-        arrival = Arrival(message.topic, bytes(payload), message.retain, datetime.now(UTC))
+        payload = bytes(message.payload)
+        whole_digest = digest_of(payload) if len(payload) > self._bytes_max else None
+        arrival = Arrival(message.topic, payload[: self._bytes_max + 1], message.retain, datetime.now(UTC), whole_digest)
         self._loop.call_soon_threadsafe(self._inbox.put, arrival)
 
     def _fail(self, why: str) -> None:

@@ -2,13 +2,21 @@
 
 from datetime import date, timedelta
 from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("no such time zone; a name such as Asia/Shanghai is needed")
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
 Phone = Annotated[str, Field(pattern=r"^[0-9+ -]{3,20}$")]
-CONTRACT_DAYS_MIN = 365
-"""家庭医生签约 runs at least a year (规范签约管理意见): 365 days, the first included."""
 
 
 class Shape(BaseModel):
@@ -56,7 +64,10 @@ class Contact(Shape):
 
 
 class Contract(Shape):
-    """The signed team and the elder's own doctor in it, with both dates included."""
+    """The signed team and the elder's own doctor in it, with both dates included.
+
+    家庭医生签约 runs at least a year (规范签约管理意见); the table `contract` checks the same.
+    """
 
     team: Id
     doctor: Id
@@ -65,9 +76,15 @@ class Contract(Shape):
 
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
-        if self.ends_on - self.signed_on < timedelta(days=CONTRACT_DAYS_MIN - 1):
+        if self.ends_on < _a_year_after(self.signed_on) - timedelta(days=1):
             raise ValueError("a contract runs at least one year")
         return self
+
+
+def _a_year_after(day: date) -> date:
+    """The same day of the next year; 28 February for the 29th, as PostgreSQL adds a year."""
+    is_leap_day = (day.month, day.day) == (2, 29)
+    return day.replace(year=day.year + 1, day=28 if is_leap_day else day.day)
 
 
 class Elder(Shape):
@@ -86,7 +103,7 @@ class Elder(Shape):
     conditions: list[str] = Field(default_factory=list)
     drugs: list[str] = Field(default_factory=list)
     allergies: list[str] = Field(default_factory=list)
-    zone: str = "Asia/Shanghai"
+    zone: Zone = "Asia/Shanghai"
     gateways: list[Id] = Field(default_factory=list)
     contacts: list[Contact] = Field(default_factory=list, max_length=20)
     contract: Contract | None = None

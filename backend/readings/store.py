@@ -106,7 +106,7 @@ def multirange(sequences: Iterable[int]) -> str:
 
 async def store(conn: Connection, home: Home, columns: Sequence[Columns], *, received_at: datetime) -> list[StoredSeries]:
     """Store new readings as segments. Returns each series with its id, in the order given."""
-    ids = await _series_ids(conn, home, columns)
+    ids = await _series_ids(conn, home, columns, received_at)
     stored = [StoredSeries(ids[one.device_id, one.quantity, one.statistic], one) for one in columns]
     segments = [
         {
@@ -124,29 +124,34 @@ async def store(conn: Connection, home: Home, columns: Sequence[Columns], *, rec
     return stored
 
 
-async def _series_ids(conn: Connection, home: Home, columns: Sequence[Columns]) -> dict[tuple[str, str, str], int]:
+async def _series_ids(
+    conn: Connection, home: Home, columns: Sequence[Columns], received_at: datetime
+) -> dict[tuple[str, str, str], int]:
     newest: dict[tuple[str, str, str], Columns] = {}
     for one in columns:
         key = (one.device_id, one.quantity, one.statistic)
         if key not in newest or last_at(one) > last_at(newest[key]):
             newest[key] = one
-    ids = await _touch(conn, home, newest)
+    ids = await _touch(conn, home, newest, received_at)
     missing = newest.keys() - ids.keys()
     if missing:
         for device_id, quantity, statistic in sorted(missing):
             names = {"device_id": device_id, "quantity": quantity, "statistic": statistic}
             await conn.execute(NEW_SERIES, names | {"gateway_id": home.gateway_id, "elder_id": home.elder_id})
-        ids = await _touch(conn, home, newest)
+        ids = await _touch(conn, home, newest, received_at)
     return ids
 
 
-async def _touch(conn: Connection, home: Home, newest: dict[tuple[str, str, str], Columns]) -> dict[tuple[str, str, str], int]:
+async def _touch(
+    conn: Connection, home: Home, newest: dict[tuple[str, str, str], Columns], received_at: datetime
+) -> dict[tuple[str, str, str], int]:
+    """Move each series to its newest reading. One measured "later" than it was received counts from then, or silence would go unnoticed."""
     values = {
         "gateway_id": home.gateway_id,
         "devices": [key[0] for key in newest],
         "quantities": [key[1] for key in newest],
         "statistics": [key[2] for key in newest],
-        "last_ats": [last_at(one) for one in newest.values()],
+        "last_ats": [min(last_at(one), received_at) for one in newest.values()],
         "last_values": [one.values[-1] for one in newest.values()],
     }
     rows = await (await conn.execute(TOUCH_SERIES, values)).fetchall()

@@ -28,8 +28,9 @@ class Active:
         raise KeyError(name)
 
     def rank(self, name: str) -> int:
-        """Position of a level among the rule's, the mildest 0."""
-        return [level.name for level in self.rule.levels].index(name)  # type: ignore[arg-type]
+        """Position of a level among the rule's, the mildest 0; -1 for one that an older version had and this one has not."""
+        names: list[str] = [level.name for level in self.rule.levels]
+        return names.index(name) if name in names else -1
 
 
 class RuleBook:

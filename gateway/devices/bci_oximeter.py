@@ -67,13 +67,16 @@ class BciOximeter:
     def packets(self, data: bytes) -> Iterator[Packet | Reason]:
         """Packets in a stream, in order, with SYNC once for each run of bytes that belongs to none."""
         for byte in data:
-            starts = bool(byte & _SYNC)
-            was_astray, self._is_astray = self._is_astray, not starts and not self._part
-            if starts == bool(self._part) and not was_astray:
-                yield Reason.SYNC
-                self._part.clear()
-            if self._is_astray:
+            if byte & _SYNC:
+                if self._part:
+                    yield Reason.SYNC
+                    self._part.clear()
+            elif not self._part:
+                if not self._is_astray:
+                    yield Reason.SYNC
+                self._is_astray = True
                 continue
+            self._is_astray = False
             self._part.append(byte)
             if len(self._part) == PACKET_BYTES:
                 yield decode(bytes(self._part))

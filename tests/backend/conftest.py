@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from backend.config import DatabaseConfig
 from backend.db import migrate
 from backend.db.pool import Connection, Pool, open_pool
-from backend.readings import partitions
+from backend.db import partitions
 from backend.rules import store as rules
 from tests.backend.street import TODAY
 from tests.conftest import DatabaseServer

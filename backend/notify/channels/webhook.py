@@ -17,7 +17,7 @@ def send(address: str, body: dict[str, Any]) -> None:
     headers = {"Idempotency-Key": f"{body.get('alert_id')}:{body.get('step')}"}
     try:
         response = httpx.post(address, json=body, headers=headers, timeout=TIMEOUT_S)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
         raise NotDelivered(f"not a usable URL: {error}", is_final=True) from error
     except httpx.HTTPError as error:
         raise NotDelivered(f"{type(error).__name__}: {error}", is_final=False) from error

@@ -1,0 +1,214 @@
+"""The live stream: everything once, in order, quickly, and only to those who may know."""
+
+import asyncio
+import statistics
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from backend.alerts import store as alerts
+from backend.config import Config, DatabaseConfig
+from backend.db.pool import Pool, open_pool
+from backend.people.accounts import Account
+from backend.web import auth, live
+from backend.web.app import create_app
+from backend.web.live import CLIENT_QUEUE_MAX, Change, Client, Rate
+from backend.web.read import Readers
+from simulators.servers import Database
+from tests.backend.conftest import _prepare as prepare
+from tests.backend.street import NOW, settle
+from tests.backend.web.conftest import Clock, Listener, eventually, listening, offer_visit, open_alert, pass_offer_on, serving
+
+OPERATOR = Account("wang", "operator", "坐席 王芳", None, None, "zh")
+DOCTOR = Account("cao", "doctor", "曹医生", "doctor-cao", "team-b", "zh")
+OWN_TEAM = Readers("team-b", frozenset())
+OFFERED = Readers("team-a", frozenset({"doctor-cao"}))
+OTHERS = Readers("team-a", frozenset({"doctor-li"}))
+
+
+def change(version: int, *, number: int = 1, readers: Readers | None = OTHERS, is_over: bool = False) -> Change:
+    return Change(("visit", number), version, readers, is_over, f'{{"version": {version}}}')
+
+
+def test_a_page_hears_each_version_once_and_no_older_one() -> None:
+    client = Client(OPERATOR, auth.sees)
+    heard = client.messages([change(2), change(2), change(1), change(3)])
+    assert heard == ['event: visit\ndata: {"version": 2}\n\n', 'event: visit\ndata: {"version": 3}\n\n']
+
+
+@pytest.mark.parametrize(("readers", "count"), [(OWN_TEAM, 1), (OFFERED, 1), (OTHERS, 0), (None, 0)])
+def test_a_doctor_hears_of_the_own_teams_elders_and_of_own_offers(readers: Readers | None, count: int) -> None:
+    assert len(Client(DOCTOR, auth.sees).messages([change(1, readers=readers)])) == count
+
+
+def test_a_doctor_hears_that_an_offer_has_gone() -> None:
+    client = Client(DOCTOR, auth.sees)
+    client.messages([change(1, readers=OFFERED)])
+    assert client.messages([change(2, readers=OTHERS)]) == ['event: gone\ndata: {"kind": "visit", "id": 1}\n\n']
+    assert client.messages([change(3, readers=OTHERS)]) == []
+
+
+def test_what_is_over_is_said_once_and_forgotten() -> None:
+    client = Client(OPERATOR, auth.sees)
+    client.messages([change(1)])
+    assert len(client.messages([change(2, is_over=True)])) == 1
+    assert client.sent == {}
+
+
+def test_a_page_that_is_too_slow_is_cut_off() -> None:
+    client = Client(OPERATOR, auth.sees)
+    assert client.put(["x"] * CLIENT_QUEUE_MAX)
+    assert not client.put(["x"])
+    assert client.queue.get_nowait() is None
+
+
+def test_the_rate_is_unknown_before_it_was_watched() -> None:
+    rate = Rate()
+    assert rate.add(NOW, 1000) is None
+    assert rate.add(NOW + timedelta(seconds=4), 1040) is None
+
+
+def test_the_rate_counts_the_last_minute_only() -> None:
+    rate = Rate()
+    for second in range(200):
+        shown = rate.add(NOW + timedelta(seconds=second), second * 10 if second > 100 else second * 500)
+    assert shown == 600
+
+
+@pytest.mark.store
+async def test_a_page_hears_first_what_is_open_then_what_changes(app: FastAPI, street: Pool) -> None:
+    old = await open_alert(street, rule_id="sos")
+    async with serving(app) as url, listening(url, "wang") as heard:
+        new = await open_alert(street, rule_id="fall")
+        await heard.until(lambda page: len(page.of("alert")) == 2)
+    assert [alert["id"] for alert in heard.of("alert")] == [old, new]
+    assert heard.of("alert")[1]["elder_name"] == "王秀英"
+
+
+@pytest.mark.store
+async def test_an_alert_reaches_a_page_within_300_ms_of_its_commit(app: FastAPI, street: Pool) -> None:
+    rules = ["sos", "fall", "spo2_low", "heart_rate_high", "heart_rate_low"]
+    delays = []
+    async with serving(app) as url, listening(url, "wang") as heard:
+        for count, rule_id in enumerate(rules, start=1):
+            await open_alert(street, rule_id=rule_id)
+            committed = time.perf_counter()
+            await heard.until(lambda page, count=count: len(page.of("alert")) == count)  # type: ignore[misc]
+            delays.append(time.perf_counter() - committed)
+    print(f"commit to page: median {statistics.median(delays) * 1000:.0f} ms, worst {max(delays) * 1000:.0f} ms")
+    assert statistics.median(delays) < 0.3
+
+
+@pytest.mark.store
+async def test_many_changes_come_once_each_and_end_with_the_last(app: FastAPI, street: Pool) -> None:
+    alert_id = await open_alert(street)
+    async with serving(app) as url, listening(url, "wang") as heard:
+        for number in range(30):
+            async with street.connection() as conn, conn.transaction():
+                await alerts.note(conn, alert_id, by="wang", text=f"note {number}", now=NOW)
+        await heard.until(lambda page: page.of("alert")[-1]["version"] == 31)
+    versions = [alert["version"] for alert in heard.of("alert")]
+    assert versions == sorted(set(versions))
+
+
+@pytest.mark.store
+async def test_a_closed_alert_is_said_with_its_last_state(app: FastAPI, street: Pool) -> None:
+    alert_id = await open_alert(street)
+    async with serving(app) as url, listening(url, "wang") as heard:
+        await heard.until(lambda page: len(page.of("alert")) == 1)
+        async with street.connection() as conn, conn.transaction():
+            await alerts.close(conn, alert_id, by="wang", disposition=alerts.Disposition.TEST, text="", now=NOW)
+        await heard.until(lambda page: page.of("alert")[-1]["state"] == "closed")
+    assert heard.of("alert")[-1]["disposition"] == "test"
+
+
+@pytest.mark.store
+async def test_a_change_without_a_hint_is_found_all_the_same(app: FastAPI, street: Pool) -> None:
+    alert_id = await open_alert(street)
+    async with serving(app) as url, listening(url, "wang") as heard:
+        async with street.connection() as conn:
+            await conn.execute("UPDATE alert SET version = version + 1, count = 7 WHERE id = %s", (alert_id,))
+        await heard.until(lambda page: bool(page.of("alert")) and page.of("alert")[-1]["count"] == 7)
+
+
+@pytest.mark.store
+async def test_doctors_hear_only_what_is_theirs(app: FastAPI, street: Pool, clock: Clock) -> None:
+    async with serving(app) as url, listening(url, "cao") as cao, listening(url, "li") as li:
+        await open_alert(street, "elder-1")
+        visit_id = await offer_visit(street, "elder-1")
+        own = await open_alert(street, "elder-2")
+        await cao.until(lambda page: bool(page.of("alert")))
+        await li.until(lambda page: bool(page.of("visit")))
+        assert [alert["id"] for alert in cao.of("alert")] == [own]
+        assert cao.of("visit") == []
+        async with street.connection() as conn:
+            for _ in range(2):
+                clock.advance(60)
+                await pass_offer_on(conn, now=clock.at)
+        await cao.until(lambda page: [visit["id"] for visit in page.of("visit")] == [visit_id])
+
+
+@pytest.mark.store
+async def test_a_beat_follows_only_a_look_at_the_tables(app: FastAPI, clock: Clock) -> None:
+    async with serving(app) as url, listening(url, "wang") as heard:
+        beats = len(heard.of("beat"))
+        clock.advance(live.BEAT_S)
+        await heard.until(lambda page: len(page.of("beat")) > beats)
+        assert datetime.fromisoformat(heard.of("beat")[-1]["at"]) == clock.at
+
+
+@pytest.mark.store
+async def test_streams_end_when_the_application_does(app: FastAPI) -> None:
+    async with serving(app) as url, httpx.AsyncClient(base_url=url) as client:
+        await client.post("/api/session", json={"name": "wang", "password": "a long password"})
+        async with client.stream("GET", "/api/live") as answer:
+            lines = answer.aiter_lines()
+            await anext(lines)
+            app.state.web.live.stop()
+            async with asyncio.timeout(5):
+                assert [line async for line in lines if line.startswith("event: ")] == []
+
+
+@pytest.mark.store
+async def test_the_stream_outlives_a_killed_database() -> None:
+    with Database(is_durable=False) as server:
+        await prepare(server.url)
+        config = Config(database=DatabaseConfig(url=server.url))
+        app = create_app(config, lambda: datetime.now(UTC))
+        async with app.router.lifespan_context(app):
+            web: auth.Web = app.state.web
+            async with web.pool.connection() as conn:
+                await settle(conn)
+            heard = Listener()
+            reading = asyncio.create_task(_read_stream(web, heard))
+            await heard.until(lambda page: bool(page.of("beat")))
+            server.kill()
+            server.start()
+            killed_at = time.perf_counter()
+            async with await open_pool(config.database) as pool:
+                alert_id = await open_alert(pool)
+            await heard.until(lambda page: bool(page.of("alert")), 30)
+            print(f"heard {time.perf_counter() - killed_at:.1f} s after the database was back")
+            assert heard.of("alert")[-1]["id"] == alert_id
+            web.live.stop()
+            await reading
+
+
+async def _read_stream(web: auth.Web, heard: Listener) -> None:
+    import json
+
+    async for message in web.live.stream(OPERATOR):
+        kind, data, *_ = message.split("\n")
+        heard.heard.append((kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+
+
+@pytest.mark.store
+async def test_a_lost_listener_is_forgotten(app: FastAPI) -> None:
+    web: auth.Web = app.state.web
+    async with serving(app) as url:
+        async with listening(url, "wang"):
+            await eventually(lambda: len(web.live._clients) == 1)
+        await eventually(lambda: not web.live._clients)
