@@ -12,7 +12,7 @@ from pathlib import Path
 from backend import config as configuration
 from backend.config import Config
 from backend.db import migrate as migrations
-from backend.db.pool import open_pool
+from backend.db.pool import open_pool, place
 from backend.errors import BadInput, JiahuError, Unavailable
 from backend.people import store as people
 from backend.db import partitions
@@ -65,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _start(arguments: argparse.Namespace, config: Config) -> None:
-    logger.info("%s starts with %s", arguments.command, config.model_dump_json(exclude={"web": {"demo_accounts"}}))
+    shown = config.model_dump_json(exclude={"database": {"url"}, "web": {"demo_accounts"}})
+    logger.info("%s starts on database %s with %s", arguments.command, place(config.database), shown)
     if arguments.command == "web":
         from backend.web.server import serve  # the one process that needs FastAPI
 
@@ -105,7 +106,7 @@ async def _maintain(arguments: argparse.Namespace, config: Config) -> None:
             applied = await migrations.migrate(conn, migrations.files())
             await partitions.prepare(conn, today=datetime.now(UTC).date())
             async with conn.transaction():
-                changed = await rules.save(conn, rules.read_file(rules.DEFAULTS), by="shipped")
+                changed = await rules.save(conn, rules.read_file(rules.DEFAULTS), by=rules.SHIPPED)
             print(f"applied {len(applied)} migrations: {', '.join(applied) or 'none were missing'}; rules changed: {len(changed)}")
         elif arguments.command == "rules":
             async with conn.transaction():

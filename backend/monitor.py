@@ -66,12 +66,14 @@ class Monitor:
     async def on_readings(self, home: Home, stored: Sequence[StoredSeries]) -> None:
         """Judge every threshold rule that looks at one of the series."""
         subject = Subject(home.elder_id, home.gateway_id)
-        for series in stored:
-            if series.columns.statistic not in JUDGED:
-                continue
+        judged = [series for series in stored if series.columns.statistic in JUDGED]
+        open_rules = await alerts.open_rules(self.conn, subject) if judged else frozenset()
+        for series in judged:
+            low, high = min(series.columns.values), max(series.columns.values)
             for active in self.rules.thresholds.get(series.columns.quantity, ()):
                 assert isinstance(active.rule, ThresholdRule)
-                await self._guarded(active, subject, self._threshold_judge(active, active.rule, subject, series))
+                if active.rule.id in open_rules or not active.rule.is_quiet(low, high):
+                    await self._guarded(active, subject, self._threshold_judge(active, active.rule, subject, series))
 
     async def on_event(self, happening: Happening) -> int | None:
         """Judge every rule that looks at this kind. Returns the alert that the event belongs to, if any."""
@@ -104,9 +106,6 @@ class Monitor:
     ) -> Callable[[], Awaitable[None]]:
         async def apply() -> None:
             columns = series.columns
-            open_alert = await alerts.find_open(self.conn, subject, rule.id)
-            if open_alert is None and rule.is_quiet(min(columns.values), max(columns.values)):
-                return
             lookback = timedelta(seconds=rule.lookback_s)
             last_at = readings.last_at(columns)
             samples = await readings.window(

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from contract.commands import Command, Speak
-from contract.events import EventKind
+from contract.events import URGENT, EventKind
+from contract.message import INSTANT_MAX, INSTANT_MIN
 from contract.status import GatewayStatus
 from gateway.bridges.serial_port import Chunk, SerialPort
 from gateway.config import Config
-from gateway.outbox import Outbox
+from gateway.outbox import MILLISECOND, Outbox
 from gateway.pipeline import Harvest, Occurrence, Pipeline
 from gateway.publisher import Publisher, Refusal
 from gateway.stored_event import StoredEvent
@@ -27,6 +28,8 @@ QUEUE_MAX = 1024
 WAIT_S = 0.05
 CHUNKS_AT_ONCE = 256
 COMMANDS_REMEMBERED = 100
+STATE_CHANGES = (EventKind.DEVICE_LOST, EventKind.DEVICE_FOUND)
+DETAIL_MAX = 200
 
 
 class Daemon:
@@ -38,7 +41,7 @@ class Daemon:
         self._ports = {port.path: SerialPort(port.path, port.baud, self._chunks, self._die) for port in config.port}
         self._outbox = Outbox(config.outbox.path, config.outbox.rows_max)
         self._pipeline = Pipeline(config, now_s=time.monotonic())
-        self._started_at = datetime.now(UTC)
+        self._started_at = _now()
         self._publisher = Publisher(config, self._outbox, self._status, now=self._started_at)
         self._commands_done: deque[int] = deque(maxlen=COMMANDS_REMEMBERED)
         self._is_stopping = threading.Event()
@@ -69,16 +72,17 @@ class Daemon:
     def _close(self) -> None:
         for port in self._ports.values():
             port.stop()
-        self._publisher.stop(datetime.now(UTC))
-        self._outbox.close()
+        try:
+            self._publisher.stop(_now())
+        finally:
+            self._outbox.close()
 
     def _step(self) -> None:
         harvest = Harvest()
         for chunk in self._next_chunks():
-            self._pipeline.feed(chunk, harvest, now=datetime.now(UTC), now_s=time.monotonic())
-        now, now_s = datetime.now(UTC), time.monotonic()
-        if self._pipeline.tick(harvest, now=now, now_s=now_s):
-            self._publisher.ask_for_status()
+            self._pipeline.feed(chunk, harvest, now=_now(), now_s=time.monotonic())
+        now, now_s = _now(), time.monotonic()
+        self._pipeline.tick(harvest, now=now, now_s=now_s)
         self._accept(harvest)
         commands, refusals = self._publisher.pump(now=now, now_s=now_s)
         self._report_refusals(refusals, now)
@@ -112,12 +116,16 @@ class Daemon:
             detail=occurrence.detail,
             window_json=occurrence.window_json,
         )
-        is_new = self._outbox.append_event(occurrence.event_id, occurrence.at, occurrence.device, body.model_dump_json(exclude_none=True))
+        text = body.model_dump_json(exclude_none=True)
+        is_urgent = occurrence.kind in URGENT
+        is_new = self._outbox.append_event(occurrence.event_id, occurrence.at, occurrence.device, text, is_urgent=is_urgent)
         if occurrence.acknowledgement:
             self._ports[occurrence.port].write(occurrence.acknowledgement)
         if is_new:
             logger.info("%s at %s", occurrence.kind, occurrence.device, extra={"event": occurrence.kind, "event_id": occurrence.event_id})
             self._publisher.notice_event()
+        if occurrence.kind in STATE_CHANGES:
+            self._publisher.ask_for_status()
 
     def _report_refusals(self, refusals: list[Refusal], now: datetime) -> None:
         for refusal in refusals:
@@ -129,7 +137,9 @@ class Daemon:
     def _report_damage(self, now: datetime) -> None:
         if self._outbox.damaged is not None:
             aside, self._outbox.damaged = self._outbox.damaged, None
-            self._accept_event(Occurrence(f"gateway:{aside.name}", "gateway", EventKind.OUTBOX_DAMAGED, now, detail=aside.name))
+            self._accept_event(
+                Occurrence(f"gateway:outbox{aside.suffix}", "gateway", EventKind.OUTBOX_DAMAGED, now, detail=aside.name[-DETAIL_MAX:])
+            )
 
     def _carry_out(self, command: Command, now: datetime) -> None:
         if isinstance(command, Speak) and command.id not in self._commands_done and command.until > now:
@@ -163,6 +173,11 @@ class Daemon:
             commands_done=list(self._commands_done),
             devices=self._pipeline.status(),
         )
+
+
+def _now() -> datetime:
+    """The wall clock, held within what the contract can say: a clock gone mad must not make what cannot be sent."""
+    return min(max(datetime.now(UTC), INSTANT_MIN), INSTANT_MAX - MILLISECOND)
 
 
 def _version() -> str:

@@ -30,6 +30,7 @@ RESERVE_BYTES = 8 * 1024 * 1024
 """Kept free beside the file for a full disk: even to delete, SQLite must write, and its log of at most 4 MB must first find room."""
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 UNREADABLE = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ)
+NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entry (
@@ -209,7 +210,7 @@ class Outbox:
     def _mend(self, error: sqlite3.DatabaseError) -> None:
         """Make a second try worth while, or raise `error` again: a new file would not mend a disk, its rights, or a lock."""
         code = getattr(error, "sqlite_errorcode", 0)
-        if code & 0xFF == sqlite3.SQLITE_FULL:
+        if code in NO_ROOM:
             self._make_room()
         elif isinstance(error, Damaged) or code & 0xFF in DAMAGE or code in UNREADABLE:
             self._set_aside(error)
@@ -248,10 +249,8 @@ class Outbox:
         """Give up the reserve so that SQLite can write at all, let the file grow no more, and shed."""
         self._reserve.unlink(missing_ok=True)
         self._open_db.execute("PRAGMA wal_checkpoint(RESTART)")
-        pages = self._open_db.execute("PRAGMA page_count").fetchone()[0]
-        self._open_db.execute(f"PRAGMA max_page_count = {pages:d}")
+        self._open_db.execute("PRAGMA max_page_count = 1")  # SQLite never goes below the size there is
         self._shed()
-        self._reserve_room()
 
     @property
     def _reserve(self) -> Path:

@@ -7,8 +7,10 @@ means nothing here: what the backend does not answer in time is sent again.
 import logging
 import queue
 import ssl
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,19 +23,22 @@ from pydantic import ValidationError
 
 from contract import topics
 from contract.commands import COMMAND, Command
-from contract.events import URGENT, AccelerationWindow, Event, EventKind
+from contract.events import AccelerationWindow, Event, EventKind
 from contract.quantities import QuantityName, Statistic
 from contract.readings import OFFSET_MAX_MS, Series, SeriesBatch
 from contract.status import GatewayStatus
 from contract.stored import ANSWER, Refused, Stored, digest_of
 from contract.topics import Leaf
-from gateway.config import Config, broker_password
+from gateway.config import BROKER_PASSWORD, Config, broker_password
+from gateway.errors import BadInput
 from gateway.outbox import MILLISECOND, Entry, EventEntry, Outbox
 from gateway.stored_event import StoredEvent
 
 logger = logging.getLogger(__name__)
 
-EVENTS_AT_ONCE = 64
+EVENTS_UNANSWERED_MAX = 64
+"""While so many wait for their answer, only urgent ones are sent besides."""
+FAREWELL_WAIT_S = 2
 REFUSED_FILES_MAX = 100
 """Refused payloads kept for a human; the oldest gives way."""
 QOS = 1
@@ -74,22 +79,24 @@ class Publisher:
         self._has_new_events = True
         self._batch_s = 0.0
         self._status_s: float | None = None
-        self._was_refused = False
+        self._complaint = ""
+        self._log_id = ""
+        self._now = now
         self.is_connected = False
         self.refused = 0
-        self._client = self._make_client(now)
+        self._client = self._make_client()
 
-    def _make_client(self, now: datetime) -> mqtt.Client:
+    def _make_client(self) -> mqtt.Client:
         broker = self._config.broker
         protocol = mqtt.MQTTv5 if broker.protocol == "5" else mqtt.MQTTv311
         clean = {} if protocol == mqtt.MQTTv5 else {"clean_session": True}
         client = mqtt.Client(CallbackAPIVersion.VERSION2, self._config.gateway_id, protocol=protocol, **clean)  # type: ignore[arg-type]
         client.username_pw_set(self._config.gateway_id, broker_password())
         if broker.ca_file is not None:
-            client.tls_set(str(broker.ca_file), tls_version=ssl.PROTOCOL_TLS_CLIENT)
-        will = GatewayStatus(online=False, at=now)
-        client.will_set(self._topic(Leaf.STATUS), will.model_dump_json(), qos=QOS, retain=True)
+            _trust(client, broker.ca_file)
         client.reconnect_delay_set(1, max(1, round(broker.reconnect_max_s)))
+        client.on_pre_connect = self._on_pre_connect
+        client.on_connect_fail = self._on_connect_fail
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -105,7 +112,9 @@ class Publisher:
         """Say that the gateway leaves, and disconnect."""
         if self.is_connected:
             farewell = self._status(now).model_copy(update={"online": False})
-            self._client.publish(self._topic(Leaf.STATUS), farewell.model_dump_json(), qos=QOS, retain=True).wait_for_publish(2)
+            sent = self._client.publish(self._topic(Leaf.STATUS), farewell.model_dump_json(), qos=QOS, retain=True)
+            with suppress(RuntimeError):  # the broker is gone by now, and its last will speaks
+                sent.wait_for_publish(FAREWELL_WAIT_S)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -119,10 +128,14 @@ class Publisher:
 
     def pump(self, *, now: datetime, now_s: float) -> tuple[list[Command], list[Refusal]]:
         """Take what was heard, send what is due. Returns commands to carry out and messages that were refused."""
+        self._now = now
         commands: list[Command] = []
         refusals: list[Refusal] = []
         while not self._heard.empty():
             self._take(*self._heard.get(), commands, refusals)
+        if self._log_id != self._outbox.log_id:
+            self._log_id = self._outbox.log_id
+            self._rewind()
         if self.is_connected:
             self._expire(now_s)
             self._send_events(now, now_s)
@@ -135,18 +148,17 @@ class Publisher:
     def _take(self, what: str, data: bytes, commands: list[Command], refusals: list[Refusal]) -> None:
         try:
             if what == Leaf.STORED:
-                answer = ANSWER.validate_json(data)
-                refusals += self._take_stored(answer) if isinstance(answer, Stored) else self._take_refused(answer)
+                self._take_answer(data, refusals)
             elif what == Leaf.COMMAND:
                 commands.append(COMMAND.validate_json(data))
             else:
-                self._begin_session(is_connected=what == "connected")
+                self.is_connected = what == "connected"
+                self._rewind()
         except ValidationError as error:
             logger.warning("cannot read a message from the backend: %s", error.errors()[0]["msg"], extra={"event": "answer_unreadable"})
 
-    def _begin_session(self, *, is_connected: bool) -> None:
-        """Connected or cut: what was on its way is sent again in the next session."""
-        self.is_connected = is_connected
+    def _rewind(self) -> None:
+        """Connected, cut, or a new log: whatever the outbox holds is to be sent, from its beginning."""
         self._in_flight.clear()
         self._sent_events.clear()
         self._sent_readings = 0
@@ -154,30 +166,36 @@ class Publisher:
         self._batch_s = 0.0
         self._status_s = None
 
-    def _take_stored(self, stored: Stored) -> list[Refusal]:
+    def _take_answer(self, data: bytes, refusals: list[Refusal]) -> None:
+        answer = ANSWER.validate_json(data)
+        if isinstance(answer, Stored):
+            self._take_stored(answer)
+        elif sent := self._in_flight.pop(answer.digest, None):
+            refusals.append(self._take_refused(answer, sent))
+
+    def _take_stored(self, stored: Stored) -> None:
         """Forget readings in first..last (a batch carried them all), or the one event."""
         if stored.log_id != self._outbox.log_id:
-            return []
+            return
         for sent in [one for one in self._in_flight.values() if (one.first, one.last) == (stored.first, stored.last)]:
             del self._in_flight[sent.digest]
         self._outbox.forget_readings(stored.first, stored.last)
         if stored.first == stored.last:
             self._outbox.forget_event(stored.first)
             self._sent_events.discard(stored.first)
-        return []
+            self._has_new_events = True
 
-    def _take_refused(self, refused: Refused) -> list[Refusal]:
-        sent = self._in_flight.pop(refused.digest, None)
-        if sent is None:
-            return []
+    def _take_refused(self, refused: Refused, sent: Sent) -> Refusal:
+        """Set aside what the backend cannot read: sending it again is useless, and it must not hold up the rest."""
         self._keep_refused(sent)
         if sent.kind is None:
             self._outbox.forget_readings(sent.first, sent.last)
         else:
             self._outbox.forget_event(sent.first)
+            self._sent_events.discard(sent.first)
         self.refused += 1
         logger.error("the backend refuses a message: %s %s", refused.reason, refused.detail, extra={"event": "message_refused"})
-        return [Refusal(refused.digest, refused.reason, sent.kind)]
+        return Refusal(refused.digest, refused.reason, sent.kind)
 
     def _keep_refused(self, sent: Sent) -> None:
         folder: Path = self._config.outbox.path.parent / "refused"
@@ -206,15 +224,24 @@ class Publisher:
                 self._has_new_events = True
 
     def _send_events(self, now: datetime, now_s: float) -> None:
+        """Send events not on their way yet. The floor is read first: should that begin a new log, the events are of the new one too."""
         if not self._has_new_events:
             return
-        waiting = [event for event in self._outbox.events(after=0, count_max=EVENTS_AT_ONCE) if event.sequence not in self._sent_events]
+        self._has_new_events = False
         floor = self._outbox.floor()
-        for entry in sorted(waiting, key=lambda one: StoredEvent.model_validate_json(one.body).kind not in URGENT):
+        for entry in self._outbox.events(count_max=EVENTS_UNANSWERED_MAX + len(self._sent_events)):
+            if entry.sequence not in self._sent_events and (entry.is_urgent or len(self._sent_events) < EVENTS_UNANSWERED_MAX):
+                self._has_new_events = True
+                self._send_event(entry, floor, now, now_s)
+
+    def _send_event(self, entry: EventEntry, floor: int, now: datetime, now_s: float) -> None:
+        self._sent_events.add(entry.sequence)
+        try:
             event = self._event(entry, floor, now)
-            self._sent_events.add(entry.sequence)
-            self._send(Leaf.EVENT, event.model_dump_json().encode(), entry.sequence, entry.sequence, event.kind, now_s)
-        self._has_new_events = len(waiting) == EVENTS_AT_ONCE
+        except ValueError as error:
+            _say_unsendable(entry.sequence, error)
+            return
+        self._send(Leaf.EVENT, event.model_dump_json().encode(), entry.sequence, entry.sequence, event.kind, now_s)
 
     def _event(self, entry: EventEntry, floor: int, now: datetime) -> Event:
         stored = StoredEvent.model_validate_json(entry.body)
@@ -237,14 +264,26 @@ class Publisher:
         if now_s - self._batch_s < send.batch_interval_s:
             return
         while sum(one.kind is None for one in self._in_flight.values()) < send.unanswered_max:
+            floor = self._outbox.floor()
             entries = self._outbox.readings(after=self._sent_readings, count_max=send.batch_readings_max)
-            if entries:
-                batch = make_batch(entries, log_id=self._outbox.log_id, floor=self._outbox.floor(), now=now)
-                self._sent_readings = batch.last
-                self._send(Leaf.SERIES, batch.model_dump_json().encode(), batch.first, batch.last, None, now_s)
-            if len(entries) < send.batch_readings_max:
+            if not entries:
                 self._batch_s = now_s
                 return
+            self._send_batch(entries, floor, now, now_s)
+
+    def _send_batch(self, entries: Sequence[Entry], floor: int, now: datetime, now_s: float) -> None:
+        """Send the first of `entries`, as many as one batch can carry: all, or half, or a quarter .... What none can carry is passed over."""
+        try:
+            batch = make_batch(entries, log_id=self._outbox.log_id, floor=floor, now=now)
+        except ValueError as error:
+            if len(entries) > 1:
+                self._send_batch(entries[: len(entries) // 2], floor, now, now_s)
+            else:
+                self._sent_readings = entries[0].sequence
+                _say_unsendable(entries[0].sequence, error)
+            return
+        self._sent_readings = batch.last
+        self._send(Leaf.SERIES, batch.model_dump_json().encode(), batch.first, batch.last, None, now_s)
 
     def _send_status(self, now: datetime, now_s: float) -> None:
         if self._status_s is not None and now_s - self._status_s < self._config.send.status_interval_s:
@@ -262,15 +301,19 @@ class Publisher:
 
     # -- paho's thread: hand over, never raise -------------------------------------------------------------------------------------------
 
+    def _on_pre_connect(self, client: mqtt.Client, userdata: object) -> None:
+        will = GatewayStatus(online=False, at=self._now)
+        client.will_set(self._topic(Leaf.STATUS), will.model_dump_json(), qos=QOS, retain=True)
+
+    def _on_connect_fail(self, client: mqtt.Client, userdata: object) -> None:
+        self._complain("broker_unreachable", f"cannot be reached: {sys.exc_info()[1]}; check [broker] host, port and ca_file")
+
     def _on_connect(self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: Properties | None) -> None:
         if reason.is_failure:
-            level = logging.DEBUG if self._was_refused else logging.ERROR
-            self._was_refused = True
-            why = "the broker at %s:%d refuses %s: %s; check gateway_id and JIAHU_BROKER_PASSWORD; readings are kept on disk meanwhile"
-            broker = self._config.broker
-            logger.log(level, why, broker.host, broker.port, self._config.gateway_id, reason, extra={"event": "broker_refused"})
+            self._complain("broker_refused", f"refuses {self._config.gateway_id}: {reason}; check gateway_id and {BROKER_PASSWORD}")
             return
-        self._was_refused = False
+        self._complaint = ""
+        client.drop_out_messages()  # `pump` sends again, urgent ones first
         client.subscribe([(one, QOS) for one in topics.downward_filter(self._config.gateway_id)])
         logger.info("connected to the broker", extra={"event": "broker_connected"})
         self._heard.put(("connected", b""))
@@ -278,15 +321,38 @@ class Publisher:
     def _on_disconnect(
         self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        logger.warning("no broker: %s; readings are kept on disk", reason, extra={"event": "broker_lost"})
+        if reason.is_failure and not self._complaint:
+            self._complain("broker_lost", f"is lost: {reason}")
         self._heard.put(("lost", b""))
+
+    def _complain(self, event: str, what: str) -> None:
+        """One warning for each kind of trouble; while it lasts, the rest is for those who look closely."""
+        level = logging.DEBUG if what == self._complaint else logging.WARNING
+        self._complaint = what
+        broker = self._config.broker
+        logger.log(level, "the broker at %s:%d %s; readings are kept on disk", broker.host, broker.port, what, extra={"event": event})
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
         self._heard.put((message.topic.rpartition("/")[2], bytes(message.payload)))
 
 
+def _trust(client: mqtt.Client, ca_file: Path) -> None:
+    try:
+        client.tls_set(str(ca_file), tls_version=ssl.PROTOCOL_TLS_CLIENT)
+    except OSError as error:
+        raise BadInput(f"broker.ca_file: cannot use {ca_file}: {error}. Give a file with the broker's CA certificate in PEM") from error
+
+
+def _say_unsendable(sequence: int, error: ValueError) -> None:
+    """An entry that the contract cannot carry, broken bits on the disk, stays there for a human; the others go on."""
+    logger.error("entry %d of the outbox cannot be sent: %s", sequence, type(error).__name__, extra={"event": "entry_unsendable"})
+
+
 def make_batch(entries: Sequence[Entry], *, log_id: str, floor: int, now: datetime) -> SeriesBatch:
-    """Columns of all entries, one pair per (device, quantity, statistic); a series that spans too long becomes two."""
+    """Columns of all entries, one pair per (device, quantity, statistic); a series that spans too long becomes two.
+
+    Raises ValueError for what the contract cannot carry: too many series, or a name, time or value that nobody wrote.
+    """
     first = entries[0].sequence
     groups: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
     for entry in entries:

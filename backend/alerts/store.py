@@ -21,6 +21,7 @@ FIND_OPEN = """
 SELECT id, rule_id, priority, level, state, condition, opened_at, last_at, evidence FROM alert
 WHERE coalesce(elder_id, 'gateway:' || gateway_id) = %(subject)s AND rule_id = %(rule_id)s AND state <> 'closed' FOR UPDATE
 """
+OPEN_RULES = "SELECT rule_id FROM alert WHERE coalesce(elder_id, 'gateway:' || gateway_id) = %(subject)s AND state <> 'closed'"
 ACTIVE_OF_RULE = """
 SELECT elder_id, gateway_id FROM alert WHERE rule_id = %(rule_id)s AND state <> 'closed' AND condition = 'active'
 """
@@ -72,6 +73,12 @@ async def last_closed(conn: Connection, subject: Subject, rule_id: str) -> tuple
     """Level and time of the last alert of this subject and rule that a person closed."""
     row = await (await conn.execute(LAST_CLOSED, {"subject": subject.key, "rule_id": rule_id})).fetchone()
     return (row["level"], row["closed_at"]) if row else None
+
+
+async def open_rules(conn: Connection, subject: Subject) -> frozenset[str]:
+    """Rules of which the subject has an open alert."""
+    rows = await (await conn.execute(OPEN_RULES, {"subject": subject.key})).fetchall()
+    return frozenset(row["rule_id"] for row in rows)
 
 
 async def active_of_rule(conn: Connection, rule_id: str) -> list[Subject]:

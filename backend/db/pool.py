@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from psycopg import AsyncConnection, OperationalError
-from psycopg.conninfo import make_conninfo
+from psycopg import AsyncConnection, OperationalError, ProgrammingError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from backend.config import DATABASE_PASSWORD, DatabaseConfig, secret
-from backend.errors import Unavailable
+from backend.errors import BadInput, Unavailable
 
 Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
@@ -22,16 +22,19 @@ NOTIFY = "SELECT pg_notify(%(channel)s, '')"
 
 
 def conninfo(database: DatabaseConfig) -> str:
-    """Connection string with the password from the environment, if there is one."""
+    """Connection string with the password from the environment, if there is one. Raises BadInput for a URL libpq cannot read."""
     password = secret(DATABASE_PASSWORD)
     extra: dict[str, Any] = {"password": password} if password else {}
-    return make_conninfo(database.url, connect_timeout=int(database.connect_timeout_s), application_name="jiahu", **extra)
+    try:
+        return make_conninfo(database.url, connect_timeout=int(database.connect_timeout_s), application_name="jiahu", **extra)
+    except ProgrammingError as error:
+        raise BadInput("[database] url is not an address of PostgreSQL, such as postgresql://jiahu@127.0.0.1/jiahu") from error
 
 
 async def open_pool(database: DatabaseConfig) -> Pool:
     """Open a pool: rows are dicts, sessions run in UTC, and a transaction lasts exactly as long as an explicit `conn.transaction()`.
 
-    Raises Unavailable when the server does not answer in time.
+    Raises Unavailable when the server does not answer in time, BadInput for a URL that is none.
     """
     pool: Pool = AsyncConnectionPool(
         conninfo(database),
@@ -47,7 +50,7 @@ async def open_pool(database: DatabaseConfig) -> Pool:
     except PoolTimeout as error:
         await pool.close()
         raise Unavailable(
-            f"no database at {_without_password(database.url)}: is PostgreSQL running, and are [database] url and {DATABASE_PASSWORD} right?"
+            f"no database at {place(database)}: is PostgreSQL running, and are [database] url and {DATABASE_PASSWORD} right?"
         ) from error
     return pool
 
@@ -57,6 +60,7 @@ async def hint(conn: Connection, channel: str) -> None:
     await conn.execute(NOTIFY, {"channel": channel})
 
 
-def _without_password(url: str) -> str:
-    head, _, tail = url.rpartition("@")
-    return f"{head.split('//')[0]}//{tail}" if head else url
+def place(database: DatabaseConfig) -> str:
+    """Host, port and name of the database, for people; nothing secret."""
+    parts = conninfo_to_dict(conninfo(database))
+    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"

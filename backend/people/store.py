@@ -34,6 +34,8 @@ ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, pinyin = EXCLUDED.pinyin, s
     longitude = EXCLUDED.longitude, conditions = EXCLUDED.conditions, drugs = EXCLUDED.drugs, allergies = EXCLUDED.allergies,
     zone = EXCLUDED.zone
 """
+KNOWN_ZONE = "SELECT now() AT TIME ZONE %(zone)s"
+"""Fails for a zone that later queries could not use."""
 FORGET_CONTACTS = "DELETE FROM contact WHERE elder_id = %(elder_id)s"
 CONTACT = """
 INSERT INTO contact (elder_id, position, name, relation, phone, has_key, notify_channel, notify_address)
@@ -65,7 +67,7 @@ def read_file(path: Path) -> PeopleFile:
 
 
 async def load(conn: Connection, people: PeopleFile) -> None:
-    """Store everybody. Raises BadInput when a team, doctor or elder is named that nobody defined."""
+    """Store everybody. Raises BadInput when a team or doctor is named that nobody defined, or the tables refuse a value."""
     try:
         for team in people.team:
             await conn.execute(TEAM, team.model_dump())
@@ -79,11 +81,20 @@ async def load(conn: Connection, people: PeopleFile) -> None:
             await _load_elder(conn, elder)
         for account in people.account:
             await accounts.add(conn, **account.model_dump(exclude={"doctor"}), doctor_id=account.doctor)
-    except (psycopg.errors.ForeignKeyViolation, psycopg.errors.CheckViolation) as error:
-        raise BadInput(f"the file does not fit together: {error.diag.message_detail or error.diag.message_primary}") from error
+    except (psycopg.IntegrityError, psycopg.DataError) as error:
+        raise BadInput(f"the file does not fit together: {_explain(error)}") from error
+
+
+def _explain(error: psycopg.Error) -> str:
+    """What PostgreSQL objects to. The detail of a failed check is the whole row, which belongs on no screen: there its name must do."""
+    said = error.diag
+    if isinstance(error, psycopg.errors.CheckViolation):
+        return f"table {said.table_name} does not allow this ({said.constraint_name})"
+    return said.message_detail or said.message_primary or str(error)
 
 
 async def _load_elder(conn: Connection, elder: Elder) -> None:
+    await conn.execute(KNOWN_ZONE, {"zone": elder.zone})
     await conn.execute(ELDER, elder.model_dump(exclude={"gateways", "contacts", "contract"}))
     await conn.execute(FORGET_CONTACTS, {"elder_id": elder.id})
     for position, contact in enumerate(elder.contacts, start=1):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,6 +17,9 @@ COOLDOWN_S = 900
 
 RuleId = str
 VisitClass = Literal["emergency", "urgent", "same_day", "by_date"]
+LevelName = Literal["technical", "attention", "urgent", "emergency"]
+SEVERITY: tuple[LevelName, ...] = get_args(LevelName)
+"""From mild to grave."""
 Priority = Literal["high", "medium", "low", "technical"]
 
 
@@ -102,11 +105,21 @@ class Limit(RuleShape):
         """True when large values pass."""
         return self.above is not None or self.at_least is not None
 
+    @property
+    def bound(self) -> float:
+        """The number of the comparison."""
+        return next(value for value in (self.below, self.at_most, self.above, self.at_least) if value is not None)
+
+    def overlaps(self, other: "Limit") -> bool:
+        """True when some value passes both: for limits that look different ways."""
+        upper, lower = (self, other) if self.is_upper else (other, self)
+        return upper.bound < lower.bound or (upper.test()(lower.bound) and lower.test()(lower.bound))
+
 
 class Level(RuleShape):
     """What every kind of level has: a name, how loud it is, and whether it asks for a doctor by itself."""
 
-    name: Literal["attention", "urgent", "emergency", "technical"]
+    name: LevelName
     priority: Priority
     visit: VisitClass | None = None
 

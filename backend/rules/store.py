@@ -1,6 +1,7 @@
 """Rules in the database: every version kept, the newest of each in force."""
 
 import json
+import logging
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,14 @@ from backend.errors import BadInput
 from backend.rules.engine import Active, AnyRule, RuleBook
 from backend.rules.kinds import RULE
 
+logger = logging.getLogger(__name__)
+
 DEFAULTS = Path(__file__).parent / "defaults.toml"
 
-NEWEST = "SELECT DISTINCT ON (id) id, version, body, is_retired FROM rule ORDER BY id, version DESC"
+SHIPPED = "shipped"
+"""Who made the rules of DEFAULTS."""
+
+NEWEST = "SELECT DISTINCT ON (id) id, version, body, created_by, is_retired FROM rule ORDER BY id, version DESC"
 INSERT = """
 INSERT INTO rule (id, version, body, created_by)
 VALUES (%(id)s, %(version)s, %(body)s, %(by)s)
@@ -48,14 +54,18 @@ def _read_block(path: Path, block: Any) -> AnyRule:
 
 
 async def save(conn: Connection, rules: list[AnyRule], *, by: str) -> list[str]:
-    """Store each rule that differs from its newest version as a new version. Returns the ids that changed."""
+    """Store each rule that differs from its newest version as a new version. Returns the ids that changed.
+
+    What SHIPPED brings never replaces what a person has changed or retired.
+    """
     await conn.execute(LOCK)
     newest = {row["id"]: row for row in await (await conn.execute(NEWEST)).fetchall()}
     changed = []
     for rule in rules:
         body = rule.model_dump(mode="json", exclude_none=True)
         row = newest.get(rule.id)
-        if row is None or row["body"] != body:
+        is_kept = row is not None and by == SHIPPED and (row["created_by"] != SHIPPED or row["is_retired"])
+        if not is_kept and (row is None or row["body"] != body):
             version = row["version"] + 1 if row else 1
             await conn.execute(INSERT, {"id": rule.id, "version": version, "body": json.dumps(body), "by": by})
             changed.append(rule.id)
@@ -63,6 +73,16 @@ async def save(conn: Connection, rules: list[AnyRule], *, by: str) -> list[str]:
 
 
 async def load(conn: Connection) -> RuleBook:
-    """The rules in force."""
+    """The rules in force. One that this program cannot read is left out and logged: it must not keep the others from working."""
     rows = await (await conn.execute(NEWEST)).fetchall()
-    return RuleBook(Active(RULE.validate_python(row["body"]), row["version"]) for row in rows if not row["is_retired"])
+    actives = [_active(row) for row in rows if not row["is_retired"]]
+    return RuleBook(active for active in actives if active is not None)
+
+
+def _active(row: dict[str, Any]) -> Active | None:
+    try:
+        return Active(RULE.validate_python(row["body"]), row["version"])
+    except ValidationError as error:
+        extra = {"event": "rule_unreadable", "rule_id": row["id"]}
+        logger.error("rule %s, version %d, is not in force: %s", row["id"], row["version"], explain(error), extra=extra)
+        return None

@@ -4,12 +4,12 @@ Everything is "which ids, then their details": lists, single pages and live upda
 """
 
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from backend.db.pool import LIVE_CHANNEL, Connection, Pool
+from backend.db.pool import LIVE_CHANNEL, TRANSIENT, Connection, Pool
 from backend.readings.store import WINDOW_SEGMENT_MAX
 
 Row = dict[str, Any]
@@ -18,6 +18,7 @@ LIST_MAX = 200
 """Rows of a list: more than anybody reads; the newest are kept."""
 
 LISTEN = "LISTEN jiahu_live"
+UNLISTEN = "UNLISTEN jiahu_live"
 assert LISTEN.endswith(LIVE_CHANNEL)
 OPEN_MARKS = """
 SELECT 'alert' AS kind, id, version FROM alert WHERE state <> 'closed'
@@ -192,13 +193,14 @@ class Readers:
 
 @asynccontextmanager
 async def listening(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection that hears hints; nobody else uses it, and it is closed afterwards. Raises TRANSIENT while the database is away."""
+    """A connection that hears hints. Raises TRANSIENT while the database is away."""
     async with pool.connection() as conn:
+        await conn.execute(LISTEN)
         try:
-            await conn.execute(LISTEN)
             yield conn
         finally:
-            await conn.close()
+            with suppress(TRANSIENT):
+                await conn.execute(UNLISTEN)
 
 
 async def wait_for_hint(conn: Connection, timeout_s: float) -> None:

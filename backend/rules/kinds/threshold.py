@@ -6,7 +6,18 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from backend.rules.model import COOLDOWN_S, LATE_PAGE_S, Judgement, Level, Limit, RuleBase, RuleShape, Sample, Verdict
+from backend.rules.model import (
+    COOLDOWN_S,
+    LATE_PAGE_S,
+    SEVERITY,
+    Judgement,
+    Level,
+    Limit,
+    RuleBase,
+    RuleShape,
+    Sample,
+    Verdict,
+)
 from contract.quantities import QuantityName
 
 
@@ -46,6 +57,15 @@ class ThresholdRule(RuleBase):
             raise ValueError("all levels of one rule must look the same way: up (above, at_least) or down (below, at_most)")
         if self.clear.is_upper == self.levels[0].is_upper:
             raise ValueError("clear must look the other way than the levels, or the alert could never end")
+        if any(self.clear.overlaps(level) for level in self.levels):
+            raise ValueError("clear must not pass a value that breaches a level")
+        return self
+
+    @model_validator(mode="after")
+    def _levels_rise(self) -> Self:
+        names = [level.name for level in self.levels]
+        if names != [name for name in SEVERITY if name in names]:
+            raise ValueError(f"levels stand from mild to grave, each name once: {', '.join(SEVERITY)}")
         return self
 
     @property

@@ -1,6 +1,7 @@
 """The live stream: everything once, in order, quickly, and only to those who may know."""
 
 import asyncio
+import json
 import statistics
 import time
 from datetime import UTC, datetime, timedelta
@@ -198,8 +199,6 @@ async def test_the_stream_outlives_a_killed_database() -> None:
 
 
 async def _read_stream(web: auth.Web, heard: Listener) -> None:
-    import json
-
     async for message in web.live.stream(OPERATOR):
         kind, data, *_ = message.split("\n")
         heard.heard.append((kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))))

@@ -1,0 +1,70 @@
+"""The story of an alert in sentences."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from backend.web import timeline
+from backend.web.language import translator
+from tests.backend.street import NOW
+
+SAY = translator("en")
+Row = dict[str, Any]
+
+
+def step(action: str, *, by: str = "system", seconds: int = 0, **detail: Any) -> Row:
+    return {"at": NOW + timedelta(seconds=seconds), "by": by, "who": f"the {by}", "action": action, "detail": detail}
+
+
+def visit(state: str, *, by: str = "system", **detail: Any) -> Row:
+    return {"at": NOW, "by": by, "who": by, "state": state, "doctor_name": "Dr Li", "asked_name": "Dr Yang", "detail": detail}
+
+
+@pytest.mark.parametrize(
+    ("row", "text", "more", "who", "tone"),
+    [
+        (step("opened", value=87.0), "Alert opened", "87", "", "alert"),
+        (step("raised", value=85.5), "Got worse", "85.5", "", "alert"),
+        (step("silent"), "No data any more; the alert stays open", "", "", "event"),
+        (step("acknowledged", by="wang"), "Alert taken", "", "the wang", "person"),
+        (step("noted", by="wang", text="called"), "Note: called", "", "the wang", "person"),
+        (step("closed", by="wang", disposition="real", text="in hospital"), "Closed: Real: help was needed", "in hospital", "the wang", "person"),
+    ],
+)
+def test_a_step_becomes_a_sentence(row: Row, text: str, more: str, who: str, tone: str) -> None:
+    assert timeline.compose([row], [], [], [], say=SAY) == [timeline.Entry(NOW, who, text, more, tone)]
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (visit("requested", reason="fall"), "Visit asked for: fall"),
+        (visit("offered", offered_to="doctor-yang", why="own_doctor"), "Offered to Dr Yang (signed doctor)"),
+        (visit("requested", declined_by="doctor-yang", reason="too_far"), "Dr Yang cannot come: Too far away"),
+        (visit("offered", offer="expired"), "Dr Li did not answer in time"),
+        (visit("requested", nobody=True), "All doctors on duty were asked and nobody accepted: call by hand"),
+        (visit("on_the_way"), "Dr Li is on the way"),
+        (visit("done", outcome="treated"), "Dr Li ends the visit: Treated at home"),
+        (visit("cancelled", reason="family is there"), "Visit called off: family is there"),
+    ],
+)
+def test_a_step_of_a_visit_becomes_a_sentence(row: Row, text: str) -> None:
+    assert [line.text for line in timeline.compose([], [], [row], [], say=SAY)] == [text]
+
+
+def test_the_newest_line_stands_first_and_the_later_written_before_the_earlier() -> None:
+    rows = [step("opened"), step("acknowledged", by="wang", seconds=5), step("noted", by="wang", seconds=5, text="x")]
+    assert [line.text for line in timeline.compose(rows, [], [], [], say=SAY)] == ["Note: x", "Alert taken", "Alert opened"]
+
+
+def test_an_event_shows_its_device_and_confidence() -> None:
+    row = {"at": NOW, "kind": "fall", "device_id": "wearable-1", "confidence": 0.914}
+    (line,) = timeline.compose([], [row], [], [], say=SAY)
+    assert (line.text, line.more) == ("Fall detected", "wearable-1 · confidence 91 %")
+
+
+@pytest.mark.parametrize(("state", "text"), [("sent", "Message sent to Wang Fang"), ("failed", "Message to Wang Fang failed")])
+def test_a_message_says_whom_it_reached(state: str, text: str) -> None:
+    (line,) = timeline.compose([], [], [], [{"at": NOW, "state": state, "person": "Wang Fang"}], say=SAY)
+    assert line.text == text
