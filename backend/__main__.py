@@ -1,4 +1,4 @@
-"""python -m backend ingest | worker | web | migrate | load | rules: picks the process, reads its TOML file, and says clearly what is wrong."""
+"""python -m backend ingest | worker | web | migrate | load | rules: picks the process, reads its TOML file, says what is wrong."""
 
 import argparse
 import asyncio
@@ -12,10 +12,10 @@ from pathlib import Path
 from backend import config as configuration
 from backend.config import Config
 from backend.db import migrate as migrations
+from backend.db import partitions
 from backend.db.pool import open_pool, place
 from backend.errors import BadInput, JiahuError, Unavailable
 from backend.people import store as people
-from backend.db import partitions
 from backend.rules import store as rules
 
 logger = logging.getLogger("backend")

@@ -1,4 +1,4 @@
-"""The backend's TOML file: one shape for its three processes. Read once, frozen, unknown keys refused; secrets come from the environment."""
+"""The backend's TOML file: one shape for its three processes. Read once, frozen, unknown keys refused; secrets are in the environment."""
 
 import os
 import tomllib
@@ -97,7 +97,9 @@ def read(path: Path) -> Config:
     try:
         return Config.model_validate(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}. Give the path of a backend TOML file, see deploy/backend.example.toml") from error
+        raise BadInput(
+            f"cannot read {path}: {error.strerror}. Give the path of a backend TOML file, see deploy/backend.example.toml"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} is not TOML: {error}") from error
     except ValidationError as error:

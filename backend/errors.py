@@ -1,11 +1,11 @@
 """What can be refused, as a tree. The web turns each into a status code and a plain sentence.
 
-    JiahuError
-    ├── BadInput       what was given cannot be used; the text says what to do
-    ├── NotFound       no such thing, or none that this person may see
-    ├── IllegalMove    the state does not allow this step
-    │   └── Taken      somebody else was faster; `by` says who
-    └── Unavailable    a broker, database or file that the process cannot work without
+JiahuError
+├── BadInput       what was given cannot be used; the text says what to do
+├── NotFound       no such thing, or none that this person may see
+├── IllegalMove    the state does not allow this step
+│   └── Taken      somebody else was faster; `by` says who
+└── Unavailable    a broker, database or file that the process cannot work without
 """
 
 

@@ -10,11 +10,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from backend.alerts import store as alerts
 from backend.alerts.model import Subject
 from backend.config import Config
+from backend.db import partitions
 from backend.db.pool import TRANSIENT, Connection, Pool, open_pool
 from backend.dispatch import store as dispatch
 from backend.monitor import Monitor
 from backend.notify import sender
-from backend.db import partitions
 from backend.readings import store as readings
 from backend.readings.model import Home
 from backend.rules import store as rules
@@ -91,9 +91,7 @@ class Worker:
         """Serve every visit whose timer has run out, one transaction each."""
         while True:
             async with self._pool.connection() as conn, conn.transaction():
-                served = await dispatch.offer_due(
-                    conn, now=datetime.now(UTC), offer_s=self._config.offer_s, retry_s=self._config.retry_s
-                )
+                served = await dispatch.offer_due(conn, now=datetime.now(UTC), offer_s=self._config.offer_s, retry_s=self._config.retry_s)
             if served is None:
                 return
 

@@ -73,7 +73,7 @@ def _table(schema: dict[str, Any]) -> str:
 
 def _type_of(one: dict[str, Any]) -> str:
     if "$ref" in one:
-        return one["$ref"].rpartition("/")[2]
+        return str(one["$ref"]).rpartition("/")[2]
     if "anyOf" in one:
         return " or ".join(_type_of(part) for part in one["anyOf"])
     if "const" in one:

@@ -58,7 +58,9 @@ class Quantity:
 
 _Q = QuantityName
 _ROWS = (
-    Quantity(_Q.HEART_RATE, "心率", "Heart rate", "/min", 1, 300, 0, 149530, "8867-4", "0 is unknown on every device; upper: project bound"),
+    Quantity(
+        _Q.HEART_RATE, "心率", "Heart rate", "/min", 1, 300, 0, 149530, "8867-4", "0 is unknown on every device; upper: project bound"
+    ),
     Quantity(_Q.BEAT_INTERVAL, "心搏间期", "Beat interval", "s", 0.1, 64, 3, None, None, "GATT 0x2A37: u16 / 1024 s"),
     Quantity(_Q.SPO2, "血氧", "SpO2", "%", 1, 100, 0, 150456, "59408-5", "a percentage; 0 is unknown on every device"),
     Quantity(_Q.RESPIRATION_RATE, "呼吸", "Respiration", "/min", 1, 120, 0, 151562, "9279-1", "0 is unknown; upper: project bound"),

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from contract.message import DeviceId, GatewayId
 from contract.status import DEVICES_MAX
@@ -21,10 +21,19 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _resolvable(host: str) -> str:
+    """A name that no resolver takes would end the thread that connects."""
+    try:
+        host.encode("idna")
+    except UnicodeError as error:
+        raise ValueError(f"{host!r} is not the name or address of a machine") from error
+    return host
+
+
 class BrokerConfig(_Section):
     """Where the MQTT broker is. User name is the gateway's id; the password comes from JIAHU_BROKER_PASSWORD."""
 
-    host: str = Field(min_length=1)
+    host: Annotated[str, Field(min_length=1), AfterValidator(_resolvable)]
     port: int = Field(default=8883, ge=1, le=65535)
     protocol: Literal["5", "3.1.1"] = "5"
     ca_file: Path | None = None
@@ -36,7 +45,7 @@ class OutboxConfig(_Section):
     """The file that holds what the backend has not stored yet."""
 
     path: Path
-    rows_max: int = Field(default=5_000_000, ge=1_000, description="about 60 bytes each; beyond it the oldest readings give way, never an event")
+    rows_max: int = Field(default=5_000_000, ge=1_000, description="about 60 bytes each; beyond it the oldest readings go, no event")
 
 
 class SendConfig(_Section):
@@ -93,7 +102,7 @@ class Config(_Section):
     broker: BrokerConfig
     outbox: OutboxConfig
     send: SendConfig = SendConfig()
-    lost_after_s: float = Field(default=10, gt=0, description="a device quiet for longer (or its own quiet time, if that is longer) is lost")
+    lost_after_s: float = Field(default=10, gt=0, description="a device quiet for longer, or for its own quiet time, is lost")
     player: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list, description="command that speaks its standard input")
     port: list[PortConfig] = Field(min_length=1)
 
@@ -114,7 +123,8 @@ def read(path: Path) -> Config:
     try:
         return Config.model_validate(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}. Give the path of a gateway TOML file, see deploy/gateway.example.toml") from error
+        why = f"cannot read {path}: {error.strerror}. Give the path of a gateway TOML file, see deploy/gateway.example.toml"
+        raise BadInput(why) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} is not TOML: {error}") from error
     except ValidationError as error:

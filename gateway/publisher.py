@@ -272,7 +272,7 @@ class Publisher:
             self._send_batch(entries, floor, now, now_s)
 
     def _send_batch(self, entries: Sequence[Entry], floor: int, now: datetime, now_s: float) -> None:
-        """Send the first of `entries`, as many as one batch can carry: all, or half, or a quarter .... What none can carry is passed over."""
+        """Send the first of `entries`, as many as one batch can carry (all, half, a quarter ...). What none can carry is passed over."""
         try:
             batch = make_batch(entries, log_id=self._outbox.log_id, floor=floor, now=now)
         except ValueError as error:

@@ -64,9 +64,7 @@ UPDATE visit_offer SET answer = %(answer)s, answered_at = %(now)s WHERE visit_id
 """
 
 
-async def request(
-    conn: Connection, *, elder_id: str, alert_id: int | None, visit_class: str, reason: str, by: str, now: datetime
-) -> int:
+async def request(conn: Connection, *, elder_id: str, alert_id: int | None, visit_class: str, reason: str, by: str, now: datetime) -> int:
     """Ask for a visit. Returns its id; where the alert already has an open visit, that one's."""
     values = {"elder_id": elder_id, "alert_id": alert_id, "visit_class": visit_class, "reason": reason, "by": by, "now": now}
     row = await (await conn.execute(REQUEST, values)).fetchone()

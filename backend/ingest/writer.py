@@ -101,9 +101,7 @@ async def _write_event(conn: Connection, monitor: Monitor, home: Home, event: Ev
         await store.link_event(conn, row_id, alert_id)
 
 
-async def _write_status(
-    conn: Connection, monitor: Monitor, home: Home, letter: Letter, status: GatewayStatus, *, now: datetime
-) -> None:
+async def _write_status(conn: Connection, monitor: Monitor, home: Home, letter: Letter, status: GatewayStatus, *, now: datetime) -> None:
     is_live = status.online and not letter.arrival.is_retained
     offset = letter.arrival.received_at - status.at if is_live else None
     clock_offset_s = offset.total_seconds() if offset is not None else None

@@ -86,7 +86,15 @@ async def lock_log(conn: Connection, gateway_id: str, log_id: str, *, first: int
 
 
 async def advance_log(
-    conn: Connection, gateway_id: str, log_id: str, *, carried: Iterable[int], floor: int, readings: int = 0, events: int = 0, repeats: int = 0
+    conn: Connection,
+    gateway_id: str,
+    log_id: str,
+    *,
+    carried: Iterable[int],
+    floor: int,
+    readings: int = 0,
+    events: int = 0,
+    repeats: int = 0,
 ) -> None:
     """Move the cursor: every sequence in `carried`, and everything below `floor`, now counts as stored."""
     values = {"gateway_id": gateway_id, "log_id": log_id, "carried": multirange(carried), "floor": floor}
@@ -124,9 +132,7 @@ async def store(conn: Connection, home: Home, columns: Sequence[Columns], *, rec
     return stored
 
 
-async def _series_ids(
-    conn: Connection, home: Home, columns: Sequence[Columns], received_at: datetime
-) -> dict[tuple[str, str, str], int]:
+async def _series_ids(conn: Connection, home: Home, columns: Sequence[Columns], received_at: datetime) -> dict[tuple[str, str, str], int]:
     newest: dict[tuple[str, str, str], Columns] = {}
     for one in columns:
         key = (one.device_id, one.quantity, one.statistic)
@@ -199,7 +205,6 @@ async def window(conn: Connection, series_id: int, quantity: QuantityName, *, fr
     ]
     samples.sort(key=lambda sample: (sample.at, sample.value))
     return samples
-
 
 
 async def heard_gateways(conn: Connection) -> list[tuple[Home, datetime]]:

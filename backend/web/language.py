@@ -15,7 +15,7 @@ DEFAULT: Language = "zh"
 CATALOGUE = Path(__file__).parents[1] / "locale" / "zh_CN" / "LC_MESSAGES" / "jiahu.po"
 STATIC = Path(__file__).parent / "static"
 SCRIPT_WORD = re.compile(r"""\b_\(\s*"((?:[^"\\]|\\.)+)\"""")
-"""A message of our own scripts: `_("...")`, always with double quotes."""
+"""A message of our own scripts: the one argument of `_`, always in double quotes."""
 
 
 @dataclass(frozen=True, slots=True)

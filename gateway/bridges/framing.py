@@ -7,7 +7,8 @@
     AA  device address, 1..65535        payload 0..246 bytes, so that the content (8..254) is one COBS block
 
 The zero in front ends whatever noise came before, so noise never costs the frame behind it. `firmware_stubs/include/bridge_frame.h`
-says the same for C. Sources: COBS: Cheshire and Baker, IEEE/ACM Transactions on Networking 7(2), 1999; CRC: check value 0x29B1 for "123456789".
+says the same for C. Sources: COBS: Cheshire and Baker, IEEE/ACM Transactions on Networking 7(2), 1999; CRC: check value 0x29B1 for
+"123456789".
 """
 
 import binascii

@@ -1,7 +1,6 @@
 """The demo's chain: database, broker, the backend's three processes, twelve homes and their gateways, all in one temporary folder."""
 
 import secrets
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,6 @@ from simulators.scenario import Network, Scenario
 from simulators.servers import Broker, Database, ExistingDatabase, free_port
 
 HERE = Path(__file__).parent
-WEB_PORT = 8600
 READY_S = 60.0
 POLL_S = 0.1
 PASSWORD = "jiahu-demo"
@@ -88,9 +86,12 @@ summary_s = 2
 
 
 class Chain:
-    """Everything that runs. `folder` holds configuration, logs and outboxes. `database_url`: a server to use instead of an embedded one."""
+    """Everything that runs. `folder` holds configuration, logs and outboxes. `port`: of the pages, 0 for any free one.
 
-    def __init__(self, scenario: Scenario, folder: Path, say: Callable[[str], None], *, database_url: str | None = None) -> None:
+    `database_url`: a server to use instead of an embedded one.
+    """
+
+    def __init__(self, scenario: Scenario, folder: Path, say: Callable[[str], None], *, port: int, database_url: str | None) -> None:
         self.folder = folder
         self.keeper = Keeper(say)
         self._say = say
@@ -102,7 +103,7 @@ class Chain:
         self._cut_homes = sorted(cut)
         self._scenario = scenario
         self.fleet: Fleet | None = None
-        self._web_port = _port_near(WEB_PORT)
+        self._web_port = port or free_port()
         self.url = f"http://127.0.0.1:{self._web_port}"
 
     def start(self) -> None:
@@ -204,13 +205,3 @@ def _wait(condition: Callable[[], bool], what: str, log: Path) -> None:
             raise DemoError(f"{what}: not within {READY_S:.0f} s; see {log}")
         time.sleep(POLL_S)
 
-
-def _port_near(wanted: int) -> int:
-    """The usual port, so that a bookmark works, or a free one when somebody has it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return free_port()
-    return wanted

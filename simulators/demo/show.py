@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -30,6 +31,7 @@ PATIENT = Pace(offered_s=45, accepted_s=10, on_the_way_s=15, at_home_s=15)
 BRISK = Pace(offered_s=6, accepted_s=4, on_the_way_s=6, at_home_s=6)
 """Unattended."""
 DOCTORS = {"doctor": "doctor-li", "doctor2": "doctor-yang"}
+WEB_PORT = 8600
 DRAIN_S = 20.0
 PULSE_S = 15.0
 RULE_OF_SIGN = {"spo2": "spo2_low"}
@@ -116,7 +118,7 @@ def main(argv: Sequence[str]) -> int:
     stop_on_signals(stopping)
     story = Story(load_scenario(find_scenario("demo_street")), find_fall_recording())
     folder = Path(tempfile.mkdtemp(prefix="jiahu-demo-"))
-    chain = Chain(story.scenario, folder, story.say, database_url=arguments.database)
+    chain = Chain(story.scenario, folder, story.say, port=_free_or_any(arguments.port), database_url=arguments.database)
     try:
         story.say("starting; this takes about half a minute")
         chain.start()
@@ -223,4 +225,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, metavar="S", help="run unattended for so long, then end; default: until Ctrl-C")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write what was injected and what came out as JSON")
     parser.add_argument("--database", metavar="URL", help="an existing PostgreSQL server, administrator's address; default: an embedded one")
+    parser.add_argument("--port", type=int, default=WEB_PORT, help=f"of the pages; default: {WEB_PORT}, or a free one where that is taken")
     return parser
+
+
+def _free_or_any(port: int) -> int:
+    """The usual port, so that a bookmark works; 0 (any free one) when somebody has it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+    return port

@@ -13,7 +13,7 @@ from backend.db import migrate
 from backend.db.pool import Connection, Pool, open_pool
 from backend.db import partitions
 from backend.rules import store as rules
-from tests.backend.street import TODAY
+from tests.backend.street import TODAY, settle
 from tests.conftest import DatabaseServer
 
 
@@ -68,3 +68,21 @@ async def conn(pool: Pool) -> AsyncIterator[Connection]:
     """One connection of the pool, autocommit."""
     async with pool.connection() as connection:
         yield connection
+
+
+@pytest.fixture
+async def street(conn: Connection) -> Connection:
+    """A connection to a database with the people of `tests.backend.street`."""
+    await settle(conn)
+    return conn
+
+
+@pytest.fixture
+def empty_url(database_server: DatabaseServer) -> Iterator[str]:
+    """Address of a database without any table."""
+    name = f"empty_{uuid.uuid4().hex}"
+    with psycopg.connect(database_server.url, autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name}")
+    yield on_database(database_server.url, name)
+    with psycopg.connect(database_server.url, autocommit=True) as conn:
+        conn.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from backend.db.pool import Connection
+from backend.ingest import writer
 from backend.ingest.decode import Letter, Upward
 from backend.ingest.subscriber import Arrival
+from backend.rules import store as rules
 from contract import topics
 from contract.events import Event, EventKind
 from contract.quantities import QuantityName
@@ -36,6 +39,23 @@ INSERT INTO contract (elder_id, team_id, doctor_id, signed_on, ends_on) VALUES
 async def settle(conn: Connection) -> None:
     """Put the street's people into the database."""
     await conn.execute(SETUP)
+
+
+async def write(conn: Connection, *letters: Letter, now: datetime = NOW) -> Sequence[writer.Reply]:
+    """Store letters as ingest does, in a transaction of their own, under the rules in force."""
+    async with conn.transaction():
+        return await writer.write(conn, letters, await rules.load(conn), now=now)
+
+
+async def rows(conn: Connection, query: str) -> list[dict[str, Any]]:
+    """All rows of a query."""
+    return await (await conn.execute(query.encode())).fetchall()
+
+
+async def one(conn: Connection, query: str) -> dict[str, Any]:
+    """The only row of a query."""
+    [row] = await rows(conn, query)
+    return row
 
 
 def letter(message: Upward, gateway_id: str = "gw-1", *, received_at: datetime = NOW, is_retained: bool = False) -> Letter:

@@ -41,7 +41,7 @@ class Demo:
     """A running demo."""
 
     def __init__(self, report: Path) -> None:
-        command = [sys.executable, "-m", "simulators", "demo", "--seconds", str(SECONDS), "--report", str(report)]
+        command = [sys.executable, "-m", "simulators", "demo", "--seconds", str(SECONDS), "--port", "0", "--report", str(report)]
         if url := os.environ.get(DATABASE_URL_VARIABLE):
             command += ["--database", url]
         self._report = report

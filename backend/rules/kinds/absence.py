@@ -16,7 +16,7 @@ class AbsenceLevel(Level):
 
 
 class AbsenceRule(RuleBase):
-    """`of`: the gateway itself (any message), or a quantity of the elder (any device). A quantity is not judged while its gateway is silent."""
+    """`of`: the gateway itself (any message), or a quantity of the elder (any device), not judged while its gateway is silent."""
 
     kind: Literal["absence"]
     of: Literal["gateway"] | QuantityName

@@ -1,4 +1,4 @@
-// What the scripts say, in the language of the page. The page carries the words; `_("...")` finds them.
+// What the scripts say, in the language of the page. The page carries the words, `_` finds them.
 
 const words = JSON.parse(document.getElementById("words").textContent);
 

@@ -1,38 +1,17 @@
 """Storing what homes send: every reading and event exactly once, with what follows from it, in one transaction."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
-
 import pytest
 
 from backend.db.pool import Connection
 from backend.ingest import writer
-from backend.ingest.decode import Letter, Reject
-from backend.rules import store as rules
+from backend.ingest.decode import Reject
 from contract.events import EventKind
 from contract.quantities import QuantityName
 from contract.status import GatewayStatus
 from contract.stored import RefusedReason, Stored
-from tests.backend.street import NOW, batch, event, letter, seconds, settle
+from tests.backend.street import NOW, batch, event, letter, rows, seconds, write
 
 pytestmark = pytest.mark.store
-
-
-@pytest.fixture
-async def street(conn: Connection) -> Connection:
-    """A connection to a database with two homes."""
-    await settle(conn)
-    return conn
-
-
-async def write(conn: Connection, *letters: Letter, now: datetime = NOW) -> Sequence[writer.Reply]:
-    async with conn.transaction():
-        return await writer.write(conn, letters, await rules.load(conn), now=now)
-
-
-async def rows(conn: Connection, query: str) -> list[dict[str, Any]]:
-    return await (await conn.execute(query)).fetchall()  # type: ignore[arg-type]
 
 
 async def test_a_batch_becomes_readings_with_their_original_times(street: Connection) -> None:

@@ -144,6 +144,7 @@ async def serving(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
+        app.state.web.live.stop()
         await task
 
 

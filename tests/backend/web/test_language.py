@@ -19,8 +19,9 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 
 
 def template_messages() -> set[str]:
-    found = (call for path in render.TEMPLATES.glob("*.html") for call in babel_extract(path.open("rb"), ["_"], [], {}))
-    return {message if isinstance(message, str) else str(message[0]) for _, _, message, _ in found}
+    calls = (call for path in render.TEMPLATES.glob("*.html") for call in babel_extract(path.open("rb"), ["_"], [], {}))
+    found = (message if isinstance(message, str) else message and message[0] for _, _, message, _ in calls)
+    return {message for message in found if message}
 
 
 def python_messages() -> set[str]:

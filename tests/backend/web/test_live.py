@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from backend.alerts import store as alerts
+from backend.alerts.lifecycle import Disposition
 from backend.config import Config, DatabaseConfig
 from backend.db.pool import Pool, open_pool
 from backend.people.accounts import Account
@@ -121,7 +122,7 @@ async def test_a_closed_alert_is_said_with_its_last_state(app: FastAPI, street: 
     async with serving(app) as url, listening(url, "wang") as heard:
         await heard.until(lambda page: len(page.of("alert")) == 1)
         async with street.connection() as conn, conn.transaction():
-            await alerts.close(conn, alert_id, by="wang", disposition=alerts.Disposition.TEST, text="", now=NOW)
+            await alerts.close(conn, alert_id, by="wang", disposition=Disposition.TEST, text="", now=NOW)
         await heard.until(lambda page: page.of("alert")[-1]["state"] == "closed")
     assert heard.of("alert")[-1]["disposition"] == "test"
 

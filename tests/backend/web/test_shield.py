@@ -29,7 +29,11 @@ def test_a_request_is_forged_when_a_browser_says_that_another_site_makes_it(head
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [({"content-length": str(BODY_BYTES_MAX)}, None), ({"content-length": str(BODY_BYTES_MAX + 1)}, 413), ({"transfer-encoding": "chunked"}, 411)],
+    [
+        ({"content-length": str(BODY_BYTES_MAX)}, None),
+        ({"content-length": str(BODY_BYTES_MAX + 1)}, 413),
+        ({"transfer-encoding": "chunked"}, 411),
+    ],
 )
 def test_a_body_must_be_small_and_say_so(headers: dict[str, str], status: int | None) -> None:
     refusal = refuse("POST", Headers(headers))

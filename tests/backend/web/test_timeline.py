@@ -29,7 +29,13 @@ def visit(state: str, *, by: str = "system", **detail: Any) -> Row:
         (step("silent"), "No data any more; the alert stays open", "", "", "event"),
         (step("acknowledged", by="wang"), "Alert taken", "", "the wang", "person"),
         (step("noted", by="wang", text="called"), "Note: called", "", "the wang", "person"),
-        (step("closed", by="wang", disposition="real", text="in hospital"), "Closed: Real: help was needed", "in hospital", "the wang", "person"),
+        (
+            step("closed", by="wang", disposition="real", text="in hospital"),
+            "Closed: Real: help was needed",
+            "in hospital",
+            "the wang",
+            "person",
+        ),
     ],
 )
 def test_a_step_becomes_a_sentence(row: Row, text: str, more: str, who: str, tone: str) -> None:

@@ -1,0 +1,213 @@
+"""The pages in a real browser: nothing sticks out, nothing is wrong in the console, keys work, and blindness is loud and heals by itself."""
+
+import json
+import shutil
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi import FastAPI
+
+from backend.db.pool import Pool
+from backend.readings import store as readings
+from backend.readings.model import Columns, Home
+from backend.web.language import STATIC
+from contract.quantities import QuantityName, Statistic
+from tests.backend.web.conftest import PASSWORD, Clock, offer_visit, open_alert, serving
+
+playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect  # noqa: E402
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
+    pytest.mark.skipif(not (STATIC / "vendor" / "htmx.min.js").exists(), reason="run `make web` first: it fetches the browser libraries"),
+]
+
+DESK = {"width": 1366, "height": 768}
+PHONE = {"width": 390, "height": 844}
+FALL = """
+INSERT INTO event (gateway_id, event_id, device_id, elder_id, kind, at, received_at, confidence, acceleration, alert_id)
+VALUES ('gw-1', 'w:1', 'wearable-1', 'elder-1', 'fall', %(at)s, %(at)s, 0.91, %(window)s, %(alert_id)s)
+"""
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The browser's clock runs, so the server's begins at the same time."""
+    return Clock(datetime.now(UTC))
+
+
+@pytest.fixture
+async def busy_street(street: Pool, clock: Clock) -> int:
+    """A street with values, a fall with its window, and an offer to the signed doctor. Returns the alert's id."""
+    columns = Columns(
+        "wearable-1", QuantityName.HEART_RATE, Statistic.SAMPLE, clock.at - timedelta(minutes=30), [s * 1000 for s in range(1800)],
+        [70.0 + s % 9 for s in range(1800)],
+    )  # fmt: skip
+    alert_id = await open_alert(street, rule_id="fall", now=clock.at)
+    window = json.dumps({"rate_hz": 50, "x": [0, 2500, 900], "y": [0, 0, 100], "z": [1000, 900, 100]})
+    async with street.connection() as conn, conn.transaction():
+        await readings.store(conn, Home("gw-1", "elder-1"), [columns], received_at=clock.at)
+        await conn.execute(FALL, {"at": clock.at, "window": window, "alert_id": alert_id})
+        await conn.execute("UPDATE contract SET ends_on = '2099-12-31', signed_on = '2020-01-01'")
+        await conn.execute("UPDATE shift SET ends_at = '2099-12-31'")
+    await offer_visit(street, alert_id=alert_id, now=clock.at)
+    return alert_id
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium."""
+    async with async_playwright() as tool:
+        yield await tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+
+
+@pytest.fixture
+async def url(app: FastAPI) -> AsyncIterator[str]:
+    """The application's address, until all pages are closed."""
+    async with serving(app) as address:
+        yield address
+
+
+OpenPage = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+async def open_page(url: str, browser: Browser) -> AsyncIterator[OpenPage]:
+    """Opens a page in which an account is signed in; the test fails when the console shows an error, unless an outage is part of it."""
+    wrong: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            wrong.append(message.text)
+
+    async with AsyncExitStack() as stack:
+
+        async def open_one(
+            path: str,
+            *,
+            account: str = "wang",
+            size: dict[str, int] = DESK,
+            language: str = "zh",
+            server: str = url,
+            has_outage: bool = False,
+        ) -> Page:
+            context = await stack.enter_async_context(await browser.new_context(viewport=size))  # type: ignore[arg-type]
+            await context.request.post(f"{server}/api/session", data={"name": account, "password": PASSWORD})
+            await context.request.post(f"{server}/language", form={"language": language})
+            page = await context.new_page()
+            if not has_outage:
+                page.on("console", note)
+            page.on("pageerror", lambda error: wrong.append(str(error)))
+            await page.goto(server + path)
+            return page
+
+        yield open_one
+    assert wrong == []
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(("account", "path"), [("wang", "/operator"), ("wang", "/operator/alerts/{alert}"), ("li", "/doctor")])
+async def test_nothing_sticks_out_of_the_screen(
+    busy_street: int, open_page: OpenPage, *, account: str, path: str, language: str, size: dict[str, int]
+) -> None:
+    page = await open_page(path.format(alert=busy_street), account=account, size=size, language=language)
+    await expect(page.locator("body")).to_contain_text("王秀英")
+    wide, high = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    assert wide <= size["width"]
+    assert account != "wang" or size is PHONE or high <= size["height"]
+
+
+async def test_charts_are_drawn(busy_street: int, open_page: OpenPage) -> None:
+    page = await open_page(f"/operator/alerts/{busy_street}")
+    await expect(page.locator(".fall canvas")).to_be_visible()
+    await expect(page.locator(".chart canvas")).to_be_visible()
+
+
+async def test_an_alert_is_chosen_taken_and_closed_by_keys_alone(busy_street: int, open_page: OpenPage) -> None:
+    page = await open_page("/operator")
+    await page.keyboard.press("j")
+    await expect(page.locator("#take")).to_be_visible()
+    await page.keyboard.press("t")
+    await expect(page.locator("#status .held")).to_contain_text("坐席 王芳")
+    await page.keyboard.press("c")
+    await page.keyboard.type("误报")  # chooses in the focused list
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("just cleaning")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#status .held")).to_contain_text("误报")
+    await expect(page.locator("#lines")).to_contain_text("just cleaning")
+    await expect(page.locator("#queue")).to_contain_text("一切平静")
+
+
+async def test_keys_keep_away_while_somebody_types(busy_street: int, open_page: OpenPage) -> None:
+    page = await open_page(f"/operator/alerts/{busy_street}")
+    await page.keyboard.press("n")
+    await page.keyboard.type("told to wait, jack took it")
+    await expect(page.locator("#actions textarea").first).to_have_value("told to wait, jack took it")
+    await expect(page.locator("#take")).to_be_visible()
+
+
+async def test_a_new_alert_appears_and_typed_text_stays(street: Pool, busy_street: int, open_page: OpenPage) -> None:
+    page = await open_page(f"/operator/alerts/{busy_street}")
+    await page.keyboard.press("n")
+    await page.keyboard.type("half a sen")
+    await open_alert(street, "elder-2", rule_id="sos")
+    await expect(page.locator("#queue")).to_contain_text("张建国")
+    await page.keyboard.type("tence")
+    await expect(page.locator("#actions textarea").first).to_have_value("half a sentence")
+
+
+async def test_of_two_operators_the_second_reads_who_has_it(busy_street: int, open_page: OpenPage) -> None:
+    slow = await open_page(f"/operator/alerts/{busy_street}", account="liu")
+    await slow.route("**/story", lambda route: route.abort())  # has not heard yet
+    fast = await open_page(f"/operator/alerts/{busy_street}")
+    await fast.keyboard.press("t")
+    await expect(fast.locator("#status .held")).to_be_visible()
+    await slow.evaluate("document.getElementById('take').click()")
+    await expect(slow.locator("#toast")).to_contain_text("已被坐席 王芳抢先接下")
+
+
+async def test_a_blind_page_says_so_and_heals_with_what_was_typed(
+    app: FastAPI, street: Pool, busy_street: int, clock: Clock, open_page: OpenPage
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    async with serving(app, port) as server:
+        page = await open_page(f"/operator/alerts/{busy_street}", server=server, has_outage=True)
+        await page.keyboard.press("n")
+        await page.keyboard.type("do not lose me")
+        await expect(page.locator("#stale")).to_be_hidden()
+    await expect(page.locator("#stale")).to_contain_text("数据中断，自", timeout=20_000)
+    await open_alert(street, "elder-2", rule_id="sos", now=clock.at)
+    async with serving(app, port):
+        await expect(page.locator("#stale")).to_be_hidden(timeout=20_000)
+        await expect(page.locator("#queue")).to_contain_text("张建国")
+        await expect(page.locator("#actions textarea").first).to_have_value("do not lose me")
+
+
+async def test_a_doctor_accepts_and_finishes_on_a_phone(busy_street: int, open_page: OpenPage) -> None:
+    page = await open_page("/doctor", account="li", size=PHONE)
+    for button in ("接单", "我已出发", "我已到达"):
+        await page.get_by_role("button", name=button, exact=True).click()
+    await page.locator("textarea").fill("神志清，无外伤")
+    await page.locator("select[name=outcome]").select_option("well")
+    await page.get_by_role("button", name="出诊完成").click()
+    await expect(page.locator("#visits .lines")).to_contain_text("神志清，无外伤")
+
+
+async def test_an_offer_appears_on_the_phone_by_itself(street: Pool, clock: Clock, open_page: OpenPage) -> None:
+    async with street.connection() as conn:
+        await conn.execute("UPDATE contract SET ends_on = '2099-12-31'")
+        await conn.execute("UPDATE shift SET ends_at = '2099-12-31'")
+    page = await open_page("/doctor", account="li", size=PHONE)
+    await expect(page.locator("#visits")).to_contain_text("暂无派单")
+    await offer_visit(street, now=clock.at)
+    await expect(page.locator("#offers")).to_contain_text("王秀英")

@@ -1,0 +1,1 @@
+"""Tests of the gateway; `home` and `conftest` hold what they share."""
