@@ -62,9 +62,9 @@ class Judgement:
 
 
 class RuleShape(BaseModel):
-    """Base of every table inside a rule file: frozen, unknown keys refused."""
+    """Base of every table inside a rule file: frozen; unknown keys, and numbers that no value could ever pass, are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Title(RuleShape):

@@ -2,10 +2,14 @@
 
 import asyncio
 import contextlib
+import os
+import socket
+from collections.abc import Iterator
 
 import uvicorn
 
-from backend.config import Config
+from backend.config import Config, WebConfig
+from backend.db.pool import open_pool
 from backend.errors import Unavailable
 from backend.web.app import create_app
 
@@ -17,24 +21,29 @@ class _Server(uvicorn.Server):
     """uvicorn without its own signal handlers: `backend.__main__` has one for all processes."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
         yield
 
 
 async def serve(config: Config) -> None:
-    """Serve pages and API. Raises Unavailable when the port is taken or the database does not answer."""
-    settings = uvicorn.Config(
-        create_app(config), config.web.host, config.web.port, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S
-    )
+    """Serve pages and API. Raises Unavailable, before anything is served, when the port is taken or the database does not answer."""
+    async with await open_pool(config.database):
+        pass
+    settings = uvicorn.Config(create_app(config), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S)
     server = _Server(settings)
-    serving = asyncio.create_task(server.serve())
+    with _listen(config.web) as listener:
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            server.should_exit = True
+            await serving
+            raise
+
+
+def _listen(web: WebConfig) -> socket.socket:
     try:
-        await asyncio.shield(serving)
-    except asyncio.CancelledError:
-        server.should_exit = True
-        await serving
-        raise
-    except SystemExit as error:
-        raise Unavailable(f"cannot serve on {config.web.host}:{config.web.port}: is the port free? Change [web] port") from error
-    if not server.started:
-        raise Unavailable("the web process could not start; the lines above say why")
+        return socket.create_server((web.host, web.port))
+    except OSError as error:
+        raise Unavailable(f"cannot serve on {web.host}:{web.port}: {os.strerror(error.errno or 0)}. Change [web] host or port") from error

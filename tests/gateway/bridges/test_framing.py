@@ -137,7 +137,7 @@ def sealed_content(content: bytes) -> bytes:
     [
         (b"", FrameFault.LENGTH),
         (b"\x01", FrameFault.LENGTH),
-        (b"\x01" * 8, FrameFault.CHECKSUM),
+        (b"\x01" * 9, FrameFault.CHECKSUM),
         (b"\x05ab", FrameFault.COBS),
         (b"\x00", FrameFault.COBS),
         (b"\x02a\x00", FrameFault.COBS),
