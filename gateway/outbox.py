@@ -26,6 +26,8 @@ SEEN_MAX = 10_000
 """Event ids remembered so that a device's repeats, even across restarts, are one event."""
 SHED_SHARE = 20
 """Where room is needed, this part (1/20) of the readings goes at once, oldest first."""
+SHED_MIN = 1_000
+"""On a full disk, at least so many: more than are ever accepted at once."""
 RESERVE_BYTES = 8 * 1024 * 1024
 """Kept free beside the file for a full disk: even to delete, SQLite must write, and its log of at most 4 MB must first find room."""
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -128,7 +130,7 @@ class Outbox:
         self._write(lambda db: db.executemany(ADD_READING, rows))
         self.waiting += len(rows)
         if self.waiting > self._rows_max:
-            self._twice(self._shed)
+            self._twice(lambda: self._shed(self.waiting - self._rows_max))
 
     def append_event(self, event_id: str, at: datetime, device: str, body: str, *, is_urgent: bool) -> bool:
         """Accept an event: on disk when this returns. False when it is known already, which changes nothing."""
@@ -250,7 +252,7 @@ class Outbox:
         self._reserve.unlink(missing_ok=True)
         self._open_db.execute("PRAGMA wal_checkpoint(RESTART)")
         self._open_db.execute("PRAGMA max_page_count = 1")  # SQLite never goes below the size there is
-        self._shed()
+        self._shed(SHED_MIN)
 
     @property
     def _reserve(self) -> Path:
@@ -265,8 +267,8 @@ class Outbox:
             self._reserve.unlink(missing_ok=True)
             logger.warning("no room for a reserve of %d bytes at %s: %s", RESERVE_BYTES, self._path, error, extra={"event": "no_reserve"})
 
-    def _shed(self) -> None:
-        count = max(1, self.waiting - self._rows_max, self.waiting // SHED_SHARE)
+    def _shed(self, count_min: int) -> None:
+        count = max(count_min, self.waiting // SHED_SHARE)
         gone = self._transact(lambda db: db.execute(SHED, (count,)).rowcount)
         self.waiting -= gone
         self.shed += gone

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 from psycopg import sql
-from psycopg.errors import CheckViolation
+from psycopg.errors import CheckViolation, DuplicateTable
 
 from backend.db.pool import Connection
 
@@ -14,7 +14,7 @@ DAYS_AHEAD = 3
 
 
 async def prepare(conn: Connection, *, today: date) -> list[str]:
-    """Make the partitions of yesterday to three days ahead. Returns the names of new ones.
+    """Make the partitions of yesterday to three days ahead, on an autocommit connection. Returns the names of new ones.
 
     A day whose readings already lie in the default partition (a home with a clock far ahead) stays there.
     """
@@ -30,10 +30,10 @@ async def _make(conn: Connection, day: date) -> str | None:
     row = await (await conn.execute(EXISTS, {"name": name})).fetchone()
     if row is None or row["it_does"]:
         return None
-    statement = sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF segment FOR VALUES FROM ({}) TO ({})")
+    statement = sql.SQL("CREATE TABLE {} PARTITION OF segment FOR VALUES FROM ({}) TO ({})")
     bounds = (sql.Literal(datetime.combine(day + timedelta(days=step), time(), UTC)) for step in (0, 1))
     try:
         await conn.execute(statement.format(sql.Identifier(name), *bounds))
-    except CheckViolation:
-        return None
+    except (CheckViolation, DuplicateTable):
+        return None  # its readings lie in the default partition; or another worker has just made it
     return name

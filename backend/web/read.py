@@ -17,9 +17,7 @@ Row = dict[str, Any]
 LIST_MAX = 200
 """Rows of a list: more than anybody reads; the newest are kept."""
 
-LISTEN = "LISTEN jiahu_live"
-UNLISTEN = "UNLISTEN jiahu_live"
-assert LISTEN.endswith(LIVE_CHANNEL)
+LISTEN, UNLISTEN = f"LISTEN {LIVE_CHANNEL}", f"UNLISTEN {LIVE_CHANNEL}"  # a channel is a name: it cannot be a parameter
 OPEN_MARKS = """
 SELECT 'alert' AS kind, id, version FROM alert WHERE state <> 'closed'
 UNION ALL

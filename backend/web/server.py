@@ -14,7 +14,7 @@ from backend.errors import Unavailable
 from backend.web.app import create_app
 
 GRACE_S = 2
-"""Live streams never end by themselves; at a stop they are cut after this long, and the pages reconnect."""
+"""At a stop, what is being answered may take this long."""
 
 
 class _Server(uvicorn.Server):
@@ -30,7 +30,8 @@ async def serve(config: Config) -> None:
     """Serve pages and API. Raises Unavailable, before anything is served, when the port is taken or the database does not answer."""
     async with await open_pool(config.database):
         pass
-    settings = uvicorn.Config(create_app(config), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S)
+    app = create_app(config)
+    settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S)
     server = _Server(settings)
     with _listen(config.web) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -38,6 +39,8 @@ async def serve(config: Config) -> None:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
             server.should_exit = True
+            if server.started:
+                app.state.web.live.stop()  # streams never end by themselves; the pages come back when the next process serves
             await serving
             raise
 

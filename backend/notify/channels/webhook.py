@@ -12,11 +12,11 @@ FINAL = frozenset(range(400, 500)) - {408, 425, 429}
 """Client errors are final, except time-out, too early and too many."""
 
 
-def send(address: str, body: dict[str, Any]) -> None:
+def send(address: str, body: dict[str, Any], *, timeout_s: float = TIMEOUT_S) -> None:
     """POST with an idempotency key of alert and step. Raises NotDelivered, final for a client error or a bad URL."""
     headers = {"Idempotency-Key": f"{body.get('alert_id')}:{body.get('step')}"}
     try:
-        response = httpx.post(address, json=body, headers=headers, timeout=TIMEOUT_S)
+        response = httpx.post(address, json=body, headers=headers, timeout=timeout_s)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
         raise NotDelivered(f"not a usable URL: {error}", is_final=True) from error
     except httpx.HTTPError as error:

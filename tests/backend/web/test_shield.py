@@ -2,11 +2,14 @@
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.datastructures import Headers
 
 from backend.db.pool import Pool
+from backend.web.app import BLIND_AFTER
+from backend.web.live import Live
 from backend.web.shield import BODY_BYTES_MAX, is_forged, refuse
-from tests.backend.web.conftest import SignedIn, open_alert
+from tests.backend.web.conftest import Clock, SignedIn, eventually, open_alert
 
 
 @pytest.mark.parametrize(
@@ -58,5 +61,15 @@ async def test_pages_run_no_foreign_script_and_are_not_kept(anonymous: httpx.Asy
 
 
 @pytest.mark.store
-async def test_a_healthy_process_says_so(anonymous: httpx.AsyncClient) -> None:
-    assert (await anonymous.get("/healthz")).json()["ok"] is True
+async def test_a_process_is_well_while_it_sees_the_tables(app: FastAPI, anonymous: httpx.AsyncClient, clock: Clock) -> None:
+    live: Live = app.state.web.live
+    await eventually(lambda: live.looked_at is not None)
+    assert (await anonymous.get("/healthz")).status_code == 200
+
+
+@pytest.mark.store
+async def test_a_process_that_is_blind_says_so(app: FastAPI, anonymous: httpx.AsyncClient, clock: Clock) -> None:
+    live: Live = app.state.web.live
+    await eventually(lambda: live.looked_at is not None)
+    live.looked_at = clock.at - BLIND_AFTER
+    assert (await anonymous.get("/healthz")).status_code == 503

@@ -28,7 +28,8 @@ def vectors() -> list[dict[str, Any]]:
 
 def expected(vector: dict[str, Any]) -> list[dict[str, Any]]:
     expect = vector["expect"]
-    return expect["frames"] if "frames" in expect else [] if "error" in expect else [expect]
+    frames: list[dict[str, Any]] = expect.get("frames", [] if "error" in expect else [expect])
+    return frames
 
 
 def packets(*pieces: bytes) -> list[Packet]:

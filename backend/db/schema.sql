@@ -1,0 +1,418 @@
+-- Made by `make docs` from backend/db/migrations, compared by tests/backend/db/test_schema.py. For reading, not for running.
+
+CREATE TABLE account (
+    name text NOT NULL,
+    role text NOT NULL,
+    title text NOT NULL,
+    doctor_id text,
+    password_hash text NOT NULL,
+    language text DEFAULT 'zh'::text NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    failed_count integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    CONSTRAINT account_pkey PRIMARY KEY (name),
+    CONSTRAINT account_doctor_id_key UNIQUE (doctor_id),
+    CONSTRAINT account_check CHECK (((role = 'doctor'::text) = (doctor_id IS NOT NULL))),
+    CONSTRAINT account_language_check CHECK ((language = ANY (ARRAY['zh'::text, 'en'::text]))),
+    CONSTRAINT account_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9_.-]{0,39}$'::text)),
+    CONSTRAINT account_role_check CHECK ((role = ANY (ARRAY['operator'::text, 'doctor'::text, 'admin'::text]))),
+    CONSTRAINT account_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id)
+);
+
+CREATE TABLE alert (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    elder_id text,
+    gateway_id text,
+    rule_id text NOT NULL,
+    rule_version integer NOT NULL,
+    priority text NOT NULL,
+    level text NOT NULL,
+    state text DEFAULT 'new'::text NOT NULL,
+    condition text DEFAULT 'active'::text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    known_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    count integer DEFAULT 1 NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    acknowledged_by text,
+    acknowledged_at timestamp with time zone,
+    closed_by text,
+    closed_at timestamp with time zone,
+    disposition text,
+    CONSTRAINT alert_pkey PRIMARY KEY (id),
+    CONSTRAINT alert_check CHECK (((elder_id IS NOT NULL) OR (gateway_id IS NOT NULL))),
+    CONSTRAINT alert_check1 CHECK (((state = 'closed'::text) = ((closed_at IS NOT NULL) AND (closed_by IS NOT NULL) AND (disposition IS NOT NULL)))),
+    CONSTRAINT alert_check2 CHECK (((state <> 'acknowledged'::text) OR ((acknowledged_by IS NOT NULL) AND (acknowledged_at IS NOT NULL)))),
+    CONSTRAINT alert_condition_check CHECK ((condition = ANY (ARRAY['active'::text, 'silent'::text, 'recovered'::text, 'cancelled'::text]))),
+    CONSTRAINT alert_disposition_check CHECK ((disposition = ANY (ARRAY['real'::text, 'false'::text, 'test'::text, 'technical'::text, 'no_reply'::text]))),
+    CONSTRAINT alert_priority_check CHECK ((priority = ANY (ARRAY['high'::text, 'medium'::text, 'low'::text, 'technical'::text]))),
+    CONSTRAINT alert_state_check CHECK ((state = ANY (ARRAY['new'::text, 'acknowledged'::text, 'closed'::text]))),
+    CONSTRAINT alert_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id),
+    CONSTRAINT alert_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id),
+    CONSTRAINT alert_rule_id_rule_version_fkey FOREIGN KEY (rule_id, rule_version) REFERENCES rule(id, version)
+);
+CREATE INDEX alert_by_change ON public.alert USING btree (changed_at);
+CREATE INDEX alert_by_closing ON public.alert USING btree (COALESCE(elder_id, ('gateway:'::text || gateway_id)), rule_id, closed_at) WHERE ((state = 'closed'::text) AND (closed_by <> 'system'::text));
+CREATE INDEX alert_by_elder ON public.alert USING btree (elder_id, opened_at);
+CREATE UNIQUE INDEX alert_one_open ON public.alert USING btree (COALESCE(elder_id, ('gateway:'::text || gateway_id)), rule_id) WHERE (state <> 'closed'::text);
+
+CREATE TABLE alert_step (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    alert_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    action text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT alert_step_pkey PRIMARY KEY (id),
+    CONSTRAINT alert_step_action_check CHECK ((action = ANY (ARRAY['opened'::text, 'repeated'::text, 'raised'::text, 'silent'::text, 'recovered'::text, 'cancelled'::text, 'acknowledged'::text, 'noted'::text, 'dispatched'::text, 'closed'::text]))),
+    CONSTRAINT alert_step_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id)
+);
+CREATE INDEX alert_step_by_alert ON public.alert_step USING btree (alert_id, id);
+CREATE TRIGGER alert_step_is_append_only BEFORE DELETE OR UPDATE ON public.alert_step FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE audit (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    account_name text NOT NULL,
+    action text NOT NULL,
+    subject text DEFAULT ''::text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT audit_pkey PRIMARY KEY (id)
+);
+CREATE INDEX audit_by_subject ON public.audit USING btree (subject, at);
+CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE command (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    gateway_id text NOT NULL,
+    body jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    done_at timestamp with time zone,
+    CONSTRAINT command_pkey PRIMARY KEY (id),
+    CONSTRAINT command_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id)
+);
+CREATE INDEX command_open ON public.command USING btree (until) WHERE (done_at IS NULL);
+
+CREATE TABLE contact (
+    elder_id text NOT NULL,
+    "position" smallint NOT NULL,
+    name text NOT NULL,
+    relation text NOT NULL,
+    phone text NOT NULL,
+    has_key boolean DEFAULT false NOT NULL,
+    notify_channel text,
+    notify_address text DEFAULT ''::text NOT NULL,
+    CONSTRAINT contact_pkey PRIMARY KEY (elder_id, "position"),
+    CONSTRAINT contact_notify_channel_check CHECK ((notify_channel = ANY (ARRAY['log'::text, 'webhook'::text]))),
+    CONSTRAINT contact_position_check CHECK (("position" >= 1)),
+    CONSTRAINT contact_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE
+);
+
+CREATE TABLE contract (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    elder_id text NOT NULL,
+    team_id text NOT NULL,
+    doctor_id text NOT NULL,
+    signed_on date NOT NULL,
+    ends_on date NOT NULL,
+    cancelled_on date,
+    CONSTRAINT contract_pkey PRIMARY KEY (id),
+    CONSTRAINT contract_check CHECK ((ends_on >= ((signed_on + '1 year'::interval) - '1 day'::interval))),
+    CONSTRAINT contract_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id),
+    CONSTRAINT contract_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE,
+    CONSTRAINT contract_team_id_fkey FOREIGN KEY (team_id) REFERENCES team(id)
+);
+CREATE INDEX contract_by_team ON public.contract USING btree (team_id);
+CREATE UNIQUE INDEX contract_one_active ON public.contract USING btree (elder_id) WHERE (cancelled_on IS NULL);
+
+CREATE TABLE doctor (
+    id text NOT NULL,
+    team_id text NOT NULL,
+    name text NOT NULL,
+    phone text DEFAULT ''::text NOT NULL,
+    role text NOT NULL,
+    CONSTRAINT doctor_pkey PRIMARY KEY (id),
+    CONSTRAINT doctor_id_check CHECK ((id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
+    CONSTRAINT doctor_role_check CHECK ((role = ANY (ARRAY['gp'::text, 'nurse'::text, 'public_health'::text, 'specialist'::text]))),
+    CONSTRAINT doctor_team_id_fkey FOREIGN KEY (team_id) REFERENCES team(id)
+);
+CREATE INDEX doctor_by_team ON public.doctor USING btree (team_id);
+
+CREATE TABLE elder (
+    id text NOT NULL,
+    name text NOT NULL,
+    pinyin text DEFAULT ''::text NOT NULL,
+    sex text NOT NULL,
+    born_on date,
+    phone text DEFAULT ''::text NOT NULL,
+    address text NOT NULL,
+    access_note text DEFAULT ''::text NOT NULL,
+    latitude double precision,
+    longitude double precision,
+    conditions text[] DEFAULT '{}'::text[] NOT NULL,
+    drugs text[] DEFAULT '{}'::text[] NOT NULL,
+    allergies text[] DEFAULT '{}'::text[] NOT NULL,
+    zone text DEFAULT 'Asia/Shanghai'::text NOT NULL,
+    CONSTRAINT elder_pkey PRIMARY KEY (id),
+    CONSTRAINT elder_id_check CHECK ((id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
+    CONSTRAINT elder_latitude_check CHECK (((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision))),
+    CONSTRAINT elder_longitude_check CHECK (((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision))),
+    CONSTRAINT elder_sex_check CHECK ((sex = ANY (ARRAY['female'::text, 'male'::text, 'unknown'::text])))
+);
+
+CREATE TABLE event (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    gateway_id text NOT NULL,
+    event_id text NOT NULL,
+    device_id text NOT NULL,
+    elder_id text,
+    kind text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    confidence real,
+    detail text,
+    acceleration jsonb,
+    alert_id bigint,
+    CONSTRAINT event_pkey PRIMARY KEY (id),
+    CONSTRAINT event_gateway_id_event_id_key UNIQUE (gateway_id, event_id),
+    CONSTRAINT event_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
+    CONSTRAINT event_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id),
+    CONSTRAINT event_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id),
+    CONSTRAINT event_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id)
+);
+CREATE INDEX event_by_alert ON public.event USING btree (alert_id);
+CREATE INDEX event_by_elder ON public.event USING btree (elder_id, at);
+
+CREATE TABLE gateway (
+    id text NOT NULL,
+    elder_id text,
+    first_seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    heard_at timestamp with time zone,
+    online boolean,
+    online_changed_at timestamp with time zone,
+    clock_offset_s double precision,
+    status jsonb,
+    status_at timestamp with time zone,
+    CONSTRAINT gateway_pkey PRIMARY KEY (id),
+    CONSTRAINT gateway_id_check CHECK ((id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
+    CONSTRAINT gateway_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id)
+);
+CREATE INDEX gateway_by_elder ON public.gateway USING btree (elder_id);
+
+CREATE TABLE gateway_log (
+    gateway_id text NOT NULL,
+    log_id text NOT NULL,
+    stored int8multirange DEFAULT '{}'::int8multirange NOT NULL,
+    readings bigint DEFAULT 0 NOT NULL,
+    events bigint DEFAULT 0 NOT NULL,
+    repeats bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT gateway_log_pkey PRIMARY KEY (gateway_id, log_id),
+    CONSTRAINT gateway_log_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id)
+);
+
+CREATE TABLE ingest_reject (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    topic text NOT NULL,
+    gateway_id text,
+    digest text NOT NULL,
+    reason text NOT NULL,
+    detail text NOT NULL,
+    payload bytea NOT NULL,
+    CONSTRAINT ingest_reject_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX ingest_reject_once ON public.ingest_reject USING btree (topic, digest);
+
+CREATE TABLE migration (
+    number integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT migration_pkey PRIMARY KEY (number)
+);
+
+CREATE TABLE notification (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    alert_id bigint NOT NULL,
+    step text NOT NULL,
+    person text NOT NULL,
+    channel text NOT NULL,
+    address text NOT NULL,
+    body jsonb NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    error text,
+    CONSTRAINT notification_pkey PRIMARY KEY (id),
+    CONSTRAINT notification_alert_id_step_person_key UNIQUE (alert_id, step, person),
+    CONSTRAINT notification_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'failed'::text]))),
+    CONSTRAINT notification_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id)
+);
+CREATE INDEX notification_due ON public.notification USING btree (due_at) WHERE (state = 'waiting'::text);
+
+CREATE TABLE rule (
+    id text NOT NULL,
+    version integer NOT NULL,
+    body jsonb NOT NULL,
+    valid_from timestamp with time zone DEFAULT now() NOT NULL,
+    created_by text NOT NULL,
+    is_retired boolean DEFAULT false NOT NULL,
+    CONSTRAINT rule_pkey PRIMARY KEY (id, version),
+    CONSTRAINT rule_id_check CHECK ((id ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+    CONSTRAINT rule_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE segment (
+    series_id integer NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    offsets_ms integer[] NOT NULL,
+    values_ real[] NOT NULL,
+    CONSTRAINT segment_check CHECK ((cardinality(offsets_ms) = cardinality(values_))),
+    CONSTRAINT segment_values__check CHECK ((cardinality(values_) > 0)),
+    CONSTRAINT segment_series_id_fkey FOREIGN KEY (series_id) REFERENCES series(id)
+) PARTITION BY RANGE (start_at);
+CREATE INDEX segment_by_series ON ONLY public.segment USING btree (series_id, start_at);
+
+CREATE TABLE series (
+    id integer GENERATED ALWAYS AS IDENTITY NOT NULL,
+    gateway_id text NOT NULL,
+    device_id text NOT NULL,
+    quantity text NOT NULL,
+    statistic text NOT NULL,
+    elder_id text,
+    last_at timestamp with time zone,
+    last_value real,
+    CONSTRAINT series_pkey PRIMARY KEY (id),
+    CONSTRAINT series_gateway_id_device_id_quantity_statistic_key UNIQUE (gateway_id, device_id, quantity, statistic),
+    CONSTRAINT series_statistic_check CHECK ((statistic = ANY (ARRAY['sample'::text, 'mean'::text, 'min'::text, 'max'::text]))),
+    CONSTRAINT series_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id),
+    CONSTRAINT series_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id)
+);
+CREATE INDEX series_by_elder ON public.series USING btree (elder_id, quantity);
+
+CREATE TABLE session (
+    token_hash bytea NOT NULL,
+    account_name text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT session_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT session_account_name_fkey FOREIGN KEY (account_name) REFERENCES account(name) ON DELETE CASCADE
+);
+CREATE INDEX session_by_expiry ON public.session USING btree (expires_at);
+
+CREATE TABLE shift (
+    doctor_id text NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT shift_pkey PRIMARY KEY (doctor_id, starts_at),
+    CONSTRAINT shift_check CHECK ((ends_at > starts_at)),
+    CONSTRAINT shift_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id) ON DELETE CASCADE
+);
+
+CREATE TABLE team (
+    id text NOT NULL,
+    name text NOT NULL,
+    phone text DEFAULT ''::text NOT NULL,
+    fallback_team_id text,
+    CONSTRAINT team_pkey PRIMARY KEY (id),
+    CONSTRAINT team_check CHECK ((fallback_team_id <> id)),
+    CONSTRAINT team_id_check CHECK ((id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
+    CONSTRAINT team_fallback_team_id_fkey FOREIGN KEY (fallback_team_id) REFERENCES team(id)
+);
+
+CREATE TABLE visit (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    elder_id text NOT NULL,
+    alert_id bigint,
+    class text NOT NULL,
+    reason text NOT NULL,
+    state text DEFAULT 'requested'::text NOT NULL,
+    doctor_id text,
+    requested_at timestamp with time zone NOT NULL,
+    requested_by text NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    next_at timestamp with time zone,
+    rounds integer DEFAULT 0 NOT NULL,
+    findings text,
+    outcome text,
+    CONSTRAINT visit_pkey PRIMARY KEY (id),
+    CONSTRAINT visit_check CHECK (((next_at IS NOT NULL) = (state = ANY (ARRAY['requested'::text, 'offered'::text])))),
+    CONSTRAINT visit_check1 CHECK (((doctor_id IS NOT NULL) OR (state = ANY (ARRAY['requested'::text, 'offered'::text, 'cancelled'::text])))),
+    CONSTRAINT visit_check2 CHECK (((state = 'done'::text) = ((findings IS NOT NULL) AND (outcome IS NOT NULL)))),
+    CONSTRAINT visit_class_check CHECK ((class = ANY (ARRAY['emergency'::text, 'urgent'::text, 'same_day'::text, 'by_date'::text]))),
+    CONSTRAINT visit_outcome_check CHECK ((outcome = ANY (ARRAY['well'::text, 'treated'::text, 'referred'::text, 'emergency'::text, 'not_met'::text]))),
+    CONSTRAINT visit_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'offered'::text, 'accepted'::text, 'on_the_way'::text, 'at_home'::text, 'done'::text, 'cancelled'::text]))),
+    CONSTRAINT visit_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id),
+    CONSTRAINT visit_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id),
+    CONSTRAINT visit_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id)
+);
+CREATE INDEX visit_by_change ON public.visit USING btree (changed_at);
+CREATE INDEX visit_by_elder ON public.visit USING btree (elder_id, requested_at);
+CREATE INDEX visit_due ON public.visit USING btree (next_at) WHERE (next_at IS NOT NULL);
+CREATE UNIQUE INDEX visit_one_open_per_alert ON public.visit USING btree (alert_id) WHERE (state <> ALL (ARRAY['done'::text, 'cancelled'::text]));
+
+CREATE TABLE visit_offer (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    visit_id bigint NOT NULL,
+    round integer NOT NULL,
+    doctor_id text NOT NULL,
+    why text NOT NULL,
+    offered_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    answer text,
+    answered_at timestamp with time zone,
+    decline_reason text,
+    CONSTRAINT visit_offer_pkey PRIMARY KEY (id),
+    CONSTRAINT visit_offer_visit_id_round_doctor_id_key UNIQUE (visit_id, round, doctor_id),
+    CONSTRAINT visit_offer_answer_check CHECK ((answer = ANY (ARRAY['accepted'::text, 'declined'::text, 'expired'::text, 'withdrawn'::text]))),
+    CONSTRAINT visit_offer_check CHECK (((answer IS NULL) = (answered_at IS NULL))),
+    CONSTRAINT visit_offer_check1 CHECK (((NOT (answer IS DISTINCT FROM 'declined'::text)) = (decline_reason IS NOT NULL))),
+    CONSTRAINT visit_offer_decline_reason_check CHECK ((decline_reason = ANY (ARRAY['with_patient'::text, 'too_far'::text, 'off_duty'::text, 'not_my_field'::text, 'other'::text]))),
+    CONSTRAINT visit_offer_why_check CHECK ((why = ANY (ARRAY['own_doctor'::text, 'own_team'::text, 'fallback_team'::text, 'by_hand'::text]))),
+    CONSTRAINT visit_offer_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id),
+    CONSTRAINT visit_offer_visit_id_fkey FOREIGN KEY (visit_id) REFERENCES visit(id)
+);
+CREATE INDEX visit_offer_open ON public.visit_offer USING btree (doctor_id) WHERE (answer IS NULL);
+CREATE UNIQUE INDEX visit_offer_one_winner ON public.visit_offer USING btree (visit_id) WHERE (answer = 'accepted'::text);
+
+CREATE TABLE visit_step (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    visit_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    state text NOT NULL,
+    doctor_id text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT visit_step_pkey PRIMARY KEY (id),
+    CONSTRAINT visit_step_visit_id_fkey FOREIGN KEY (visit_id) REFERENCES visit(id)
+);
+CREATE INDEX visit_step_by_visit ON public.visit_step USING btree (visit_id, id);
+CREATE TRIGGER visit_step_is_append_only BEFORE DELETE OR UPDATE ON public.visit_step FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE VIEW reading AS
+ SELECT s.elder_id,
+    s.gateway_id,
+    s.device_id,
+    s.quantity,
+    s.statistic,
+    (g.start_at + ((item.offset_ms)::double precision * '00:00:00.001'::interval)) AS measured_at,
+    g.received_at,
+    item.value
+   FROM ((segment g
+     JOIN series s ON ((s.id = g.series_id)))
+     CROSS JOIN LATERAL UNNEST(g.offsets_ms, g.values_) item(offset_ms, value));
+
+CREATE OR REPLACE FUNCTION public.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END $function$;

@@ -1,0 +1,13 @@
+"""The readable schema is what the migrations make."""
+
+import pytest
+
+from backend.db import schema
+from tests.conftest import DatabaseServer
+
+
+async def test_schema_sql_shows_what_the_migrations_make(database_server: DatabaseServer) -> None:
+    fresh = await schema.describe_fresh(database_server.url)
+    if "timescaledb" in fresh or "PARTITION BY" not in fresh:
+        pytest.skip("schema.sql shows the tables of the embedded PostgreSQL")
+    assert fresh == schema.FILE.read_text("utf-8"), "run: make docs"
