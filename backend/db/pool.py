@@ -16,6 +16,9 @@ Pool = AsyncConnectionPool[Connection]
 TRANSIENT = OperationalError
 """Lost connections, deadlocks, serialization failures, a server that is starting or stopping: the same work may succeed later."""
 
+RECONNECT_S = 2
+"""Longest wait between two tries to reach a lost server: the library's own back-off would grow to minutes."""
+
 LIVE_CHANNEL = "jiahu_live"
 
 NOTIFY = "SELECT pg_notify(%(channel)s, '')"
@@ -44,6 +47,7 @@ async def open_pool(database: DatabaseConfig) -> Pool:
         open=False,
         check=AsyncConnectionPool.check_connection,
         timeout=database.connect_timeout_s,
+        reconnect_timeout=RECONNECT_S,
     )
     try:
         await pool.open(wait=True, timeout=database.connect_timeout_s)
