@@ -48,6 +48,7 @@ bench: $(INSTALLED) firmware
 
 docs: $(INSTALLED)
 	$(PYTHON) -m contract.document
+	$(PYTHON) -m simulators.servers -- $(PYTHON) -m backend.db.schema
 
 # uv is needed only here; the locks themselves are plain requirements files with hashes, for Python 3.11 to 3.14.
 lock: $(INSTALLED)

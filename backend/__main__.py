@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 2 bad input, 3 broker or database unavailable."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # that a tick is left out while the one before still works is no news
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         config = configuration.read(arguments.config)

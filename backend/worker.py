@@ -111,7 +111,7 @@ class Worker:
 
 async def _heard(conn: Connection, rule: AbsenceRule, now: datetime) -> list[tuple[Home, datetime]]:
     if rule.of == "gateway":
-        return await readings.heard_gateways(conn)
+        return await readings.heard_gateways(conn, now=now)
     return await readings.heard_quantity(conn, rule.of, online_since=now - timedelta(seconds=ONLINE_S))
 
 
@@ -121,6 +121,8 @@ def _guarded(job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]
     async def run() -> None:
         try:
             await job()
+        except asyncio.CancelledError:
+            logger.debug("%s was cut short by the end of the process", job.__name__)
         except TRANSIENT as error:
             logger.warning("%s must wait: %s", job.__name__, type(error).__name__, extra={"event": "job_delayed"})
         except Exception:

@@ -219,6 +219,7 @@ class Publisher:
             del self._in_flight[sent.digest]
             if sent.kind is None:
                 self._sent_readings = min(self._sent_readings, sent.first - 1)
+                self._batch_s = 0.0
             else:
                 self._sent_events.discard(sent.first)
                 self._has_new_events = True

@@ -227,6 +227,14 @@ CREATE TABLE ingest_reject (
 );
 CREATE UNIQUE INDEX ingest_reject_once ON public.ingest_reject USING btree (topic, digest);
 
+CREATE TABLE listener (
+    first_shard smallint NOT NULL,
+    last_shard smallint NOT NULL,
+    since timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT listener_pkey PRIMARY KEY (first_shard, last_shard)
+);
+
 CREATE TABLE migration (
     number integer NOT NULL,
     name text NOT NULL,

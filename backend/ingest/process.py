@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from backend.commands import store as commands
 from backend.config import Config
 from backend.db.pool import TRANSIENT, Connection, Pool, open_pool
-from backend.ingest import writer
+from backend.ingest import store, writer
 from backend.ingest.decode import Letter, Reject, decode
 from backend.ingest.subscriber import Arrival, Inbox, Subscriber
 from backend.rules import store as rule_store
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 RULES_REFRESH_S = 5.0
 COMMAND_TICK_S = 1.0
+LISTEN_TICK_S = 5.0
 RETRY_S = 0.5
 RETRY_MAX_S = 5.0
 
@@ -46,6 +47,7 @@ class Ingest:
                 group.create_task(self._store_forever())
                 group.create_task(self._refresh_rules())
                 group.create_task(self._send_commands())
+                group.create_task(self._say_listening())
                 group.create_task(self._fail_with_broker())
         finally:
             await self._subscriber.stop()
@@ -117,6 +119,17 @@ class Ingest:
             with contextlib.suppress(TRANSIENT):
                 async with self._pool.connection() as conn:
                     self._rules = await rule_store.load(conn)
+
+    async def _say_listening(self) -> None:
+        """Tell the worker since when homes could be heard, so that our own deafness is not taken for their silence."""
+        shards = {"first_shard": self._config.first_shard, "last_shard": self._config.last_shard}
+        while True:
+            since = self._subscriber.connected_at
+            if since is not None:
+                with contextlib.suppress(TRANSIENT):
+                    async with self._pool.connection() as conn:
+                        await store.listen(conn, **shards, since=since, now=datetime.now(UTC))
+            await asyncio.sleep(LISTEN_TICK_S)
 
     async def _send_commands(self) -> None:
         while True:

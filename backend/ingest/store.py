@@ -15,6 +15,10 @@ VALUES (%(gateway_id)s, %(event_id)s, %(device_id)s, %(elder_id)s, %(kind)s, %(a
 ON CONFLICT (gateway_id, event_id) DO NOTHING
 RETURNING id
 """
+LISTEN = """
+INSERT INTO listener (first_shard, last_shard, since, at) VALUES (%(first_shard)s, %(last_shard)s, %(since)s, %(now)s)
+ON CONFLICT (first_shard, last_shard) DO UPDATE SET since = EXCLUDED.since, at = EXCLUDED.at
+"""
 LINK_EVENT = "UPDATE event SET alert_id = %(alert_id)s WHERE id = %(id)s"
 KEEP_REJECT = """
 INSERT INTO ingest_reject (received_at, topic, gateway_id, digest, reason, detail, payload)
@@ -70,3 +74,8 @@ async def put_status(conn: Connection, gateway_id: str, status: GatewayStatus, *
     """Store how a gateway says it is; a last will only says that it is gone, so the last full status stays readable."""
     values = {"gateway_id": gateway_id, "online": status.online, "status": status.model_dump_json(), "at": status.at, "now": now}
     await conn.execute(PUT_STATUS, values | {"clock_offset_s": clock_offset_s})
+
+
+async def listen(conn: Connection, *, first_shard: int, last_shard: int, since: datetime, now: datetime) -> None:
+    """Say that homes of these shards were listened to from `since` until `now`."""
+    await conn.execute(LISTEN, {"first_shard": first_shard, "last_shard": last_shard, "since": since, "now": now})

@@ -82,7 +82,7 @@ class Subscriber:
         self._bytes_max = ingest.message_bytes_max
         self._inbox = inbox
         self._loop = asyncio.get_running_loop()
-        self._connected = asyncio.Event()
+        self.connected_at: datetime | None = None
         self._is_unreachable = False
         self.fault: asyncio.Future[None] = self._loop.create_future()
         self._client = self._make_client(client_id)
@@ -114,7 +114,7 @@ class Subscriber:
     @property
     def is_connected(self) -> bool:
         """True between a successful connection and its end."""
-        return self._connected.is_set()
+        return self.connected_at is not None
 
     def publish(self, gateway_id: str, leaf: Leaf, payload: bytes) -> None:
         """Send to one gateway. Not connected: dropped, since the gateway will ask again by sending again."""
@@ -131,7 +131,7 @@ class Subscriber:
             return
         self._is_unreachable = False
         client.subscribe(self._filters)
-        self._loop.call_soon_threadsafe(self._connected.set)
+        self._loop.call_soon_threadsafe(self._note_connection, datetime.now(UTC))
         logger.info("connected to the broker", extra={"event": "broker_connected"})
 
     def _on_connect_fail(self, client: mqtt.Client, userdata: object) -> None:
@@ -143,7 +143,7 @@ class Subscriber:
     def _on_disconnect(
         self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        self._loop.call_soon_threadsafe(self._connected.clear)
+        self._loop.call_soon_threadsafe(self._note_connection, None)
         logger.warning("lost the broker: %s", reason, extra={"event": "broker_lost"})
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
@@ -151,6 +151,9 @@ class Subscriber:
         whole_digest = digest_of(payload) if len(payload) > self._bytes_max else None
         arrival = Arrival(message.topic, payload[: self._bytes_max + 1], message.retain, datetime.now(UTC), whole_digest)
         self._loop.call_soon_threadsafe(self._inbox.put, arrival)
+
+    def _note_connection(self, connected_at: datetime | None) -> None:
+        self.connected_at = connected_at
 
     def _fail(self, why: str) -> None:
         if not self.fault.done():

@@ -4,12 +4,14 @@ The caller owns the transaction and locks gateways in order of their ids.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from backend.db.pool import Connection
 from backend.readings.model import Columns, Home, StoredSeries
 from backend.rules.model import Sample
 from contract.quantities import QUANTITIES, QuantityName
+from contract.topics import shard_of
 
 HEAR = """
 UPDATE gateway SET heard_at = greatest(heard_at, %(now)s) WHERE id = %(id)s RETURNING elder_id
@@ -51,6 +53,7 @@ SELECT start_at, offsets_ms, values_ FROM segment
 WHERE series_id = %(series_id)s AND start_at BETWEEN %(from_at)s - %(segment_max)s AND %(to_at)s
 ORDER BY start_at
 """
+LISTENERS = "SELECT first_shard, last_shard, since, at FROM listener"
 HEARD_GATEWAYS = "SELECT id, elder_id, heard_at FROM gateway WHERE heard_at IS NOT NULL"
 HEARD_QUANTITY = """
 SELECT DISTINCT ON (s.elder_id) s.elder_id, s.gateway_id, s.last_at AS heard_at
@@ -62,6 +65,8 @@ LAST_MEASURED = """
 SELECT max(last_at) AS last_at FROM series
 WHERE quantity = %(quantity)s AND (elder_id = %(elder_id)s OR (elder_id IS NULL AND gateway_id = %(gateway_id)s))
 """
+LISTENER_AGE_MAX = timedelta(seconds=20)
+"""Ingest says every 5 s that it listens."""
 WINDOW_SEGMENT_MAX = timedelta(hours=1)
 """A window looks for segments that begin at most this long before it; `store` cuts longer ones."""
 
@@ -207,10 +212,23 @@ async def window(conn: Connection, series_id: int, quantity: QuantityName, *, fr
     return samples
 
 
-async def heard_gateways(conn: Connection) -> list[tuple[Home, datetime]]:
-    """Every home that was ever heard, with the time it was last heard."""
+async def heard_gateways(conn: Connection, *, now: datetime) -> list[tuple[Home, datetime]]:
+    """Every home that was ever heard, with the time from which its silence counts.
+
+    That is when it was last heard, or, later, when somebody began to listen. Homes nobody listens to now are left out.
+    """
+    listeners = await (await conn.execute(LISTENERS)).fetchall()
     rows = await (await conn.execute(HEARD_GATEWAYS)).fetchall()
-    return [(Home(row["id"], row["elder_id"]), row["heard_at"]) for row in rows]
+    silences = ((row, listened_since(shard_of(row["id"]), listeners, now=now)) for row in rows)
+    return [(Home(row["id"], row["elder_id"]), max(row["heard_at"], since)) for row, since in silences if since is not None]
+
+
+def listened_since(shard: int, listeners: Sequence[dict[str, Any]], *, now: datetime) -> datetime | None:
+    """Since when a shard is listened to without a break; None while it is not. Where no ingest ever said so, since ever."""
+    own = [one for one in listeners if one["first_shard"] <= shard <= one["last_shard"]]
+    if not own:
+        return datetime.min.replace(tzinfo=UTC)
+    return min((one["since"] for one in own if now - one["at"] <= LISTENER_AGE_MAX), default=None)
 
 
 async def heard_quantity(conn: Connection, quantity: QuantityName, *, online_since: datetime) -> list[tuple[Home, datetime]]:

@@ -27,6 +27,7 @@ def environment() -> Environment:
     """The templates: escaped, and strict about names that do not exist."""
     env = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.globals["labels"] = labels
+    env.globals["centre_zone"] = ZONE
     env.globals["quantities"] = QUANTITIES
     env.filters |= {"day_clock": day_clock, "instant": datetime.fromisoformat, "number": number, "since": since}
     env.filters |= {"tel": tel, "unit": unit, "years": years}

@@ -9,9 +9,8 @@ import pytest
 from psycopg.rows import dict_row
 
 from backend.config import DatabaseConfig
-from backend.db import migrate
+from backend.db import migrate, partitions
 from backend.db.pool import Connection, Pool, open_pool
-from backend.db import partitions
 from backend.rules import store as rules
 from tests.backend.street import TODAY, settle
 from tests.conftest import DatabaseServer
@@ -30,13 +29,14 @@ def template(database_server: DatabaseServer) -> Iterator[str]:
     name = f"template_{uuid.uuid4().hex}"
     with psycopg.connect(database_server.url, autocommit=True) as conn:
         conn.execute(f"CREATE DATABASE {name}")
-    asyncio.run(_prepare(on_database(database_server.url, name)))
+    asyncio.run(prepare(on_database(database_server.url, name)))
     yield name
     with psycopg.connect(database_server.url, autocommit=True) as conn:
         conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-async def _prepare(url: str) -> None:
+async def prepare(url: str) -> None:
+    """Make all tables, and put the shipped rules into them."""
     conn: Connection = await Connection.connect(url, autocommit=True, row_factory=dict_row)
     async with conn:
         await migrate.migrate(conn, migrate.files())

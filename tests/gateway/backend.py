@@ -112,7 +112,7 @@ class Backend:
 
 def clear_status(broker: Broker) -> None:
     """Make the broker forget what gw-1 retained."""
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="gw-1", protocol=mqtt.MQTTv311)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="broom", protocol=mqtt.MQTTv311)
     client.username_pw_set("gw-1", broker.accounts["gw-1"])
     client.connect(broker.host, broker.port)
     client.loop_start()

@@ -27,6 +27,8 @@ from tests.gateway.home import NOW, config, eventually, put_event, readings, sec
 
 START_S = 1000.0
 
+MakeStation = Callable[..., "Station"]
+
 
 def silent(heard: Heard) -> None:
     return None
@@ -76,11 +78,11 @@ class Station:
 
 
 @pytest.fixture
-def make_station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Station]]:
-    """Makes the station of gw-1; it is closed after the test."""
+def make_station(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeStation]:
+    """Makes the station of gw-1, not started yet; it is closed after the test."""
     made: list[Station] = []
 
-    def make(broker: Broker, *, password: str | None = None, port: int | None = None, **send: Any) -> Station:
+    def make(*, password: str | None = None, port: int | None = None, **send: Any) -> Station:
         monkeypatch.setenv(BROKER_PASSWORD, password or broker.accounts["gw-1"])
         where = {"host": broker.host, "port": port or broker.port, "protocol": broker.protocol, "reconnect_max_s": 1}
         made.append(Station(tmp_path, where, send))
@@ -89,13 +91,12 @@ def make_station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
     yield make
     for station in made:
         station.close()
+    clear_status(broker)
 
 
 @pytest.fixture
-def station(make_station: Callable[..., Station], broker: Broker) -> Iterator[Station]:
-    """The station of gw-1, not started yet."""
-    yield make_station(broker)
-    clear_status(broker)
+def station(make_station: MakeStation) -> Station:
+    return make_station()
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -208,8 +209,8 @@ def test_what_the_backend_lost_arrives_in_the_end(station: Station, broker: Brok
     assert backend.sequences == [1, 2, 3] * 3
 
 
-def test_no_more_than_the_allowed_batches_are_unanswered(make_station: Callable[..., Station], broker: Broker) -> None:
-    station = make_station(broker, batch_readings_max=10, unanswered_max=3)
+def test_no_more_than_the_allowed_batches_are_unanswered(make_station: MakeStation, broker: Broker) -> None:
+    station = make_station(batch_readings_max=10, unanswered_max=3)
     station.outbox.append_readings(readings(100))
     with Backend(broker, silent) as backend:
         station.start().until(lambda: len(backend.batches) == 3)
@@ -221,7 +222,6 @@ def test_no_more_than_the_allowed_batches_are_unanswered(make_station: Callable[
             backend.say(stored(heard))
         station.until(lambda: station.outbox.waiting == 0)
     assert sorted(backend.sequences) == list(range(1, 101))
-    clear_status(broker)
 
 
 def test_after_the_broker_was_killed_everything_unanswered_is_sent_again(station: Station, broker: Broker) -> None:
@@ -251,7 +251,8 @@ def test_an_event_is_never_behind_the_backlog(station: Station, broker: Broker) 
     put_event(station.outbox, "w:2", EventKind.SOS, is_urgent=True)
     with Backend(broker) as backend:
         station.start().until(lambda: station.outbox.waiting == 0)
-    assert [one.message.event_id for one in backend.heard[:2] if one.leaf is Leaf.EVENT] == ["w:2", "w:1"]  # type: ignore[union-attr]
+    assert backend.heard[0].message == backend.events[0]
+    assert [event.event_id for event in backend.events] == ["w:2", "w:1"]
     assert sorted(backend.sequences) == list(range(1, 20_001))
 
 
@@ -310,8 +311,8 @@ def test_readings_are_sent_at_intervals_and_events_at_once(station: Station, bro
 # -- refused -----------------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_refused_batch_is_set_aside_and_reported_and_the_rest_goes_on(make_station: Callable[..., Station], broker: Broker) -> None:
-    station = make_station(broker, batch_readings_max=5)
+def test_a_refused_batch_is_set_aside_and_reported_and_the_rest_goes_on(make_station: MakeStation, broker: Broker) -> None:
+    station = make_station(batch_readings_max=5)
     station.outbox.append_readings(readings(10))
     with Backend(broker, lambda heard: refused(heard) if getattr(heard.message, "first", 0) == 1 else stored(heard)) as backend:
         station.start().until(lambda: station.outbox.waiting == 0)
@@ -320,7 +321,6 @@ def test_a_refused_batch_is_set_aside_and_reported_and_the_rest_goes_on(make_sta
     [aside] = (station.settings.outbox.path.parent / "refused").iterdir()
     assert aside.stem == refusal.digest
     assert aside.read_bytes() == next(one.payload for one in backend.heard if one.leaf is Leaf.SERIES)
-    clear_status(broker)
 
 
 def test_a_refused_event_is_set_aside_and_its_kind_reported(station: Station, broker: Broker) -> None:
@@ -330,13 +330,12 @@ def test_a_refused_event_is_set_aside_and_its_kind_reported(station: Station, br
     assert [one.kind for one in station.refusals] == [EventKind.BATCH_REFUSED]
 
 
-def test_of_very_many_refused_messages_the_newest_are_kept(make_station: Callable[..., Station], broker: Broker) -> None:
-    station = make_station(broker, batch_readings_max=1, unanswered_max=100)
+def test_of_very_many_refused_messages_the_newest_are_kept(make_station: MakeStation, broker: Broker) -> None:
+    station = make_station(batch_readings_max=1, unanswered_max=100)
     station.outbox.append_readings(readings(REFUSED_FILES_MAX + 5))
     with Backend(broker, refused):
         station.start().until(lambda: station.outbox.waiting == 0)
     assert len([*(station.settings.outbox.path.parent / "refused").iterdir()]) == REFUSED_FILES_MAX
-    clear_status(broker)
 
 
 # -- what cannot be sent -----------------------------------------------------------------------------------------------------------------
@@ -402,10 +401,10 @@ def test_a_new_log_is_sent_from_its_beginning(station: Station, broker: Broker) 
 
 
 def test_a_wrong_password_is_said_in_one_line_and_tried_on(
-    make_station: Callable[..., Station], broker: Broker, caplog: pytest.LogCaptureFixture
+    make_station: MakeStation, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    station = make_station(broker, password="wrong")
+    station = make_station(password="wrong")
     station.publisher.start()
     station.until(lambda: sum("refuses gw-1" in record.getMessage() for record in caplog.records) >= 2)
     [line] = warnings(caplog)
@@ -415,11 +414,11 @@ def test_a_wrong_password_is_said_in_one_line_and_tried_on(
 
 
 def test_a_broker_that_cannot_be_reached_is_said_in_one_line_and_tried_on(
-    make_station: Callable[..., Station], broker: Broker, caplog: pytest.LogCaptureFixture
+    make_station: MakeStation, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     port = free_port()
-    station = make_station(broker, port=port)
+    station = make_station(port=port)
     station.publisher.start()
     station.until(lambda: sum("cannot be reached" in record.getMessage() for record in caplog.records) >= 2)
     [line] = warnings(caplog)
@@ -427,16 +426,15 @@ def test_a_broker_that_cannot_be_reached_is_said_in_one_line_and_tried_on(
 
 
 def test_a_good_connection_and_a_good_end_need_no_warning(
-    make_station: Callable[..., Station], broker: Broker, caplog: pytest.LogCaptureFixture
+    make_station: MakeStation, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    make_station(broker).start().close()
+    make_station().start().close()
     assert warnings(caplog) == []
-    clear_status(broker)
 
 
-def test_the_status_says_that_the_gateway_is_there_and_that_it_leaves(make_station: Callable[..., Station], broker: Broker) -> None:
+def test_the_status_says_that_the_gateway_is_there_and_that_it_leaves(make_station: MakeStation, broker: Broker) -> None:
     with Backend(broker) as backend:
-        station = make_station(broker).start()
+        station = make_station().start()
         station.until(lambda: backend.statuses)
         station.after(29).pump()
         station.after(2).until(lambda: len(backend.statuses) == 2)
@@ -445,11 +443,10 @@ def test_the_status_says_that_the_gateway_is_there_and_that_it_leaves(make_stati
         station.close()
         eventually(lambda: len(backend.statuses) == 4)
     assert [status.online for status in backend.statuses] == [True, True, True, False]
-    clear_status(broker)
 
 
-def test_leaving_while_the_broker_is_dead_is_no_trouble(make_station: Callable[..., Station], broker: Broker) -> None:
-    station = make_station(broker).start()
+def test_leaving_while_the_broker_is_dead_is_no_trouble(make_station: MakeStation, broker: Broker) -> None:
+    station = make_station().start()
     broker.kill()
     station.close()
     broker.restart()

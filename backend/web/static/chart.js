@@ -2,9 +2,10 @@
 
 /* global uPlot */
 
-import { clockText, serverNow } from "./clock.js";
+import { ZONE, clockText, serverNow } from "./clock.js";
 
 const REFRESH_MS = 10_000;
+const SPAN_MIN_S = 300;
 const GAP_STEPS = 5; // a pause of more than five usual steps is drawn as a gap: no data is not a straight line
 const COLOURS = [getComputedStyle(document.documentElement).getPropertyValue("--accent").trim(), "#a06cc0", "#b08d2b", "#5f82c8"];
 const charts = new Map(); // element -> uPlot
@@ -105,10 +106,17 @@ function options(element, series, from, to) {
     ...frame(element),
     series: lines,
     bands,
-    scales: { x: { min: from, max: to }, y: { range: (u, low, high) => span(low, high, limits) } },
+    tzDate: (at) => uPlot.tzDate(new Date(at * 1000), ZONE),
+    scales: { x: { min: beginning(series, from, to), max: to }, y: { range: (u, low, high) => span(low, high, limits) } },
     axes: axes(),
     hooks: { draw: [(u) => drawMarks(u, limits, Number(element.dataset.opened) || null)] },
   };
+}
+
+// A home that has sent for a short time only is not drawn as a thin line at the right edge.
+function beginning(series, from, to) {
+  const first = Math.min(...series.devices.map((device) => device.at[0]));
+  return Math.max(from, Math.min(first, to - SPAN_MIN_S));
 }
 
 function frame(element) {
@@ -119,8 +127,7 @@ function frame(element) {
 function axes() {
   const stroke = getComputedStyle(document.body).color;
   const grid = { stroke: "#8884", width: 1 };
-  const pad = (n) => String(n).padStart(2, "0");
-  const hours = (u, ticks) => ticks.map((at) => ((d) => `${pad(d.getHours())}:${pad(d.getMinutes())}`)(new Date(at * 1000)));
+  const hours = (u, ticks) => ticks.map((at) => clockText(at * 1000).slice(0, ticks[1] - ticks[0] < 60 ? 8 : 5));
   return [{ stroke, grid, values: hours, size: 28 }, { stroke, grid, size: 42 }];
 }
 

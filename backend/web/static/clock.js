@@ -5,6 +5,10 @@ import { _ } from "./words.js";
 const OVERDUE_S = 60; // an alarm call is answered within 60 s (TSA code; 26 Tex. Admin. Code 279.79)
 let offsetMs = 0;
 
+/** Zone of all times on the page, whatever the zone of the browser: the one the server writes its own times in. */
+export const ZONE = document.body.dataset.zone;
+const CLOCK = new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
 /** Take the server's time from a live message. */
 export function setServerTime(iso) {
   offsetMs = Date.parse(iso) - Date.now();
@@ -17,7 +21,7 @@ export function serverNow() {
 
 /** h:m:s in the browser's zone. */
 export function clockText(ms) {
-  return new Date(ms).toLocaleTimeString("en-GB", { hour12: false });
+  return CLOCK.format(ms);
 }
 
 /** How long, in the two largest units; the same words as the server's. */

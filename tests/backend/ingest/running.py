@@ -35,7 +35,9 @@ protocol = "{protocol}"
 class Ingest:
     """`python -m backend ingest` as a child process; its log is a file."""
 
-    def __init__(self, folder: Path, database_url: str, broker: Broker, *, password: str | None = None, connect_timeout_s: float = 5) -> None:
+    def __init__(
+        self, folder: Path, database_url: str, broker: Broker, *, password: str | None = None, connect_timeout_s: float = 5
+    ) -> None:
         self.log = folder / "ingest.log"
         self._config = folder / "backend.toml"
         self._environment = os.environ | {BROKER_PASSWORD: password or broker.accounts["backend"]}
@@ -95,14 +97,20 @@ class Gateway:
     def __init__(self, client: mqtt.Client, name: str) -> None:
         self._client = client
         self._name = name
+        self._last: mqtt.MQTTMessageInfo | None = None
         self.answers: list[Stored | Refused] = []
         client.on_message = self._on_message
 
-    def send(self, leaf: Leaf, message: BaseModel | bytes) -> bytes:
+    def send(self, leaf: Leaf, message: BaseModel | bytes, *, retain: bool = False) -> bytes:
         """Publish; returns the payload."""
         payload = message if isinstance(message, bytes) else message.model_dump_json().encode()
-        self._client.publish(topics.build(self._name, leaf), payload, qos=1)
+        self._last = self._client.publish(topics.build(self._name, leaf), payload, qos=1, retain=retain)
         return payload
+
+    def flush(self) -> None:
+        """Wait until the broker has what was sent last."""
+        assert self._last is not None
+        self._last.wait_for_publish(DEADLINE_S)
 
     def stored(self) -> set[int]:
         """First sequences of everything that was answered as stored."""
@@ -128,10 +136,11 @@ def connected(broker: Broker, name: str = "gw-1") -> Iterator[Gateway]:
     gateway = Gateway(client, name)
     subscribed: list[int] = []
     client.on_subscribe = lambda *_: subscribed.append(1)
-    client.on_connect = lambda *_: client.subscribe(topics.build(name, Leaf.STORED), 1)
     client.connect(broker.host, broker.port, keepalive=30)
     client.loop_start()
     try:
+        wait_until(client.is_connected, deadline_s=DEADLINE_S, what="connection of the gateway")
+        client.subscribe(topics.build(name, Leaf.STORED), 1)
         wait_until(lambda: bool(subscribed), deadline_s=DEADLINE_S, what="subscription of the gateway")
         yield gateway
     finally:

@@ -20,7 +20,7 @@ from backend.web.app import create_app
 from backend.web.live import CLIENT_QUEUE_MAX, Change, Client, Rate
 from backend.web.read import Readers
 from simulators.servers import Database
-from tests.backend.conftest import _prepare as prepare
+from tests.backend.conftest import prepare
 from tests.backend.street import NOW, settle
 from tests.backend.web.conftest import Clock, Listener, eventually, listening, offer_visit, open_alert, pass_offer_on, serving
 

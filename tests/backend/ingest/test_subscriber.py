@@ -1,0 +1,147 @@
+"""Between the broker's thread and the writer: who goes first, what does not fit, and what one process subscribes to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from backend.config import BROKER_PASSWORD, BrokerConfig, IngestConfig
+from backend.errors import Unavailable
+from backend.ingest.subscriber import Arrival, Inbox, Subscriber
+from contract import topics
+from contract.events import EventKind
+from contract.status import GatewayStatus
+from contract.stored import Stored, digest_of
+from contract.topics import Leaf
+from simulators.servers import Broker
+from tests.backend.ingest.running import DEADLINE_S, connected
+from tests.backend.street import LOG, NOW, batch, event
+
+
+def arrival(leaf: Leaf, number: int) -> Arrival:
+    return Arrival(topics.build("gw-1", leaf), str(number).encode(), False, NOW)
+
+
+async def taken(inbox: Inbox, count_max: int = 100) -> list[bytes]:
+    return [one.payload for one in await asyncio.wait_for(inbox.take(count_max), DEADLINE_S)]
+
+
+async def test_events_overtake_readings() -> None:
+    inbox = Inbox(10)
+    for number in range(3):
+        inbox.put(arrival(Leaf.SERIES, number))
+    inbox.put(arrival(Leaf.EVENT, 3))
+    assert [await taken(inbox), await taken(inbox)] == [[b"3"], [b"0", b"1", b"2"]]
+
+
+async def test_within_a_kind_the_order_of_arrival_is_kept_and_a_group_has_a_limit() -> None:
+    inbox = Inbox(10)
+    for number in range(5):
+        inbox.put(arrival(Leaf.SERIES, number))
+    assert [await taken(inbox, 3), await taken(inbox, 3)] == [[b"0", b"1", b"2"], [b"3", b"4"]]
+
+
+async def test_what_does_not_fit_is_dropped_and_counted() -> None:
+    inbox = Inbox(2)
+    for number in range(5):
+        inbox.put(arrival(Leaf.SERIES, number))
+    assert (await taken(inbox), inbox.dropped) == ([b"0", b"1"], 3)
+
+
+async def test_a_flood_of_readings_leaves_room_for_a_press() -> None:
+    inbox = Inbox(2)
+    for number in range(5):
+        inbox.put(arrival(Leaf.SERIES, number))
+    inbox.put(arrival(Leaf.EVENT, 9))
+    assert await taken(inbox) == [b"9"]
+
+
+async def test_an_empty_inbox_waits() -> None:
+    inbox = Inbox(2)
+    waiting = asyncio.create_task(inbox.take(10))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    inbox.put(arrival(Leaf.STATUS, 1))
+    assert len(await asyncio.wait_for(waiting, DEADLINE_S)) == 1
+
+
+@asynccontextmanager
+async def subscribed(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, *, password: str | None = None, **settings: int
+) -> AsyncIterator[tuple[Subscriber, Inbox]]:
+    monkeypatch.setenv(BROKER_PASSWORD, password or broker.accounts["backend"])
+    inbox, config = Inbox(1000), IngestConfig(**settings)
+    where = BrokerConfig(host=broker.host, port=broker.port, protocol=broker.protocol)
+    subscriber = Subscriber(where, config, inbox, client_id="ingest-test")
+    await subscriber.start()
+    try:
+        yield subscriber, inbox
+    finally:
+        await subscriber.stop()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_what_a_gateway_publishes_arrives_and_what_is_answered_reaches_it(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with subscribed(broker, monkeypatch) as (subscriber, inbox):
+        await until(lambda: subscriber.is_connected)
+        with connected(broker) as gateway:
+            payload = gateway.send(Leaf.EVENT, event(EventKind.SOS))
+            [found] = await asyncio.wait_for(inbox.take(10), DEADLINE_S)
+            assert (found.topic, found.payload, found.is_retained) == (topics.build("gw-1", Leaf.EVENT), payload, False)
+            subscriber.publish("gw-1", Leaf.STORED, Stored(log_id=LOG, first=1, last=1, at=NOW).model_dump_json().encode())
+            await until(lambda: len(gateway.answers) == 1)
+
+
+async def test_of_a_message_over_the_limit_only_the_beginning_is_held_with_the_name_of_the_whole(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with subscribed(broker, monkeypatch, message_bytes_max=10_000) as (subscriber, inbox):
+        await until(lambda: subscriber.is_connected)
+        with connected(broker) as gateway:
+            payload = gateway.send(Leaf.SERIES, b"x" * 20_000)
+            [found] = await asyncio.wait_for(inbox.take(10), DEADLINE_S)
+    assert (len(found.payload), found.digest) == (10_001, digest_of(payload))
+
+
+async def test_a_process_hears_the_homes_of_its_shards_only(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = topics.shard_of("gw-1")
+    assert topics.shard_of("gw-2") != shard
+    async with subscribed(broker, monkeypatch, first_shard=shard, last_shard=shard) as (subscriber, inbox):
+        await until(lambda: subscriber.is_connected)
+        with connected(broker, "gw-2") as other, connected(broker, "gw-1") as gateway:
+            other.send(Leaf.SERIES, batch([97]))
+            other.flush()
+            gateway.send(Leaf.SERIES, batch([96]))
+            [found] = await asyncio.wait_for(inbox.take(10), DEADLINE_S)
+    assert topics.parse(found.topic).gateway_id == "gw-1"
+
+
+async def test_what_the_broker_kept_is_marked_as_old_news(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connected(broker) as gateway:
+        gateway.send(Leaf.STATUS, GatewayStatus(online=True, at=NOW), retain=True)
+        gateway.flush()
+        async with subscribed(broker, monkeypatch) as (_, inbox):
+            [found] = await asyncio.wait_for(inbox.take(10), DEADLINE_S)
+        gateway.send(Leaf.STATUS, b"", retain=True)
+        gateway.flush()
+    assert found.is_retained
+
+
+async def test_a_broker_that_refuses_our_password_is_a_fault(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with subscribed(broker, monkeypatch, password="wrong") as (subscriber, _):
+        with pytest.raises(Unavailable, match=r"the broker refuses user 'backend'"):
+            await asyncio.wait_for(subscriber.fault, DEADLINE_S)
+        assert not subscriber.is_connected
+
+
+async def test_without_a_connection_an_answer_is_dropped(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BROKER_PASSWORD, "unused")
+    subscriber = Subscriber(BrokerConfig(port=broker.port), IngestConfig(), Inbox(10), client_id="ingest-test")
+    subscriber.publish("gw-1", Leaf.STORED, b"{}")
+    assert not subscriber.is_connected
