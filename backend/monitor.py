@@ -91,6 +91,13 @@ class Monitor:
         detail = f"{offset.total_seconds():+.0f} s"
         await self.on_event(Happening(subject, kind, subject.gateway_id, self.now, detail=detail))
 
+    async def on_devices(self, subject: Subject, heard: Sequence[tuple[str, datetime]]) -> None:
+        """A status names devices (id, last heard at) that are not lost: end alerts that say they are, e.g. from before a restart."""
+        ended = {active.rule.id for active in self.rules.cancels.get(EventKind.DEVICE_FOUND, ())}
+        if heard and ended & await alerts.open_rules(self.conn, subject):
+            for device, at in heard:
+                await self.on_event(Happening(subject, EventKind.DEVICE_FOUND, device, at))
+
     async def on_silence(self, active: Active, subject: Subject, judgement: Judgement, *, source: str) -> None:
         """Take a verdict that only the worker's clock can give. `source` is what is or was silent: only its own sound clears an alert."""
 

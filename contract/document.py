@@ -97,7 +97,8 @@ def _limits(one: dict[str, Any], low: str, high: str) -> str:
 def _quantities() -> str:
     head = "| name | 中文 | unit (UCUM) | plausible | MDC | LOINC | where the bounds come from |\n|---|---|---|---|---|---|---|\n"
     rows = [
-        f"| `{one.name}` | {one.title_zh} | {one.unit} | {one.low:g}..{one.high:g} | {one.mdc or '-'} | {one.loinc or '-'} | {one.range_source} |\n"
+        f"| `{one.name}` | {one.title_zh} | {one.unit} | {one.low:g}..{one.high:g} "
+        f"| {one.mdc or '-'} | {one.loinc or '-'} | {one.range_source} |\n"
         for one in QUANTITIES.values()
     ]
     return head + "".join(rows)

@@ -1,8 +1,8 @@
 """What can go wrong, as a tree.
 
-    GatewayError
-    ├── BadInput       the configuration cannot be used; the text says what to do
-    └── StoreBroken    the outbox cannot be written at all: the daemon must stop and be restarted
+GatewayError
+├── BadInput       the configuration cannot be used; the text says what to do
+└── StoreBroken    the outbox cannot be written at all: the daemon must stop and be restarted
 """
 
 

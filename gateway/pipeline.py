@@ -24,6 +24,8 @@ SUMMARY_S = 5.0
 """Interval of fast devices unless configured otherwise."""
 BACKSTEP_MAX = timedelta(seconds=1)
 """Readings of one series never share a millisecond; a clock set back by more than this is believed."""
+REPEATS_FOR = timedelta(minutes=5)
+"""A device repeats for at most 3 min. Later, and on another day, the same key is another event: the number of a start has only 16 bits."""
 SETTLED_MAX = 64
 """Signals remembered per device, so that a repeat of one already judged is only acknowledged again."""
 ALIVE = (Reason.NO_CONTACT, Reason.SEARCHING, Reason.UNPLUGGED)
@@ -70,7 +72,7 @@ class _Device:
         self.battery_percent: float | None = None
         self.summarizer = Summarizer(config.summary_s or SUMMARY_S) if self.driver.is_fast or config.summary_s else None
         self.last_at: dict[tuple[QuantityName, Statistic], datetime] = {}
-        self.settled: OrderedDict[str, bytes] = OrderedDict()
+        self.settled: OrderedDict[str, tuple[datetime, bytes]] = OrderedDict()
 
     def status(self) -> DeviceStatus:
         """Row of GatewayStatus."""
@@ -199,15 +201,16 @@ class Pipeline:
         harvest.readings.append(Reading(device.config.id, quantity, statistic, at, value))
 
     def _add_signal(self, device: _Device, signal: Signal, harvest: Harvest, now: datetime) -> None:
-        if signal.key and signal.key in device.settled:
-            harvest.replies.append((device.port, device.settled[signal.key]))
+        settled_at, acknowledgement = device.settled.get(signal.key, (INSTANT_MIN, b""))
+        if timedelta(0) <= now - settled_at < REPEATS_FOR and acknowledgement:
+            harvest.replies.append((device.port, acknowledgement))
             return
         at = max(now - timedelta(seconds=signal.age_s), INSTANT_MIN)  # a clock that was never set says 1970
-        name = signal.key or _name_by_time(signal.kind, at)
+        name = f"{signal.key}-{at:%Y%m%d}" if signal.key else _name_by_time(signal.kind, at)
         verdict = fall.confirm(signal.window, signal.peak_index) if signal.kind is EventKind.FALL else None
         if verdict is not None and not verdict.is_fall:
             device.rejects[Reason.NOT_A_FALL] += 1
-            self._settle(device, signal)
+            self._settle(device, signal, now)
             harvest.replies.append((device.port, signal.acknowledgement))
             return
         harvest.occurrences.append(
@@ -223,11 +226,11 @@ class Pipeline:
                 acknowledgement=signal.acknowledgement,
             )
         )
-        self._settle(device, signal)
+        self._settle(device, signal, now)
 
-    def _settle(self, device: _Device, signal: Signal) -> None:
+    def _settle(self, device: _Device, signal: Signal, now: datetime) -> None:
         if signal.key:
-            device.settled[signal.key] = signal.acknowledgement
+            device.settled[signal.key] = (now, signal.acknowledgement)
             while len(device.settled) > SETTLED_MAX:
                 device.settled.popitem(last=False)
 

@@ -108,4 +108,6 @@ async def _write_status(conn: Connection, monitor: Monitor, home: Home, letter: 
     await store.put_status(conn, home.gateway_id, status, clock_offset_s=clock_offset_s, now=now)
     await commands.done(conn, home.gateway_id, status.commands_done, now=now)
     if offset is not None:
-        await monitor.on_clock(Subject(home.elder_id, home.gateway_id), offset)
+        subject = Subject(home.elder_id, home.gateway_id)
+        await monitor.on_clock(subject, offset)
+        await monitor.on_devices(subject, [(one.id, one.heard_at) for one in status.devices if one.heard_at and not one.is_lost])

@@ -1,6 +1,6 @@
 """What the drivers of our own firmware share: frame types, event keys, acknowledgements. Layouts as in firmware_stubs' bridge_frame.h.
 
-    7F ACK, gateway -> device    BB BB EE EE TT    boot, event, type of the frame that is acknowledged; little-endian
+7F ACK, gateway -> device    BB BB EE EE TT    boot, event, type of the frame that is acknowledged; little-endian
 """
 
 import struct

@@ -62,6 +62,10 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     assert config.player == ["espeak-ng", "-v", "cmn"]
 
 
+def test_the_example_that_is_shipped_is_good() -> None:
+    assert configuration.read(Path(__file__).parents[2] / "deploy" / "gateway.example.toml").port
+
+
 def test_what_was_read_does_not_change(tmp_path: Path) -> None:
     config = configuration.read(write(tmp_path, GOOD))
     with pytest.raises(ValidationError):

@@ -214,7 +214,7 @@ def test_no_bytes_at_all_can_stop_it(pieces: list[bytes], port: str) -> None:
         home.hear(piece, port)
     home.after(60).tick()
     home.hear(vitals() + sos(1))
-    assert "wearable-1:00aa-1" in {one.event_id for one in home.all.occurrences}
+    assert "wearable-1:00aa-1-20260301" in {one.event_id for one in home.all.occurrences}
 
 
 # -- events ------------------------------------------------------------------------------------------------------------------------------
@@ -222,7 +222,8 @@ def test_no_bytes_at_all_can_stop_it(pieces: list[bytes], port: str) -> None:
 
 def test_a_press_is_an_event_at_the_instant_it_was_made(home: Home) -> None:
     [event] = home.hear(sos(3, age_ms=1500)).occurrences
-    assert (event.event_id, event.device, event.kind, event.at) == ("wearable-1:00aa-3", "wearable-1", EventKind.SOS, NOW - seconds(1.5))
+    assert (event.event_id, event.device) == ("wearable-1:00aa-3-20260301", "wearable-1")
+    assert (event.kind, event.at) == (EventKind.SOS, NOW - seconds(1.5))
     assert (event.port, answered(event.acknowledgement)) == (BRIDGE, (7, (0xAA, 3, 0x04)))
 
 
@@ -243,10 +244,10 @@ def test_a_repeated_press_is_only_answered_again(home: Home) -> None:
 def test_each_press_cancellation_and_boot_is_an_event_of_its_own(home: Home) -> None:
     home.hear(sos(1) + sos(2, kind=2) + sos(3) + sos(1, boot=0xBB))
     assert [(one.event_id.partition(":")[2], one.kind) for one in home.all.occurrences] == [
-        ("00aa-1", EventKind.SOS),
-        ("00aa-2", EventKind.SOS_CANCELLED),
-        ("00aa-3", EventKind.SOS),
-        ("00bb-1", EventKind.SOS),
+        ("00aa-1-20260301", EventKind.SOS),
+        ("00aa-2-20260301", EventKind.SOS_CANCELLED),
+        ("00aa-3-20260301", EventKind.SOS),
+        ("00bb-1-20260301", EventKind.SOS),
     ]
 
 
@@ -258,7 +259,7 @@ def test_very_many_presses_do_not_fill_the_memory_and_an_old_one_is_an_event_aga
 
 def test_a_fall_that_turned_the_body_is_an_event_with_its_window(home: Home) -> None:
     [event] = home.hear(fall(1, turn=True)).occurrences
-    assert (event.event_id, event.kind, event.at) == ("wearable-1:00aa-1", EventKind.FALL, NOW - seconds(2.5))
+    assert (event.event_id, event.kind, event.at) == ("wearable-1:00aa-1-20260301", EventKind.FALL, NOW - seconds(2.5))
     assert event.confidence is not None and event.confidence > 0.5
     assert event.window_json is not None and event.window_json.startswith('{"rate_hz":50')
     assert answered(event.acknowledgement) == (7, (0xAA, 1, 0x02))

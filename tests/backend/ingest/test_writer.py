@@ -7,7 +7,7 @@ from backend.ingest import writer
 from backend.ingest.decode import Reject
 from contract.events import EventKind
 from contract.quantities import QuantityName
-from contract.status import GatewayStatus
+from contract.status import DeviceStatus, GatewayStatus
 from contract.stored import RefusedReason, Stored
 from tests.backend.street import NOW, batch, event, letter, rows, seconds, write
 
@@ -150,6 +150,13 @@ async def test_a_device_found_again_closes_its_technical_alert(street: Connectio
     await write(street, letter(event(EventKind.DEVICE_FOUND, sequence=2, at=NOW + seconds(30))))
     [alert] = await rows(street, "SELECT state, closed_by, disposition FROM alert")
     assert alert == {"state": "closed", "closed_by": "system", "disposition": "technical"}
+
+
+async def test_a_status_that_hears_the_device_closes_it_too(street: Connection) -> None:
+    await write(street, letter(event(EventKind.DEVICE_LOST, sequence=1)))
+    heard = DeviceStatus(id="wearable-1", type="jiahu_wearable", is_lost=False, heard_at=NOW + seconds(30))
+    await write(street, letter(GatewayStatus(online=True, at=NOW, devices=[heard])))
+    assert (await rows(street, "SELECT state FROM alert"))[0]["state"] == "closed"
 
 
 async def test_one_device_found_leaves_the_alert_of_another_open(street: Connection) -> None:
