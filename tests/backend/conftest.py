@@ -59,7 +59,7 @@ def database_url(database_server: DatabaseServer, template: str) -> Iterator[str
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     """The backend's own pool on the clone."""
-    async with await open_pool(DatabaseConfig(url=database_url)) as opened:
+    async with await open_pool(DatabaseConfig(url=database_url, pool_max=24)) as opened:
         yield opened
 
 

@@ -1,10 +1,11 @@
 """A small street for tests: two teams, three doctors, two elders, and messages from their homes."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from backend.db.pool import Connection
+from backend.db.pool import Connection, Pool
 from backend.ingest import writer
 from backend.ingest.decode import Letter, Upward
 from backend.ingest.subscriber import Arrival
@@ -14,6 +15,8 @@ from contract.events import Event, EventKind
 from contract.quantities import QuantityName
 from contract.readings import Series, SeriesBatch
 from contract.status import GatewayStatus
+
+T = TypeVar("T")
 
 NOW = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 1)
@@ -45,6 +48,18 @@ async def write(conn: Connection, *letters: Letter, now: datetime = NOW) -> Sequ
     """Store letters as ingest does, in a transaction of their own, under the rules in force."""
     async with conn.transaction():
         return await writer.write(conn, letters, await rules.load(conn), now=now)
+
+
+async def at_once(pool: Pool, count: int, work: Callable[[Connection, int], Awaitable[T]]) -> list[T]:
+    """Run `work` on `count` connections, 0 to `count` - 1. All are open before the first begins, so that they really race."""
+    start = asyncio.Barrier(count)
+
+    async def run(number: int) -> T:
+        async with pool.connection() as conn:
+            await start.wait()
+            return await work(conn, number)
+
+    return await asyncio.gather(*map(run, range(count)))
 
 
 async def rows(conn: Connection, query: str) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Alerts in the database: one open per elder and rule, one person who takes it, and a timeline that nobody edits."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -14,7 +13,7 @@ from backend.alerts.model import Subject
 from backend.db.pool import Connection, Pool
 from backend.errors import IllegalMove, NotFound, Taken
 from contract.events import EventKind
-from tests.backend.street import NOW, event, letter, one, rows, seconds, settle, write
+from tests.backend.street import NOW, at_once, event, letter, one, rows, seconds, settle, write
 
 WANG = Subject("elder-1", "gw-1")
 Step = Callable[[Connection, int], Awaitable[None]]
@@ -74,15 +73,15 @@ async def test_of_two_who_acknowledge_at_once_one_wins_and_the_other_learns_who(
         await settle(conn)
         alert_id = await open_alert(conn)
 
-    async def take(by: str) -> str:
-        async with pool.connection() as conn, conn.transaction():
+    async def take(conn: Connection, number: int) -> str:
+        async with conn.transaction():
             try:
-                await alerts.acknowledge(conn, alert_id, by=by, now=NOW)
+                await alerts.acknowledge(conn, alert_id, by=f"operator-{number}", now=NOW)
             except Taken as taken:
                 return f"taken by {taken.by}"
-            return f"mine, {by}"
+            return f"mine, operator-{number}"
 
-    said = await asyncio.gather(*(take(f"operator-{number}") for number in range(6)))
+    said = await at_once(pool, 6, take)
     winners = [line.removeprefix("mine, ") for line in said if line.startswith("mine")]
     assert len(winners) == 1
     assert sorted(said) == sorted([f"mine, {winners[0]}"] + [f"taken by {winners[0]}"] * 5)
@@ -126,16 +125,13 @@ async def test_homes_without_an_elder_have_alerts_of_their_own(street: Connectio
 
 
 async def test_twenty_presses_in_twenty_transactions_at_once_are_one_alert_counted_twenty_times(pool: Pool) -> None:
+    async def press(conn: Connection, number: int) -> None:
+        await write(conn, letter(event(EventKind.SOS, sequence=number + 1, at=NOW + seconds(number)), "gw-1" if number % 2 else "gw-3"))
+
     async with pool.connection() as conn:
         await settle(conn)
-
-    async def press(number: int) -> None:
-        async with pool.connection() as conn:
-            await write(conn, letter(event(EventKind.SOS, sequence=number, at=NOW + seconds(number)), "gw-1" if number % 2 else "gw-3"))
-
-    async with pool.connection() as conn:
         await conn.execute("INSERT INTO gateway (id, elder_id) VALUES ('gw-3', 'elder-1')")
-    await asyncio.gather(*map(press, range(1, 21)))
+    await at_once(pool, 20, press)
     async with pool.connection() as conn:
         assert await rows(conn, "SELECT count, state FROM alert") == [{"count": 20, "state": "new"}]
         assert len(await rows(conn, "SELECT id FROM event WHERE alert_id IS NOT NULL")) == 20
@@ -147,19 +143,15 @@ async def test_an_event_is_not_lost_when_its_alert_is_closed_at_the_same_moment(
         await settle(conn)
         await write(conn, letter(event(EventKind.SOS, sequence=1)))
 
-    async def press() -> None:
-        async with pool.connection() as conn:
-            for number in range(2, 12):
+    async def press_or_hang_up(conn: Connection, side: int) -> None:
+        for number in range(2, 12):
+            if side == 0:
                 await write(conn, letter(event(EventKind.SOS, sequence=number, at=NOW + seconds(number))))
+            for row in await rows(conn, "SELECT id FROM alert WHERE state <> 'closed'") if side == 1 else []:
+                async with conn.transaction():
+                    await close(conn, row["id"])
 
-    async def hang_up() -> None:
-        async with pool.connection() as conn:
-            for _ in range(10):
-                for row in await rows(conn, "SELECT id FROM alert WHERE state <> 'closed'"):
-                    async with conn.transaction():
-                        await close(conn, row["id"])
-
-    await asyncio.gather(press(), hang_up())
+    await at_once(pool, 2, press_or_hang_up)
     async with pool.connection() as conn:
         assert (await one(conn, "SELECT sum(count) AS n FROM alert WHERE rule_id = 'sos'"))["n"] == 11
         assert await rows(conn, "SELECT id FROM alert WHERE rule_id = 'rule_failed'") == []

@@ -1,13 +1,12 @@
 """Days of `segment`: made ahead, by any number of workers, whatever the default partition holds."""
 
-import asyncio
 from datetime import date, timedelta
 
 import pytest
 
 from backend.db import partitions
 from backend.db.pool import Connection, Pool
-from tests.backend.street import NOW, TODAY, batch, letter, one, rows, write
+from tests.backend.street import NOW, TODAY, at_once, batch, letter, one, rows, write
 
 LATER = TODAY + timedelta(days=100)
 
@@ -50,11 +49,7 @@ async def test_readings_can_be_stored_before_their_day_is_prepared(partitioned: 
 
 
 async def test_workers_that_prepare_at_once_do_not_fail(partitioned: Connection, pool: Pool) -> None:
-    async def prepare() -> None:
-        async with pool.connection() as conn:
-            await partitions.prepare(conn, today=LATER)
-
-    await asyncio.gather(*(prepare() for _ in range(5)))
+    await at_once(pool, 5, lambda conn, _: partitions.prepare(conn, today=LATER))
     assert (await one(partitioned, f"SELECT to_regclass('segment_{LATER:%Y%m%d}') IS NOT NULL AS it_is"))["it_is"]
 
 

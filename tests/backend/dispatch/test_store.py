@@ -1,6 +1,5 @@
 """Visits in the database: who is asked, when the next one is, and that exactly one doctor goes."""
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -13,7 +12,7 @@ from backend.db.pool import Connection, Pool
 from backend.dispatch import store as dispatch
 from backend.dispatch.lifecycle import DeclineReason, Outcome
 from backend.errors import IllegalMove, NotFound, Taken
-from tests.backend.street import NOW, one, rows, seconds, settle
+from tests.backend.street import NOW, at_once, one, rows, seconds, settle
 
 OFFER_S = 60
 RETRY_S = 30
@@ -190,15 +189,14 @@ async def test_of_twenty_accepts_at_once_one_wins_and_nineteen_learn_who(pool: P
             )
         await conn.execute("UPDATE visit SET state = 'offered'")
 
-    async def try_to_accept(doctor_id: str) -> str:
-        async with pool.connection() as conn:
-            try:
-                await accept(conn, visit_id, doctor_id)
-            except Taken as taken:
-                return taken.by
-            return "mine"
+    async def try_to_accept(conn: Connection, number: int) -> str:
+        try:
+            await accept(conn, visit_id, doctors[number])
+        except Taken as taken:
+            return taken.by
+        return "mine"
 
-    said = await asyncio.gather(*map(try_to_accept, doctors))
+    said = await at_once(pool, 20, try_to_accept)
     async with pool.connection() as conn:
         winner = await one(conn, "SELECT doctor_id FROM visit_offer WHERE answer = 'accepted'")
         assert (await visit(conn))["doctor_id"] == winner["doctor_id"]
@@ -212,14 +210,13 @@ async def test_workers_at_once_offer_each_visit_once(pool: Pool) -> None:
         for _ in range(10):
             await ask(conn)
 
-    async def work() -> int:
+    async def work(conn: Connection, _: int) -> int:
         served = 0
-        async with pool.connection() as conn:
-            while await tick(conn, NOW) is not None:
-                served += 1
+        while await tick(conn, NOW) is not None:
+            served += 1
         return served
 
-    served = await asyncio.gather(*(work() for _ in range(4)))
+    served = await at_once(pool, 4, work)
     async with pool.connection() as conn:
         assert len(await asked(conn)) == sum(served) == 10
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from backend.db.pool import Connection
+from backend.db.pool import Connection, Pool
 from backend.ingest import writer
 from backend.ingest.decode import Reject
 from contract.events import EventKind
 from contract.quantities import QuantityName
 from contract.status import DeviceStatus, GatewayStatus
 from contract.stored import RefusedReason, Stored
-from tests.backend.street import NOW, batch, event, letter, rows, seconds, write
+from tests.backend.street import NOW, at_once, batch, event, letter, rows, seconds, write
 
 pytestmark = pytest.mark.store
 
@@ -199,3 +199,21 @@ async def test_two_devices_that_disagree_do_not_hide_each_other(street: Connecti
 async def test_heart_rate_out_of_reach_of_any_rule_needs_no_window(street: Connection) -> None:
     await write(street, letter(batch([72] * 12, quantity=QuantityName.HEART_RATE)))
     assert await rows(street, "SELECT id FROM alert") == []
+
+
+@pytest.mark.parametrize("gateway_id", ["gw-1", "gw-stranger"])
+async def test_the_same_batch_on_five_connections_at_once_is_stored_once(pool: Pool, street: Connection, gateway_id: str) -> None:
+    await at_once(pool, 5, lambda conn, _: write(conn, letter(batch([97, 96]), gateway_id)))
+    assert (await rows(street, "SELECT readings, repeats FROM gateway_log"))[0] == {"readings": 2, "repeats": 8}
+    assert (await rows(street, "SELECT count(*) AS n FROM reading"))[0]["n"] == 2
+
+
+async def test_writers_who_get_homes_in_different_orders_never_lock_each_other_out(pool: Pool, street: Connection) -> None:
+    async def mix(conn: Connection, number: int) -> None:
+        homes = ("gw-1", "gw-2") if number % 2 else ("gw-2", "gw-1")
+        for step in range(5):
+            first = 100 * number + step + 1
+            await write(conn, *(letter(batch([97], first=first, start_at=NOW + seconds(first)), home) for home in homes))
+
+    await at_once(pool, 6, mix)
+    assert (await rows(street, "SELECT count(*) AS n FROM reading"))[0]["n"] == 60

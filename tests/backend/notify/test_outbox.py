@@ -1,13 +1,12 @@
 """Messages to people as rows: one per alert, step and person, each claimed by one worker at a time."""
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from backend.db.pool import Connection, Pool
 from backend.notify import outbox
-from tests.backend.street import NOW, one, rows, seconds, settle
+from tests.backend.street import NOW, at_once, one, rows, seconds, settle
 
 ALERT = """
 INSERT INTO alert (elder_id, rule_id, rule_version, priority, level, opened_at, known_at, changed_at, last_at)
@@ -75,14 +74,13 @@ async def test_workers_at_once_claim_different_rows(pool: Pool, conn: Connection
     for number in range(12):
         await add(conn, alert_id, f"raised:{number}")
 
-    async def work() -> list[int]:
+    async def work(connection: Connection, _: int) -> list[int]:
         mine = []
-        async with pool.connection() as connection:
-            while found := await outbox.claim(connection, now=NOW):
-                mine.append(found["id"])
+        while found := await outbox.claim(connection, now=NOW):
+            mine.append(found["id"])
         return mine
 
-    shares = await asyncio.gather(*(work() for _ in range(4)))
+    shares = await at_once(pool, 4, work)
     claimed = [notification_id for share in shares for notification_id in share]
     assert len(claimed) == len(set(claimed)) == 12
 

@@ -1,6 +1,5 @@
 """Rule files that must be refused, each with the line it says; and rules in the database, version by version."""
 
-import asyncio
 import logging
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from backend.rules import store as rules
 from backend.rules.engine import AnyRule
 from backend.rules.kinds import RULE
 from backend.rules.kinds.absence import AbsenceRule
-from tests.backend.street import one, rows
+from tests.backend.street import at_once, one, rows
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.toml"))
 
@@ -110,11 +109,11 @@ async def test_a_rule_this_program_cannot_read_does_not_keep_the_others_from_wor
 
 
 async def test_two_who_save_at_once_make_two_versions(pool: Pool) -> None:
-    async def save(for_s: float) -> None:
-        async with pool.connection() as conn, conn.transaction():
-            await rules.save(conn, [gateway_silent(for_s)], by="somebody")
+    async def save(conn: Connection, number: int) -> None:
+        async with conn.transaction():
+            await rules.save(conn, [gateway_silent(60 + number)], by="somebody")
 
-    await asyncio.gather(save(60), save(90))
+    await at_once(pool, 2, save)
     async with pool.connection() as conn:
         versions = await rows(conn, "SELECT version FROM rule WHERE id = 'gateway_silent' ORDER BY version")
     assert [row["version"] for row in versions] == [1, 2, 3]
