@@ -139,6 +139,10 @@ class Monitor:
                 self.conn, alert.id, condition=Condition.ACTIVE, action=Action.REPEATED, at=happening.at, now=self.now, repeats=1,
                 evidence=evidence | {"devices": devices},
             )  # fmt: skip
+            pause = timedelta(seconds=active.rule.timing.cooldown_s) if isinstance(active.rule, EventRule) else timedelta(0)
+            is_news = alert.condition is not Condition.ACTIVE or happening.at - alert.last_at >= pause
+            if is_news and level.priority != "technical":
+                await self._call_again(alert.id, active, happening.subject, judgement)
             return alert.id
 
         return apply
@@ -188,6 +192,8 @@ class Monitor:
                 evidence=evidence,
             )  # fmt: skip
             await self._close_technical(alert, condition)
+            if alert.condition is Condition.RECOVERED and not self._is_late(active, judgement.at):
+                await self._call_again(alert.id, active, subject, judgement)
 
     def _is_louder(self, active: Active, alert: Alert, judgement: Judgement, level: str) -> bool:
         """A worse level; or what was known too late to page anybody, and goes on now."""
@@ -233,6 +239,11 @@ class Monitor:
         if alert_id is not None and (stays_loud or not is_late):
             await self._call(alert_id, active, subject, judgement, step="opened")
         return alert_id
+
+    async def _call_again(self, alert_id: int, active: Active, subject: Subject, judgement: Judgement) -> None:
+        """It happens anew while the alert of last time is still open: whoever has taken that takes this one again, and others are told."""
+        await alerts.reopen(self.conn, alert_id, now=self.now)
+        await self._call(alert_id, active, subject, judgement, step=f"repeated:{judgement.at.isoformat()}")
 
     async def _call(self, alert_id: int, active: Active, subject: Subject, judgement: Judgement, *, step: str) -> None:
         """Do what the breached level asks for: tell the elder's contacts, ask for a doctor."""

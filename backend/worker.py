@@ -66,9 +66,9 @@ class Worker:
             book = await rules.load(conn)
             for active in book.absences:
                 assert isinstance(active.rule, AbsenceRule)
-                for home, heard_at in await _heard(conn, active.rule, now):
+                for home, heard_at, since in await _heard(conn, active.rule, now):
                     source = home.gateway_id if active.rule.of == "gateway" else active.rule.of
-                    judgement = judge_absence(active.rule, heard_at, now)
+                    judgement = judge_absence(active.rule, heard_at, now, listening_since=since)
                     await self._silence(Monitor(conn, book, now), active, home, judgement, source=source)
             for active in book.by_id.values():
                 if isinstance(active.rule, ThresholdRule):
@@ -109,10 +109,11 @@ class Worker:
             await partitions.prepare(conn, today=datetime.now(UTC).date())
 
 
-async def _heard(conn: Connection, rule: AbsenceRule, now: datetime) -> list[tuple[Home, datetime]]:
+async def _heard(conn: Connection, rule: AbsenceRule, now: datetime) -> list[tuple[Home, datetime, datetime]]:
     if rule.of == "gateway":
         return await readings.heard_gateways(conn, now=now)
-    return await readings.heard_quantity(conn, rule.of, online_since=now - timedelta(seconds=ONLINE_S))
+    heard = await readings.heard_quantity(conn, rule.of, online_since=now - timedelta(seconds=ONLINE_S))
+    return [(home, heard_at, readings.EVER) for home, heard_at in heard]
 
 
 def _guarded(job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

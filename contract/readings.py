@@ -11,6 +11,8 @@ from contract.quantities import QuantityName, Statistic
 BATCH_SERIES_MAX = 256
 BATCH_READINGS_MAX = 5_000
 """About 100 kB of JSON: one packet the broker and a slow uplink still carry in a second."""
+SPAN_MAX = 100_000
+"""Sequences between the first and the last of a batch: what was shed or sent by itself leaves gaps, but not many."""
 OFFSET_MAX_MS = 7 * 24 * 3600 * 1000
 """A batch spans at most a week; a longer backlog goes in several batches."""
 
@@ -64,8 +66,8 @@ class SeriesBatch(Message):
     def _sequences_fit(self) -> Self:
         span = self.last - self.first
         every = [offset for series in self.series for offset in series.sequences]
-        if span < 0 or max(every) > span:
-            raise ValueError("sequences must lie in first..last")
+        if not 0 <= span <= SPAN_MAX or max(every) > span:
+            raise ValueError(f"sequences must lie in first..last, and those at most {SPAN_MAX} apart")
         if len(every) > BATCH_READINGS_MAX:
             raise ValueError(f"a batch holds at most {BATCH_READINGS_MAX} readings")
         if len(set(every)) != len(every):

@@ -54,6 +54,7 @@ class Sent:
     kind: EventKind | None
     payload: bytes
     sent_s: float
+    delivery: mqtt.MQTTMessageInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,8 @@ class Publisher:
         send = self._config.send
         for sent in list(self._in_flight.values()):
             limit_s = send.resend_s if sent.kind is None else send.resend_urgent_s
+            if sent.delivery.rc == mqtt.MQTT_ERR_SUCCESS and not sent.delivery.is_published():
+                sent.sent_s = now_s  # still in our own queue on a slow line: a second copy would only lengthen it
             if now_s - sent.sent_s < limit_s:
                 continue
             del self._in_flight[sent.digest]
@@ -294,8 +297,8 @@ class Publisher:
 
     def _send(self, leaf: Leaf, payload: bytes, first: int, last: int, kind: EventKind | None, now_s: float) -> None:
         digest = digest_of(payload)
-        self._in_flight[digest] = Sent(digest, first, last, kind, payload, now_s)
-        self._client.publish(self._topic(leaf), payload, qos=QOS)
+        delivery = self._client.publish(self._topic(leaf), payload, qos=QOS)
+        self._in_flight[digest] = Sent(digest, first, last, kind, payload, now_s, delivery)
 
     def _topic(self, leaf: Leaf) -> str:
         return topics.build(self._config.gateway_id, leaf)

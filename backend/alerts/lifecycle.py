@@ -35,6 +35,7 @@ class Action(StrEnum):
     SILENT = "silent"
     RECOVERED = "recovered"
     CANCELLED = "cancelled"
+    REOPENED = "reopened"
     ACKNOWLEDGED = "acknowledged"
     NOTED = "noted"
     DISPATCHED = "dispatched"

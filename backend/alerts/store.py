@@ -54,6 +54,10 @@ UPDATE alert SET state = 'acknowledged', acknowledged_by = %(by)s, acknowledged_
 WHERE id = %(id)s
 """
 TOUCH = "UPDATE alert SET changed_at = %(now)s, version = version + 1 WHERE id = %(id)s"
+REOPEN = """
+UPDATE alert SET state = 'new', acknowledged_by = NULL, acknowledged_at = NULL, changed_at = %(now)s, version = version + 1
+WHERE id = %(id)s AND state = 'acknowledged'
+"""
 CLOSE = """
 UPDATE alert SET state = 'closed', closed_by = %(by)s, closed_at = %(now)s, disposition = %(disposition)s, changed_at = %(now)s,
     version = version + 1
@@ -144,7 +148,20 @@ async def change(
         "evidence": json.dumps(evidence or {}),
     }
     await conn.execute(CHANGE, values)
-    await _step(conn, alert_id, by=SYSTEM, action=action, now=now, detail={"at": at.isoformat()} | ({"level": level} if level else {}) | (evidence or {}))
+    await _step(
+        conn,
+        alert_id,
+        by=SYSTEM,
+        action=action,
+        now=now,
+        detail={"at": at.isoformat()} | ({"level": level} if level else {}) | (evidence or {}),
+    )
+
+
+async def reopen(conn: Connection, alert_id: int, *, now: datetime) -> None:
+    """It has happened again: whoever has taken the alert has to take it anew. A new one stays as it is."""
+    if (await conn.execute(REOPEN, {"id": alert_id, "now": now})).rowcount:
+        await _step(conn, alert_id, by=SYSTEM, action=Action.REOPENED, now=now, detail={})
 
 
 async def caller(conn: Connection, alert_id: int, kinds: list[EventKind]) -> str | None:

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from psycopg import AsyncConnection, OperationalError, ProgrammingError
+from psycopg import AsyncConnection, InternalError, NotSupportedError, OperationalError, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import ProgramLimitExceeded
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -18,6 +19,11 @@ TRANSIENT = OperationalError
 
 RECONNECT_S = 2
 """Longest wait between two tries to reach a lost server: the library's own back-off would grow to minutes."""
+
+TOO_LARGE = ProgramLimitExceeded
+"""The server counts it among its troubles, but what is too large stays too large."""
+SYSTEMIC = (ProgrammingError, InternalError, NotSupportedError)
+"""A missing column, a broken index: never the fault of one message, and the same for all of them."""
 
 LIVE_CHANNEL = "jiahu_live"
 

@@ -66,7 +66,7 @@ CREATE TABLE alert_step (
     action text NOT NULL,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT alert_step_pkey PRIMARY KEY (id),
-    CONSTRAINT alert_step_action_check CHECK ((action = ANY (ARRAY['opened'::text, 'repeated'::text, 'raised'::text, 'silent'::text, 'recovered'::text, 'cancelled'::text, 'acknowledged'::text, 'noted'::text, 'dispatched'::text, 'closed'::text]))),
+    CONSTRAINT alert_step_action_check CHECK ((action = ANY (ARRAY['opened'::text, 'repeated'::text, 'raised'::text, 'silent'::text, 'recovered'::text, 'cancelled'::text, 'reopened'::text, 'acknowledged'::text, 'noted'::text, 'dispatched'::text, 'closed'::text]))),
     CONSTRAINT alert_step_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id)
 );
 CREATE INDEX alert_step_by_alert ON public.alert_step USING btree (alert_id, id);

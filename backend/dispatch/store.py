@@ -5,12 +5,18 @@ the unique index `visit_offer_one_winner` says the same again.
 """
 
 import json
+import logging
 from datetime import datetime, timedelta
 from typing import Any
+
+from psycopg import DataError
 
 from backend.db.pool import LIVE_CHANNEL, Connection, hint
 from backend.dispatch.lifecycle import NEXT, Candidate, DeclineReason, Outcome, VisitMove, VisitState, Why, next_doctor
 from backend.errors import IllegalMove, NotFound, Taken
+
+logger = logging.getLogger(__name__)
+
 
 OPEN_OF_ALERT = "SELECT id FROM visit WHERE alert_id = %(alert_id)s AND state NOT IN ('done', 'cancelled')"
 REQUEST = """
@@ -28,6 +34,7 @@ UPDATE visit SET state = %(state)s, doctor_id = %(doctor_id)s, next_at = %(next_
     outcome = %(outcome)s, changed_at = %(now)s, version = version + 1
 WHERE id = %(id)s
 """
+POSTPONE = "UPDATE visit SET next_at = %(next_at)s WHERE id = %(id)s"
 STEP = """
 INSERT INTO visit_step (visit_id, at, by, state, doctor_id, detail)
 VALUES (%(id)s, %(now)s, %(by)s, %(state)s, %(doctor_id)s, %(detail)s)
@@ -86,7 +93,12 @@ async def offer_due(conn: Connection, *, now: datetime, offer_s: float, retry_s:
         return None
     for row in await (await conn.execute(ANSWER_ALL, {"id": visit["id"], "answer": "expired", "now": now})).fetchall():
         await _step(conn, visit["id"], by="system", state=visit["state"], doctor_id=row["doctor_id"], now=now, detail={"offer": "expired"})
-    await _offer_next(conn, visit, now=now, offer_s=offer_s, retry_s=retry_s)
+    try:
+        async with conn.transaction():
+            await _offer_next(conn, visit, now=now, offer_s=offer_s, retry_s=retry_s)
+    except DataError:  # a row that cannot be read must not keep doctors from all other homes
+        logger.exception("visit %s cannot be offered", visit["id"], extra={"event": "offer_failed", "visit_id": visit["id"]})
+        await conn.execute(POSTPONE, {"id": visit["id"], "next_at": now + timedelta(seconds=retry_s)})
     return int(visit["id"])
 
 

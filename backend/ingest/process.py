@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from backend.commands import store as commands
 from backend.config import Config
-from backend.db.pool import TRANSIENT, Connection, Pool, open_pool
+from backend.db.pool import SYSTEMIC, TOO_LARGE, TRANSIENT, Connection, Pool, open_pool
 from backend.ingest import store, writer
 from backend.ingest.decode import Letter, Reject, decode
 from backend.ingest.subscriber import Arrival, Inbox, Subscriber
@@ -70,9 +70,14 @@ class Ingest:
                 await self._keep(one)
 
     async def _write(self, letters: list[Letter]) -> None:
-        """Store letters in one transaction; if that fails, each alone. One that fails alone is a fault of ours, see `_give_up`."""
+        """Store letters in one transaction; if that fails, each alone. One that fails alone is a fault of ours, see `_give_up`.
+
+        What would fail for all alike rises and ends the process: gateways keep what is not answered.
+        """
         try:
             await self._commit(lambda conn: writer.write(conn, letters, self._rules, now=datetime.now(UTC)))
+        except SYSTEMIC:
+            raise
         except Exception:
             logger.exception("cannot store %d messages", len(letters), extra={"event": "store_failed"})
             if len(letters) == 1:
@@ -82,7 +87,7 @@ class Ingest:
                 await self._write([letter])
 
     async def _give_up(self, letter: Letter) -> None:
-        """Keep a copy. A batch is refused, so that it does not block its home; an event is not, so that its home acts by itself."""
+        """Keep a copy. A batch is refused, so that it does not block its home; an event is not, so that its home sends it again."""
         arrival = letter.arrival
         reject = Reject(letter.gateway_id, RefusedReason.NOT_STORED, "see the log of ingest", arrival.digest, arrival)
         if isinstance(letter.message, Event):
@@ -101,6 +106,8 @@ class Ingest:
             try:
                 async with self._pool.connection() as conn, conn.transaction():
                     replies = await work(conn)
+            except TOO_LARGE:
+                raise
             except TRANSIENT as error:
                 logger.warning("cannot store now: %s", type(error).__name__, extra={"event": "store_delayed"})
                 await asyncio.sleep(wait_s)

@@ -15,6 +15,9 @@ VALUES (%(gateway_id)s, %(event_id)s, %(device_id)s, %(elder_id)s, %(kind)s, %(a
 ON CONFLICT (gateway_id, event_id) DO NOTHING
 RETURNING id
 """
+TOPIC_MAX = 200
+"""Characters kept of a topic nobody could read; a real one has at most 60."""
+
 LISTEN = """
 INSERT INTO listener (first_shard, last_shard, since, at) VALUES (%(first_shard)s, %(last_shard)s, %(since)s, %(now)s)
 ON CONFLICT (first_shard, last_shard) DO UPDATE SET since = EXCLUDED.since, at = EXCLUDED.at
@@ -60,7 +63,7 @@ async def keep_reject(conn: Connection, reject: Reject) -> None:
     """Keep bytes that nobody could read; the same bytes again are kept once."""
     values = {
         "received_at": reject.arrival.received_at,
-        "topic": reject.arrival.topic.replace("\0", ""),
+        "topic": reject.arrival.topic.replace("\0", "")[:TOPIC_MAX],
         "gateway_id": reject.gateway_id,
         "digest": reject.digest,
         "reason": reject.reason,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 REFUSED_LOGIN = frozenset({"Not authorized", "Bad user name or password"})
 QOS = 1
+SENDER_MAX = 256
+"""Messages of one gateway in the queue: it sends at most 8 batches and 64 events before it waits for answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,16 @@ class Arrival:
 
 
 class Inbox:
-    """Arrivals waiting for the writer: urgent ones first, bounded. What does not fit is dropped unanswered: its gateway sends it again."""
+    """Arrivals waiting for the writer: urgent ones first, bounded in sum and per sender, so that no home can shut out the others.
+
+    What does not fit is dropped unanswered: its gateway sends it again.
+    """
 
     def __init__(self, size_max: int) -> None:
         self._urgent: deque[Arrival] = deque()
         self._other: deque[Arrival] = deque()
         self._size_max = size_max
+        self._of_sender: Counter[str] = Counter()
         self._ready = asyncio.Event()
         self.dropped = 0
 
@@ -57,9 +63,11 @@ class Inbox:
         """Add one arrival; on the event loop's thread."""
         is_event = arrival.topic.endswith("/" + Leaf.EVENT)
         queue = self._urgent if is_event else self._other
-        if len(queue) >= self._size_max:
+        sender = _sender(arrival)
+        if len(queue) >= self._size_max or self._of_sender[sender] >= SENDER_MAX:
             self.dropped += 1
             return
+        self._of_sender[sender] += 1
         queue.append(arrival)
         self._ready.set()
 
@@ -68,9 +76,15 @@ class Inbox:
         await self._ready.wait()
         queue = self._urgent or self._other
         taken = [queue.popleft() for _ in range(min(count_max, len(queue)))]
+        self._of_sender -= Counter(map(_sender, taken))
         if not self._urgent and not self._other:
             self._ready.clear()
         return taken
+
+
+def _sender(arrival: Arrival) -> str:
+    """Last level but one of the topic: the broker lets a gateway write its own name only there."""
+    return arrival.topic.rpartition("/")[0].rpartition("/")[2]
 
 
 class Subscriber:

@@ -69,9 +69,8 @@ async def _write_batch(conn: Connection, monitor: Monitor, home: Home, batch: Se
 
 def _fresh_rows(series: Series, first: int, known: list[range]) -> list[int]:
     """Row numbers whose sequence is not stored yet."""
-    if not known:
-        return list(range(len(series.values)))
-    return [row for row, offset in enumerate(series.sequences) if not any(first + offset in part for part in known)]
+    stored = {sequence for part in known for sequence in part}
+    return [row for row, offset in enumerate(series.sequences) if first + offset not in stored]
 
 
 def _columns(series: Series, rows: list[int]) -> Columns:
@@ -86,8 +85,9 @@ def _columns(series: Series, rows: list[int]) -> Columns:
 
 
 async def _write_event(conn: Connection, monitor: Monitor, home: Home, event: Event, *, now: datetime) -> None:
-    known = await readings.lock_log(conn, home.gateway_id, event.log_id, first=event.sequence, last=event.sequence)
-    row_id = None if known else await store.add_event(conn, home, event, received_at=now)
+    """Its own id alone says whether an event is new: a gateway may have lost its last sequences, and no alarm must go with them."""
+    await readings.lock_log(conn, home.gateway_id, event.log_id, first=event.sequence, last=event.sequence)
+    row_id = await store.add_event(conn, home, event, received_at=now)
     is_new = row_id is not None
     await readings.advance_log(
         conn, home.gateway_id, event.log_id, carried=[event.sequence], floor=event.floor, events=int(is_new), repeats=int(not is_new)

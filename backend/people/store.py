@@ -43,9 +43,9 @@ VALUES (%(elder_id)s, %(position)s, %(name)s, %(relation)s, %(phone)s, %(has_key
 """
 GATEWAY = """
 INSERT INTO gateway (id, elder_id) VALUES (%(id)s, %(elder_id)s)
-ON CONFLICT (id) DO UPDATE SET elder_id = EXCLUDED.elder_id
+ON CONFLICT (id) DO UPDATE SET elder_id = EXCLUDED.elder_id WHERE gateway.elder_id IS NULL OR gateway.elder_id = EXCLUDED.elder_id
 """
-ADOPT_SERIES = "UPDATE series SET elder_id = %(elder_id)s WHERE gateway_id = %(id)s AND elder_id IS DISTINCT FROM %(elder_id)s"
+ADOPT_SERIES = "UPDATE series SET elder_id = %(elder_id)s WHERE gateway_id = %(id)s AND elder_id IS NULL"
 CONTRACT = """
 INSERT INTO contract (elder_id, team_id, doctor_id, signed_on, ends_on)
 VALUES (%(elder_id)s, %(team)s, %(doctor)s, %(signed_on)s, %(ends_on)s)
@@ -100,7 +100,8 @@ async def _load_elder(conn: Connection, elder: Elder) -> None:
     for position, contact in enumerate(elder.contacts, start=1):
         await conn.execute(CONTACT, contact.model_dump() | {"elder_id": elder.id, "position": position})
     for gateway_id in elder.gateways:
-        await conn.execute(GATEWAY, {"id": gateway_id, "elder_id": elder.id})
+        if (await conn.execute(GATEWAY, {"id": gateway_id, "elder_id": elder.id})).rowcount == 0:
+            raise BadInput(f"gateway {gateway_id} belongs to another elder, whose readings it holds; give the box a new id")
         await conn.execute(ADOPT_SERIES, {"id": gateway_id, "elder_id": elder.id})
     if elder.contract is not None:
         await conn.execute(CONTRACT, elder.contract.model_dump() | {"elder_id": elder.id})

@@ -65,6 +65,7 @@ LAST_MEASURED = """
 SELECT max(last_at) AS last_at FROM series
 WHERE quantity = %(quantity)s AND (elder_id = %(elder_id)s OR (elder_id IS NULL AND gateway_id = %(gateway_id)s))
 """
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 LISTENER_AGE_MAX = timedelta(seconds=20)
 """Ingest says every 5 s that it listens."""
 WINDOW_SEGMENT_MAX = timedelta(hours=1)
@@ -212,22 +213,19 @@ async def window(conn: Connection, series_id: int, quantity: QuantityName, *, fr
     return samples
 
 
-async def heard_gateways(conn: Connection, *, now: datetime) -> list[tuple[Home, datetime]]:
-    """Every home that was ever heard, with the time from which its silence counts.
-
-    That is when it was last heard, or, later, when somebody began to listen. Homes nobody listens to now are left out.
-    """
+async def heard_gateways(conn: Connection, *, now: datetime) -> list[tuple[Home, datetime, datetime]]:
+    """Every home that was ever heard: when it was last heard, and since when somebody listens. Homes nobody listens to are left out."""
     listeners = await (await conn.execute(LISTENERS)).fetchall()
     rows = await (await conn.execute(HEARD_GATEWAYS)).fetchall()
     silences = ((row, listened_since(shard_of(row["id"]), listeners, now=now)) for row in rows)
-    return [(Home(row["id"], row["elder_id"]), max(row["heard_at"], since)) for row, since in silences if since is not None]
+    return [(Home(row["id"], row["elder_id"]), row["heard_at"], since) for row, since in silences if since is not None]
 
 
 def listened_since(shard: int, listeners: Sequence[dict[str, Any]], *, now: datetime) -> datetime | None:
     """Since when a shard is listened to without a break; None while it is not. Where no ingest ever said so, since ever."""
     own = [one for one in listeners if one["first_shard"] <= shard <= one["last_shard"]]
     if not own:
-        return datetime.min.replace(tzinfo=UTC)
+        return EVER
     return min((one["since"] for one in own if now - one["at"] <= LISTENER_AGE_MAX), default=None)
 
 

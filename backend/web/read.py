@@ -32,7 +32,8 @@ SELECT e.id AS elder_id, c.team_id,
            SELECT v.doctor_id FROM visit v WHERE v.elder_id = e.id AND v.state IN ('accepted', 'on_the_way', 'at_home')
        ) AS doctor_ids
 FROM elder e
-LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL AND %(now)s::date BETWEEN c.signed_on AND c.ends_on
+LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL
+    AND (%(now)s::timestamptz AT TIME ZONE e.zone)::date BETWEEN c.signed_on AND c.ends_on
 WHERE e.id = ANY(%(elder_ids)s)
 """
 ALERTS = """
@@ -81,7 +82,8 @@ SELECT e.id, e.name, e.pinyin, e.sex, e.born_on, e.phone, e.address, e.access_no
        e.conditions, e.drugs, e.allergies, e.zone,
        t.name AS team_name, t.phone AS team_phone, d.name AS doctor_name, d.phone AS doctor_phone, c.ends_on
 FROM elder e
-LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL AND %(now)s::date BETWEEN c.signed_on AND c.ends_on
+LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL
+    AND (%(now)s::timestamptz AT TIME ZONE e.zone)::date BETWEEN c.signed_on AND c.ends_on
 LEFT JOIN team t ON t.id = c.team_id
 LEFT JOIN doctor d ON d.id = c.doctor_id
 WHERE e.id = %(elder_id)s

@@ -45,7 +45,7 @@ def refuse(method: str, headers: Headers) -> PlainTextResponse | None:
     if is_forged(headers):
         return PlainTextResponse("this request comes from another site and is refused", 403)
     length = headers.get("content-length")
-    if length is None and "transfer-encoding" in headers:
+    if "transfer-encoding" in headers:
         return PlainTextResponse("say how long the body is", 411)
     if length is not None and (not length.isdigit() or int(length) > BODY_BYTES_MAX):
         return PlainTextResponse(f"at most {BODY_BYTES_MAX} bytes", 413)

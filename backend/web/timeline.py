@@ -13,6 +13,7 @@ STEP = {
     "opened": N_("Alert opened"),
     "repeated": N_("Happened again"),
     "raised": N_("Got worse"),
+    "reopened": N_("Happened again: to be taken anew"),
     "silent": N_("No data any more; the alert stays open"),
     "recovered": N_("Back to normal; the alert stays open until somebody closes it"),
     "cancelled": N_("Cancelled by the wearer; please check all the same"),
@@ -21,7 +22,7 @@ STEP = {
     "dispatched": N_("Family doctor asked for (visit %(visit)s)"),
     "closed": N_("Closed: %(disposition)s"),
 }
-WORSE = frozenset({"opened", "repeated", "raised"})
+WORSE = frozenset({"opened", "repeated", "raised", "reopened"})
 VISIT = {
     "requested": N_("Visit asked for: %(reason)s"),
     "accepted": N_("%(doctor)s accepts the visit"),

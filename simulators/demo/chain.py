@@ -140,9 +140,7 @@ class Chain:
         return [self.folder / home.name / "outbox.sqlite" for home in self._scenario.homes]
 
     def _prepare_database(self) -> None:
-        accounts = "".join(
-            ACCOUNT.format(name=name, password=PASSWORD, zh=zh, en=en, home=home) for name, zh, en, home in ACCOUNTS
-        )
+        accounts = "".join(ACCOUNT.format(name=name, password=PASSWORD, zh=zh, en=en, home=home) for name, zh, en, home in ACCOUNTS)
         text = BACKEND.format(
             database=self.database.url, host=self.broker.host, port=self.broker.port, protocol=self.broker.protocol,
             web=self._web_port, accounts=accounts,
@@ -204,4 +202,3 @@ def _wait(condition: Callable[[], bool], what: str, log: Path) -> None:
         if time.monotonic() > deadline_s:
             raise DemoError(f"{what}: not within {READY_S:.0f} s; see {log}")
         time.sleep(POLL_S)
-

@@ -102,8 +102,8 @@ class Keeper:
     def add(self, name: str, kept: Kept) -> None:
         """Start it now, and again whenever it ends."""
         kept.start()
-        self._kept[name] = kept
         self._starts[name] = 1
+        self._kept[name] = kept
 
     def start(self) -> None:
         """Begin to watch."""
@@ -123,7 +123,7 @@ class Keeper:
 
     def _watch(self) -> None:
         while not self._is_stopping.wait(CHECK_S):
-            for name, kept in self._kept.items():
+            for name, kept in list(self._kept.items()):
                 if not kept.is_running and not self._is_stopping.is_set():
                     self._start_again(name, kept)
 

@@ -161,7 +161,11 @@ def _welcome(chain: Chain, story: Story, *, is_attended: bool) -> None:
     print(f"    doctor:     {chain.url}/doctor       name doctor     password {PASSWORD}")
     print(f"    logs:       {chain.folder}")
     print(f"    end:        {'Ctrl-C' if is_attended else 'by itself'}\n", flush=True)
-    if is_attended and not os.environ.get("CI") and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin"):
+    if (
+        is_attended
+        and not os.environ.get("CI")
+        and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin")
+    ):
         webbrowser.open(f"{chain.url}/operator")
 
 
@@ -198,9 +202,7 @@ def _finish(chain: Chain, story: Story, witness: Witness, *, seconds: float) -> 
     deadline_s = time.monotonic() + DRAIN_S
     while accepted_and_waiting(chain.outboxes)[1] and time.monotonic() < deadline_s:
         time.sleep(0.2)
-    report = make_report(
-        chain.database.url, chain.outboxes, witness, seconds=seconds, injected=story.injected, outage=story.outage
-    )
+    report = make_report(chain.database.url, chain.outboxes, witness, seconds=seconds, injected=story.injected, outage=story.outage)
     return report | {"fall_source": story.fall_source, "restarts": chain.keeper.restarts()}
 
 
@@ -210,7 +212,9 @@ def _judge(report: dict[str, Any], story: Story, file: Path | None) -> int:
     story.say(f"readings: {readings}")
     faults = [f"{readings[name]} readings {name}" for name in ("lost", "duplicated", "waiting") if readings[name]]
     expected = {alert.home for alert in story.scenario.alerts if alert.by_s <= report["seconds"]}
-    faults += [f"{one['kind']} in {one['home']} was not shown" for one in report["events"] if one["home"] in expected and not one["shown_at"]]
+    faults += [
+        f"{one['kind']} in {one['home']} was not shown" for one in report["events"] if one["home"] in expected and not one["shown_at"]
+    ]
     expects_visit = any(visit.by_s <= report["seconds"] for visit in story.scenario.visits)
     if expects_visit and not any(step["state"] == "done" for visit in report["visits"] for step in visit["states"]):
         faults.append("no visit was closed with findings")
@@ -224,7 +228,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulators demo", description="The whole chain on this machine.")
     parser.add_argument("--seconds", type=float, metavar="S", help="run unattended for so long, then end; default: until Ctrl-C")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write what was injected and what came out as JSON")
-    parser.add_argument("--database", metavar="URL", help="an existing PostgreSQL server, administrator's address; default: an embedded one")
+    parser.add_argument(
+        "--database", metavar="URL", help="an existing PostgreSQL server, administrator's address; default: an embedded one"
+    )
     parser.add_argument("--port", type=int, default=WEB_PORT, help=f"of the pages; default: {WEB_PORT}, or a free one where that is taken")
     return parser
 

@@ -105,6 +105,16 @@ async def test_a_silence_that_a_person_closed_is_not_asked_about_until_it_was_he
     assert [row["state"] for row in await found(street)] == ["closed", "new"]
 
 
+async def test_our_own_deafness_is_not_taken_for_the_silence_of_homes(street: Connection, worker: Worker) -> None:
+    await hear(street, ago(500))
+    await street.execute("INSERT INTO listener VALUES (0, 63, %(since)s, %(at)s)", {"since": ago(60), "at": ago(1)})
+    await worker.judge_silence()
+    assert await found(street) == []
+    await street.execute("UPDATE listener SET since = %(since)s", {"since": ago(181)})
+    await worker.judge_silence()
+    assert [row["rule_id"] for row in await found(street)] == ["gateway_silent"]
+
+
 async def test_each_home_is_judged_for_itself(street: Connection, worker: Worker) -> None:
     await hear(street, ago(500), "gw-1")
     await hear(street, ago(1), "gw-2")

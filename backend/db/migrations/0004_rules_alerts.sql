@@ -49,7 +49,7 @@ CREATE TABLE alert_step (
     alert_id bigint NOT NULL REFERENCES alert (id),
     at timestamptz NOT NULL,
     by text NOT NULL,
-    action text NOT NULL CHECK (action IN ('opened', 'repeated', 'raised', 'silent', 'recovered', 'cancelled', 'acknowledged', 'noted', 'dispatched', 'closed')),
+    action text NOT NULL CHECK (action IN ('opened', 'repeated', 'raised', 'silent', 'recovered', 'cancelled', 'reopened', 'acknowledged', 'noted', 'dispatched', 'closed')),
     detail jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX alert_step_by_alert ON alert_step (alert_id, id);

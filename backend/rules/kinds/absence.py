@@ -23,10 +23,13 @@ class AbsenceRule(RuleBase):
     levels: list[AbsenceLevel] = Field(min_length=1, max_length=1)
 
 
-def judge(rule: AbsenceRule, heard_at: datetime, now: datetime) -> Judgement:
-    """BREACHED once `for_s` has passed since `heard_at`, else CLEAR."""
+def judge(rule: AbsenceRule, heard_at: datetime, now: datetime, *, listening_since: datetime | None = None) -> Judgement:
+    """BREACHED once `for_s` has passed since `heard_at`, else CLEAR.
+
+    `listening_since`: nobody could hear before; that delays a breach, but it is not a sound.
+    """
     level = rule.levels[0]
-    due_at = heard_at + timedelta(seconds=level.for_s)
+    due_at = max(heard_at, listening_since or heard_at) + timedelta(seconds=level.for_s)
     evidence: dict[str, float | str] = {"heard_at": heard_at.isoformat()}
     if now >= due_at:
         return Judgement(Verdict.BREACHED, due_at, level.name, evidence)

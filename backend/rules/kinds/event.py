@@ -11,7 +11,7 @@ LATE_EVENT_S = 3600
 
 
 class EventTiming(RuleShape):
-    """When an event still pages as if it had just happened."""
+    """`late_page_s`: an older event is marked late, and still pages. `cooldown_s`: further events of an open alert within it only count."""
 
     late_page_s: float = Field(default=LATE_EVENT_S, ge=0)
     cooldown_s: float = Field(default=COOLDOWN_S, ge=0)

@@ -1,4 +1,4 @@
-"""The administrator's list of accounts, read-only: accounts are added with `python -m backend account`."""
+"""The administrator's list of accounts, read-only: accounts come with `python -m backend load`."""
 
 from fastapi import APIRouter, Request, Response
 

@@ -3,8 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +21,7 @@ from simulators.servers import Broker
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 DEADLINE_S = 30.0
+RESEND_S = 3.0
 CONFIG = """
 [database]
 url = "{database}"
@@ -111,6 +112,16 @@ class Gateway:
         """Wait until the broker has what was sent last."""
         assert self._last is not None
         self._last.wait_for_publish(DEADLINE_S)
+
+    def deliver(self, leaf: Leaf, messages: Mapping[int, BaseModel]) -> None:
+        """As a gateway does: send, by first sequence, whatever is not answered, again and again. A broker may lose what it acknowledged."""
+        for _ in range(int(DEADLINE_S / RESEND_S)):
+            for first in messages.keys() - self.stored():
+                self.send(leaf, messages[first])
+            with suppress(TimeoutError):
+                wait_until(lambda: self.stored() >= messages.keys(), deadline_s=RESEND_S, what="every answer")
+                return
+        raise TimeoutError(f"{len(messages.keys() - self.stored())} messages were not answered within {DEADLINE_S:g} s")
 
     def stored(self) -> set[int]:
         """First sequences of everything that was answered as stored."""

@@ -193,13 +193,13 @@ async def test_the_view_shows_one_row_per_reading_with_everything_a_person_asks(
 
 async def test_a_gateway_nobody_enrolled_becomes_a_home_without_an_elder(conn: Connection) -> None:
     assert await readings.hear(conn, "gw-9", now=NOW) == Home("gw-9", None)
-    assert await readings.heard_gateways(conn, now=NOW) == [(Home("gw-9", None), NOW)]
+    assert await readings.heard_gateways(conn, now=NOW) == [(Home("gw-9", None), NOW, readings.EVER)]
 
 
 async def test_hearing_never_goes_back_and_a_farewell_is_no_hearing(street: Connection) -> None:
     for now in (NOW + seconds(5), NOW, None):
         assert await readings.hear(street, "gw-1", now=now) == HOME
-    assert await readings.heard_gateways(street, now=NOW + seconds(5)) == [(HOME, NOW + seconds(5))]
+    assert await readings.heard_gateways(street, now=NOW + seconds(5)) == [(HOME, NOW + seconds(5), readings.EVER)]
 
 
 async def test_a_quantity_is_heard_through_whichever_gateway_heard_it_last(street: Connection) -> None:
@@ -222,16 +222,16 @@ async def test_a_gateway_that_is_not_heard_cannot_say_whether_its_devices_are_si
 
 
 @pytest.mark.parametrize(
-    ("since_s", "at_s", "heard_s"),
+    ("since_s", "at_s", "since_found_s"),
     [
-        pytest.param(-60, 0, [0], id="a listener that was there all along changes nothing"),
+        pytest.param(-60, 0, [-60], id="a listener that was there all along"),
         pytest.param(30, 0, [30], id="silence counts from when somebody began to listen"),
         pytest.param(-60, -21, [], id="nobody listens, so nobody is silent"),
-        pytest.param(-60, -20, [0], id="a listener may be quiet for 20 s"),
+        pytest.param(-60, -20, [-60], id="a listener may be quiet for 20 s"),
     ],
 )
-async def test_silence_counts_only_while_somebody_listens(street: Connection, since_s: int, at_s: int, heard_s: list[int]) -> None:
+async def test_silence_counts_only_while_somebody_listens(street: Connection, since_s: int, at_s: int, since_found_s: list[int]) -> None:
     await readings.hear(street, "gw-1", now=NOW)
     values = {"since": NOW + seconds(since_s), "at": NOW + seconds(at_s)}
     await street.execute("INSERT INTO listener VALUES (0, 63, %(since)s, %(at)s)", values)
-    assert await readings.heard_gateways(street, now=NOW) == [(HOME, NOW + seconds(one)) for one in heard_s]
+    assert await readings.heard_gateways(street, now=NOW) == [(HOME, NOW, NOW + seconds(one)) for one in since_found_s]
