@@ -13,7 +13,7 @@ def N_(message: str) -> str:
 PRIORITY = {"high": N_("High"), "medium": N_("Medium"), "low": N_("Low"), "technical": N_("Technical")}
 LEVEL = {"attention": N_("Attention"), "urgent": N_("Urgent"), "emergency": N_("Emergency"), "technical": N_("Technical")}
 CONDITION = {
-    "active": N_("Still so"),
+    "active": N_("Ongoing"),
     "silent": N_("No data since"),
     "recovered": N_("Back to normal"),
     "cancelled": N_("Cancelled by the wearer"),
@@ -82,7 +82,7 @@ EVENT = {
 }
 SEX = {"female": N_("Female"), "male": N_("Male"), "unknown": N_("Sex unknown")}
 ROLE = {"operator": N_("Operator"), "doctor": N_("Doctor"), "admin": N_("Administrator")}
-DEVICE = {"bci_oximeter": N_("Oximeter"), "wearable": N_("Wearable"), "bed_mat": N_("Bed mat")}
+DEVICE = {"bci_oximeter": N_("Oximeter"), "jiahu_wearable": N_("Wearable"), "jiahu_bed_mat": N_("Bed mat")}
 
 UNIT = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "1": ""}
 """How people write a UCUM unit; one that is not listed is written as it is."""

@@ -19,7 +19,7 @@ STEP = {
     "cancelled": N_("Cancelled by the wearer; please check all the same"),
     "acknowledged": N_("Alert taken"),
     "noted": N_("Note: %(text)s"),
-    "dispatched": N_("Family doctor asked for (visit %(visit)s)"),
+    "dispatched": N_("Family doctor asked for"),
     "closed": N_("Closed: %(disposition)s"),
 }
 WORSE = frozenset({"opened", "repeated", "raised", "reopened"})
@@ -60,7 +60,6 @@ def _of_step(row: Row, say: Translator) -> Entry:
     detail = row["detail"]
     words = {
         "text": detail.get("text", ""),
-        "visit": detail.get("visit_id", ""),
         "disposition": say(labels.DISPOSITION[detail["disposition"]]) if "disposition" in detail else "",
     }
     more = str(detail.get("text", "")) if row["action"] == "closed" else _evidence(detail)

@@ -10,7 +10,10 @@ import httpx
 from simulators.demo.witness import signed_in
 
 LOOK_S = 0.5
-FINDINGS = "神志清楚，右髋部软组织挫伤，无骨折征象。血压 142/86 mmHg，血氧 97 %。已冰敷，嘱卧床休息，明日复诊。"
+FALL_WORD = "跌倒"
+"""In the reason of a visit that a fall has asked for."""
+FALL_FINDINGS = "神志清楚，右髋部软组织挫伤，无骨折征象。血压 142/86 mmHg，血氧 97 %。已冰敷，嘱卧床休息，明日复诊。"
+OTHER_FINDINGS = "神志清楚，能正常交谈。已复测血压、心率、血氧，均平稳。嘱按时服药、继续监测，有不适随时呼叫。"
 NEXT_STEP = {"offered": "accept", "accepted": "depart", "on_the_way": "arrive", "at_home": "finish"}
 
 
@@ -69,7 +72,8 @@ class StandIn:
         if time.monotonic() - since_s < self._pace.wait_s(visit["state"]):
             return
         step = NEXT_STEP[visit["state"]]
-        body = {"findings": FINDINGS, "outcome": "treated"} if step == "finish" else None
+        findings = FALL_FINDINGS if FALL_WORD in visit["reason"] else OTHER_FINDINGS
+        body = {"findings": findings, "outcome": "treated"} if step == "finish" else None
         answer = client.post(f"/api/visits/{visit['id']}/{step}", json=body)
         if answer.status_code == httpx.codes.CONFLICT:  # somebody was faster, or the offer was another doctor's
             return

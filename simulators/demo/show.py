@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from simulators.child_process import ServerError
-from simulators.demo.chain import PASSWORD, Chain
+from simulators.demo.chain import ACCOUNTS, PASSWORD, Chain
 from simulators.demo.doctor import Pace, StandIn
 from simulators.demo.keeper import DemoError, stop_on_signals
 from simulators.demo.report import Injected, Outage, accepted_and_waiting, make_report
@@ -81,7 +81,7 @@ class Story:
             case SignEpisode():
                 if step.action.sign in RULE_OF_SIGN:
                     self.injected.append(Injected(RULE_OF_SIGN[step.action.sign], step.home, at))
-                self.say(f"{step.home}: {step.action.sign} sinks slowly to {step.action.target:g} and stays there")
+                self.say(f"{step.home}: {step.action.sign} sinks slowly to {step.action.target:g}, and stays there for a while")
             case Network(do="network_cut"):
                 self.cut_at[step.home] = at
                 self.say(f"{step.home}: the network is gone; the gateway keeps everything on its disk")
@@ -93,7 +93,7 @@ class Story:
     def fall_source(self) -> str:
         """Which fall the demo plays, for the page's reader and the report's."""
         if self.recording is None:
-            return "a synthetic fall of the simulator (no recordings beside this checkout)"
+            return "a synthetic fall of the simulator"
         return f"a real recording: {self.recording.file.name}, trial {self.recording.trial}"
 
     def tell(self, shown: Shown) -> None:
@@ -122,13 +122,16 @@ def main(argv: Sequence[str]) -> int:
     try:
         story.say("starting; this takes about half a minute")
         chain.start()
-        return _run(chain, story, arguments, stopping)
+        code = _run(chain, story, arguments, stopping)
     except (DemoError, ServerError, OSError) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
+        print(f"demo: {error}; the logs stay in {folder}", file=sys.stderr)
+        code = 1
     finally:
+        story.say("stopping everything")
         chain.stop()
+    if code == 0:
         shutil.rmtree(folder, ignore_errors=True)
+    return code
 
 
 def _run(chain: Chain, story: Story, arguments: argparse.Namespace, stopping: threading.Event) -> int:
@@ -158,8 +161,9 @@ def _welcome(chain: Chain, story: Story, *, is_attended: bool) -> None:
     wearables = f"{firmware} wearables are the C firmware" if firmware else "all wearables are simulated in Python: no C compiler was found"
     story.say(f"{len(story.scenario.homes)} homes are on line, each with a gateway process of its own; {wearables}")
     print(f"\n    operators:  {chain.url}/operator     name operator   password {PASSWORD}")
-    print(f"    doctor:     {chain.url}/doctor       name doctor     password {PASSWORD}")
-    print(f"    logs:       {chain.folder}")
+    print(f"    doctor:     {chain.url}/doctor       name doctor     password {PASSWORD}   (a private window: one browser, one person)")
+    print(f"    others:     {', '.join(one[0] for one in ACCOUNTS[2:])}, same password")
+    print(f"    logs:       {chain.folder} (gone when the demo ends well)")
     print(f"    end:        {'Ctrl-C' if is_attended else 'by itself'}\n", flush=True)
     if (
         is_attended

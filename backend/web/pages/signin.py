@@ -10,7 +10,7 @@ from backend.people import accounts
 from backend.people.accounts import Refused
 from backend.web import auth, render
 from backend.web.auth import Now, Somebody, TheWeb
-from backend.web.language import Language
+from backend.web.language import Language, choose
 
 router = APIRouter(include_in_schema=False)
 
@@ -45,8 +45,13 @@ async def sign_in(
     if isinstance(result, Refused):
         problem = auth.refusal(result, auth.say_of(request))
         return _form(request, web, next=next, problem=problem, status=429 if result.locked_until else 403)
+    account, token = result
+    chosen = request.cookies.get(auth.LANGUAGE_COOKIE)
+    if chosen is not None:  # the language of the form goes on after it
+        async with web.pool.connection() as conn:
+            await accounts.set_language(conn, account.name, choose(chosen))
     response = RedirectResponse(local_path(next), 303)
-    auth.set_session(response, web, result[1])
+    auth.set_session(response, web, token)
     return response
 
 
