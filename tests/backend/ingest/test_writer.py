@@ -1,5 +1,7 @@
 """Storing what homes send: every reading and event exactly once, with what follows from it, in one transaction."""
 
+from dataclasses import replace
+
 import pytest
 
 from backend.db.pool import Connection, Pool
@@ -217,3 +219,33 @@ async def test_writers_who_get_homes_in_different_orders_never_lock_each_other_o
 
     await at_once(pool, 6, mix)
     assert (await rows(street, "SELECT count(*) AS n FROM reading"))[0]["n"] == 60
+
+
+async def test_a_fall_hours_after_one_that_was_taken_calls_everybody_again(street: Connection) -> None:
+    await write(street, letter(event(EventKind.FALL, sequence=1)))
+    await street.execute("UPDATE alert SET state = 'acknowledged', acknowledged_by = 'zhou', acknowledged_at = known_at")
+    await street.execute("UPDATE visit SET state = 'cancelled', next_at = NULL")
+    later = NOW + seconds(8 * 3600)
+    await write(street, letter(event(EventKind.FALL, sequence=2, at=later), received_at=later), now=later)
+    assert await rows(street, "SELECT state, count FROM alert") == [{"state": "new", "count": 2}]
+    assert len(await rows(street, "SELECT id FROM notification")) == 2
+    assert len(await rows(street, "SELECT id FROM visit WHERE state = 'requested'")) == 1
+
+
+async def test_twenty_presses_in_a_minute_call_once(street: Connection) -> None:
+    for number in range(20):
+        await write(street, letter(event(EventKind.SOS, sequence=number + 1, at=NOW + seconds(3 * number))))
+    assert (await rows(street, "SELECT count FROM alert"))[0]["count"] == 20
+    assert len(await rows(street, "SELECT id FROM notification")) == 1
+
+
+async def test_an_event_whose_sequence_was_used_before_is_stored_all_the_same(street: Connection) -> None:
+    await write(street, letter(batch([97] * 10, first=1)))
+    await write(street, letter(event(EventKind.SOS, sequence=5)))
+    assert (await rows(street, "SELECT count(*) AS n FROM alert"))[0]["n"] == 1
+
+
+async def test_a_topic_too_long_for_an_index_is_kept_all_the_same(street: Connection) -> None:
+    arrival = replace(letter(event(EventKind.SOS)).arrival, topic="jiahu/1/" + "x" * 12_000 + "/gw-1/event")
+    await writer.keep(street, Reject(None, RefusedReason.NOT_VALID, "topic", "ab" * 16, arrival), now=NOW)
+    assert len((await rows(street, "SELECT topic FROM ingest_reject"))[0]["topic"]) == 200

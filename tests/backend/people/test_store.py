@@ -187,3 +187,11 @@ def test_a_file_that_cannot_be_right_is_refused_with_the_key(path: Path, old: st
 def test_a_missing_file_is_refused_by_name(path: Path) -> None:
     with pytest.raises(BadInput, match=r"cannot read .*people\.toml: No such file"):
         people.read_file(path)
+
+
+async def test_a_box_that_holds_one_elders_readings_is_not_given_to_another(conn: Connection, path: Path) -> None:
+    await load(conn, path)
+    await conn.execute("INSERT INTO elder (id, name, sex, address) VALUES ('elder-other', '赵', 'unknown', '别处')")
+    await conn.execute("UPDATE gateway SET elder_id = 'elder-other'")
+    with pytest.raises(BadInput, match="belongs to another elder"):
+        await load(conn, path)
