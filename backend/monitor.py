@@ -57,11 +57,15 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """Judges within one transaction: `now` is when the backend received what it judges."""
+    """Judges within one transaction: `now` is when the backend received what it judges.
+
+    `skew`: backend's clock minus home's, from the message itself, so that a home whose clock is wrong is not taken for late.
+    """
 
     conn: Connection
     rules: RuleBook
     now: datetime
+    skew: timedelta = timedelta(0)
 
     async def on_readings(self, home: Home, stored: Sequence[StoredSeries]) -> None:
         """Judge every threshold rule that looks at one of the series."""
@@ -213,7 +217,7 @@ class Monitor:
 
     def _is_late(self, active: Active, at: datetime) -> bool:
         timing = getattr(active.rule, "timing", None)
-        return timing is not None and self.now - at > timedelta(seconds=timing.late_page_s)
+        return timing is not None and self.now - (at + self.skew) > timedelta(seconds=timing.late_page_s)
 
     async def _is_cooling(self, active: Active, subject: Subject, judgement: Judgement) -> bool:
         """True when a person has just closed this, and it is not worse than what was closed. Silence is closed until the next sound."""
@@ -224,7 +228,7 @@ class Monitor:
         if not isinstance(active.rule, ThresholdRule):
             return judgement.at <= closed_at
         is_worse = active.rank(judgement.level) > active.rank(level)
-        return judgement.at - closed_at < timedelta(seconds=active.rule.timing.cooldown_s) and not is_worse
+        return judgement.at + self.skew - closed_at < timedelta(seconds=active.rule.timing.cooldown_s) and not is_worse
 
     async def _open(self, active: Active, subject: Subject, judgement: Judgement, *, source: str) -> int | None:
         assert judgement.level is not None

@@ -1,7 +1,7 @@
 """Stores a group of letters in one transaction, always in order of home, and says what may be answered after the commit."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from backend.alerts.model import Subject
 from backend.commands import store as commands
@@ -26,9 +26,9 @@ async def write(conn: Connection, letters: Sequence[Letter], rules: RuleBook, *,
     """Store and judge all letters; the caller owns the transaction and sends the replies once it has committed."""
     replies: list[Reply] = []
     for letter in sorted(letters, key=lambda one: one.gateway_id):
-        monitor = Monitor(conn, rules, now)
-        home = await _home(conn, letter, now=now)
         message = letter.message
+        monitor = Monitor(conn, rules, now, skew=_skew(letter))
+        home = await _home(conn, letter, now=now)
         if isinstance(message, SeriesBatch):
             await _write_batch(conn, monitor, home, message, now=now)
             replies.append((home.gateway_id, Stored(log_id=message.log_id, first=message.first, last=message.last, at=now)))
@@ -46,6 +46,12 @@ async def keep(conn: Connection, reject: Reject, *, now: datetime) -> list[Reply
     if reject.gateway_id is None:
         return []
     return [(reject.gateway_id, Refused(digest=reject.digest, reason=reject.reason, detail=reject.detail, at=now))]
+
+
+def _skew(letter: Letter) -> timedelta:
+    """Backend's clock minus home's: what lies between a message's two times beyond a delay on the way."""
+    message = letter.message
+    return timedelta(0) if isinstance(message, GatewayStatus) else letter.arrival.received_at - message.sent_at
 
 
 async def _home(conn: Connection, letter: Letter, *, now: datetime) -> Home:

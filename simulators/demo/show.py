@@ -26,8 +26,8 @@ from simulators.fleet import Fleet, HomeError
 from simulators.recording import Recording, find_fall_recording
 from simulators.scenario import Fall, Network, Scenario, SignEpisode, Sos, Step, find_scenario, load_scenario
 
-PATIENT = Pace(offered_s=45, accepted_s=10, on_the_way_s=15, at_home_s=15)
-"""With a visitor: three quarters of a minute to press the button oneself, and all is over within two minutes."""
+PATIENT = Pace(offered_s=40, accepted_s=10, on_the_way_s=12, at_home_s=12)
+"""With a visitor: most of a minute to press the button oneself, and all is over within two minutes."""
 BRISK = Pace(offered_s=6, accepted_s=4, on_the_way_s=6, at_home_s=6)
 """Unattended."""
 DOCTORS = {"doctor": "doctor-li", "doctor2": "doctor-yang"}

@@ -73,8 +73,12 @@ async def one(conn: Connection, query: str) -> dict[str, Any]:
     return row
 
 
-def letter(message: Upward, gateway_id: str = "gw-1", *, received_at: datetime = NOW, is_retained: bool = False) -> Letter:
+def letter(
+    message: Upward, gateway_id: str = "gw-1", *, received_at: datetime = NOW, is_retained: bool = False, clock_behind_s: float = 0
+) -> Letter:
     """The message as if it had just come from the broker."""
+    if not isinstance(message, GatewayStatus):
+        message = message.model_copy(update={"sent_at": received_at - seconds(clock_behind_s)})
     leaf = {SeriesBatch: "series", Event: "event", GatewayStatus: "status"}[type(message)]
     topic = topics.build(gateway_id, topics.Leaf(leaf))
     return Letter(gateway_id, message, Arrival(topic, message.model_dump_json().encode(), is_retained, received_at))

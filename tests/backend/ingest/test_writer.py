@@ -249,3 +249,10 @@ async def test_a_topic_too_long_for_an_index_is_kept_all_the_same(street: Connec
     arrival = replace(letter(event(EventKind.SOS)).arrival, topic="jiahu/1/" + "x" * 12_000 + "/gw-1/event")
     await writer.keep(street, Reject(None, RefusedReason.NOT_VALID, "topic", "ab" * 16, arrival), now=NOW)
     assert len((await rows(street, "SELECT topic FROM ingest_reject"))[0]["topic"]) == 200
+
+
+async def test_a_home_whose_clock_is_twenty_minutes_behind_still_pages(street: Connection) -> None:
+    behind = NOW - seconds(1200)
+    low = letter(batch([86] * 8, start_at=behind), received_at=NOW + seconds(80), clock_behind_s=1200)
+    await write(street, low, now=NOW + seconds(80))
+    assert (await rows(street, "SELECT priority FROM alert WHERE rule_id = 'spo2_low'"))[0]["priority"] == "high"
