@@ -24,7 +24,6 @@ def main(argv: list[str] | None = None) -> int:
         command.add_argument("--config", type=Path, required=True, help="gateway TOML file, see deploy/gateway.example.toml")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    os.umask(0o077)  # what the daemon writes is health data
     try:
         config = configuration.read(arguments.config)
         if arguments.command == "check":
@@ -45,4 +44,5 @@ def _run(daemon: Daemon) -> None:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)  # what the daemon writes is health data
     sys.exit(main())
