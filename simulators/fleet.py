@@ -14,9 +14,9 @@ from typing import Protocol
 
 from gateway.bridges.framing import Frame, open_sealed, seal
 from simulators.bedside import OXIMETER_RATE_HZ, Oximeter, mat_state
-from simulators.faults import LineFaults, LineRates
 from simulators.firmware import FirmwareError, FirmwareWearable, find_program
 from simulators.home import RATE_HZ, Doing, Elder, Samples, synthetic_fall
+from simulators.line import LineFaults, LineRates
 from simulators.scenario import Action, Cable, Fall, HomeSpec, LineNoise, Move, Network, Scenario, SignEpisode, Sos, Step
 from simulators.serial_bridge import SerialBridge
 from simulators.vitals import Episode, Vitals
@@ -308,7 +308,7 @@ class Home:
 
 
 class Cuttable(Protocol):
-    """A home's way to the broker, such as `simulators.faults.TcpProxy`."""
+    """A home's way to the broker, such as `simulators.network.TcpProxy`."""
 
     def cut(self) -> None: ...
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from simulators.demo.keeper import DemoError, Keeper, Program
-from simulators.faults import TcpProxy
 from simulators.fleet import BED_MAT_ADDRESS, BRIDGE, OXIMETER, WEARABLE_ADDRESS, Fleet, Home
+from simulators.keeper import Keeper, Program, ProgramError
+from simulators.network import TcpProxy
 from simulators.scenario import Network, Scenario
 from simulators.servers import Broker, Database, ExistingDatabase, free_port
 
@@ -107,7 +107,7 @@ class Chain:
         self.url = f"http://127.0.0.1:{self._web_port}"
 
     def start(self) -> None:
-        """Start everything, in order, and wait until every home is on line. Raises DemoError, ServerError or OSError."""
+        """Start everything, in order, and wait until every home is on line. Raises ProgramError, ServerError or OSError."""
         self.keeper.add("database", self.database)
         self.keeper.add("broker", self.broker)
         self._say(f"database (PostgreSQL) and broker ({self.broker.kind}) run on this machine only")
@@ -200,5 +200,5 @@ def _wait(condition: Callable[[], bool], what: str, log: Path) -> None:
     deadline_s = time.monotonic() + READY_S
     while not condition():
         if time.monotonic() > deadline_s:
-            raise DemoError(f"{what}: not within {READY_S:.0f} s; see {log}")
+            raise ProgramError(f"{what}: not within {READY_S:.0f} s; see {log}")
         time.sleep(POLL_S)

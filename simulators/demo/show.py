@@ -19,10 +19,10 @@ from typing import Any
 from simulators.child_process import ServerError
 from simulators.demo.chain import ACCOUNTS, PASSWORD, Chain
 from simulators.demo.doctor import Pace, StandIn
-from simulators.demo.keeper import DemoError, stop_on_signals
 from simulators.demo.report import Injected, Outage, accepted_and_waiting, make_report
 from simulators.demo.witness import Shown, Witness
 from simulators.fleet import Fleet, HomeError
+from simulators.keeper import ProgramError, stop_on_signals
 from simulators.recording import Recording, find_fall_recording
 from simulators.scenario import Fall, Network, Scenario, SignEpisode, Sos, Step, find_scenario, load_scenario
 
@@ -123,7 +123,7 @@ def main(argv: Sequence[str]) -> int:
         story.say("starting; this takes about half a minute")
         chain.start()
         code = _run(chain, story, arguments, stopping)
-    except (DemoError, ServerError, OSError) as error:
+    except (ProgramError, ServerError, OSError) as error:
         print(f"demo: {error}; the logs stay in {folder}", file=sys.stderr)
         code = 1
     finally:

@@ -9,7 +9,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from simulators.child_process import wait_until
-from simulators.demo.keeper import Program
+from simulators.keeper import Program
 from simulators.serial_bridge import SerialBridge
 from simulators.servers import Broker
 from tests.conftest import GATEWAYS

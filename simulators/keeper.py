@@ -1,4 +1,4 @@
-"""Keeps the demo's programs running: what dies, by a visitor's `kill -9` or by itself, is started again, and said aloud."""
+"""Keeps programs running: what dies, by somebody's `kill -9` or by itself, is started again, and said aloud."""
 
 import os
 import signal
@@ -15,11 +15,11 @@ from simulators.child_process import ServerError, ending_with_starter
 CHECK_S = 0.25
 RESTART_S = 0.5
 STOP_S = 10.0
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[1]
 
 
-class DemoError(Exception):
-    """The demo cannot go on; the text says why and where to look."""
+class ProgramError(Exception):
+    """A program failed or does not get ready; the text says why and where to look."""
 
 
 class Kept(Protocol):
@@ -77,11 +77,11 @@ class Program:
             self._process.wait()
 
     def run(self) -> None:
-        """Run it to its end. Raises DemoError when it fails."""
+        """Run it to its end. Raises ProgramError when it fails."""
         self.start()
         assert self._process is not None
         if self._process.wait() != 0:
-            raise DemoError(f"{' '.join(self._command[2:4])} failed: {self.last_words()}")
+            raise ProgramError(f"{' '.join(self._command[2:4])} failed: {self.last_words()}")
 
     def last_words(self) -> str:
         """The last line of the log."""
@@ -90,7 +90,7 @@ class Program:
 
 
 class Keeper:
-    """All programs of the demo, by name, in the order they were added."""
+    """All programs, by name, in the order they were added."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -138,6 +138,6 @@ class Keeper:
 
 
 def stop_on_signals(stopping: threading.Event) -> None:
-    """Ctrl-C and SIGTERM end the demo in good order."""
+    """Ctrl-C and SIGTERM end a run in good order."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
