@@ -23,7 +23,10 @@ class DeviceStatus(Message):
 
 
 class GatewayStatus(Message):
-    """State of a gateway at `at`. The last will says only `online: false`; its `at` is the time of the connection it ends."""
+    """State of a gateway at `at`, which is what the machine's own clock says, right or wrong.
+
+    The last will says only `online: false`; its `at` is the time of the connection it ends.
+    """
 
     online: bool
     at: Instant

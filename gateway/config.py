@@ -38,7 +38,7 @@ class BrokerConfig(_Section):
     protocol: Literal["5", "3.1.1"] = "5"
     ca_file: Path | None = None
     keepalive_s: int = Field(default=20, ge=5, le=3600)
-    reconnect_max_s: float = Field(default=2, ge=1, le=600)
+    reconnect_max_s: float = Field(default=1, ge=1, le=600)
 
 
 class OutboxConfig(_Section):

@@ -4,19 +4,18 @@ import logging
 import queue
 import subprocess
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
 from contract.commands import Command, Speak
 from contract.events import URGENT, EventKind
-from contract.message import INSTANT_MAX, INSTANT_MIN
 from contract.status import GatewayStatus
 from gateway.bridges.serial_port import Chunk, SerialPort
+from gateway.clock import STEP_MIN, HomeClock, offset_of, read_boot, read_uptime_s, sendable
 from gateway.config import Config
-from gateway.outbox import MILLISECOND, Outbox
+from gateway.outbox import Outbox
 from gateway.pipeline import Harvest, Occurrence, Pipeline
 from gateway.publisher import Publisher, Refusal
 from gateway.stored_event import StoredEvent
@@ -40,8 +39,11 @@ class Daemon:
         self._chunks: queue.Queue[Chunk] = queue.Queue(QUEUE_MAX)
         self._ports = {port.path: SerialPort(port.path, port.baud, self._chunks, self._die) for port in config.port}
         self._outbox = Outbox(config.outbox.path, config.outbox.rows_max)
-        self._pipeline = Pipeline(config, now_s=time.monotonic())
-        self._started_at = _now()
+        self._clock = HomeClock()
+        self._boot = read_boot()
+        self._offset: timedelta | None = None
+        self._pipeline = Pipeline(config, now_s=read_uptime_s())
+        self._started_at = self._now(read_uptime_s())
         self._publisher = Publisher(config, self._outbox, self._status, now=self._started_at)
         self._commands_done: deque[int] = deque(maxlen=COMMANDS_REMEMBERED)
         self._is_stopping = threading.Event()
@@ -73,42 +75,60 @@ class Daemon:
         for port in self._ports.values():
             port.stop()
         try:
-            self._publisher.stop(_now())
+            self._publisher.stop(self._now(read_uptime_s()))
         finally:
             self._outbox.close()
 
     def _step(self) -> None:
         harvest = Harvest()
         for chunk in self._next_chunks():
-            self._pipeline.feed(chunk, harvest, now=_now(), now_s=time.monotonic())
-        now, now_s = _now(), time.monotonic()
+            now_s = read_uptime_s()
+            self._pipeline.feed(chunk, harvest, now=self._now(now_s), now_s=now_s)
+        now_s = read_uptime_s()
+        now = self._now(now_s)
+        self._watch_clock(now, now_s)
         self._pipeline.tick(harvest, now=now, now_s=now_s)
-        self._accept(harvest)
-        commands, refusals = self._publisher.pump(now=now, now_s=now_s)
-        self._report_refusals(refusals, now)
+        self._accept(harvest, now_s)
+        heard = self._publisher.pump(now=now, now_s=now_s)
+        for word in heard.words:
+            self._clock.take(word)
+        self._report_refusals(heard.refusals, now)
         self._report_damage(now)
-        for command in commands:
+        for command in heard.commands:
             self._carry_out(command, now)
+
+    def _now(self, now_s: float) -> datetime:
+        return self._clock.now(datetime.now(UTC), now_s)
+
+    def _watch_clock(self, now: datetime, now_s: float) -> None:
+        """A step of the clock moves what waits since the machine's start, so that all of it is right once the clock is."""
+        offset = offset_of(now, now_s)
+        if self._offset is None or abs(offset - self._offset) >= STEP_MIN:
+            if self._offset is not None:
+                logger.warning("the clock was set by %+.0f s", (offset - self._offset).total_seconds(), extra={"event": "clock_set"})
+                self._publisher.ask_for_status()
+            self._outbox.set_clock(self._boot, offset)
+            self._offset = offset
 
     def _next_chunks(self) -> Iterable[Chunk]:
         """Wait for the first chunk, then take those that have come meanwhile: one disk commit serves them all."""
         try:
-            yield self._chunks.get(timeout=WAIT_S)
+            yield self._chunks.get(timeout=0.001 if self._publisher.has_more else WAIT_S)
             for _ in range(CHUNKS_AT_ONCE):
                 yield self._chunks.get_nowait()
         except queue.Empty:
             return
 
-    def _accept(self, harvest: Harvest) -> None:
+    def _accept(self, harvest: Harvest, now_s: float) -> None:
         """Put the harvest on disk, events first and one by one; only then do devices hear that they may stop repeating."""
         for occurrence in harvest.occurrences:
-            self._accept_event(occurrence)
+            self._accept_event(occurrence, now_s)
         if harvest.readings:
             self._outbox.append_readings(harvest.readings)
         for port, reply in harvest.replies:
             self._ports[port].write(reply)
 
-    def _accept_event(self, occurrence: Occurrence) -> None:
+    def _accept_event(self, occurrence: Occurrence, now_s: float = 0.0) -> None:
         body = StoredEvent(
             event_id=occurrence.event_id,
             kind=occurrence.kind,
@@ -118,7 +138,9 @@ class Daemon:
         )
         text = body.model_dump_json(exclude_none=True)
         is_urgent = occurrence.kind in URGENT
-        is_new = self._outbox.append_event(occurrence.event_id, occurrence.at, occurrence.device, text, is_urgent=is_urgent)
+        is_new = self._outbox.append_event(
+            occurrence.event_id, occurrence.at, occurrence.device, text, is_urgent=is_urgent, key=occurrence.key, uptime_s=now_s
+        )
         if occurrence.acknowledgement:
             self._ports[occurrence.port].write(occurrence.acknowledgement)
         if is_new:
@@ -135,8 +157,7 @@ class Daemon:
                 )
 
     def _report_damage(self, now: datetime) -> None:
-        if self._outbox.damaged is not None:
-            aside, self._outbox.damaged = self._outbox.damaged, None
+        if (aside := self._outbox.take_damaged()) is not None:
             self._accept_event(
                 Occurrence(f"gateway:outbox{aside.suffix}", "gateway", EventKind.OUTBOX_DAMAGED, now, detail=aside.name[-DETAIL_MAX:])
             )
@@ -162,7 +183,7 @@ class Daemon:
     def _status(self, now: datetime) -> GatewayStatus:
         return GatewayStatus(
             online=True,
-            at=now,
+            at=sendable(datetime.now(UTC)),
             version=_version(),
             log_id=self._outbox.log_id,
             started_at=self._started_at,
@@ -173,11 +194,6 @@ class Daemon:
             commands_done=list(self._commands_done),
             devices=self._pipeline.status(),
         )
-
-
-def _now() -> datetime:
-    """The wall clock, held within what the contract can say: a clock gone mad must not make what cannot be sent."""
-    return min(max(datetime.now(UTC), INSTANT_MIN), INSTANT_MAX - MILLISECOND)
 
 
 def _version() -> str:

@@ -12,10 +12,11 @@ from contract.status import DeviceStatus
 from gateway import fall
 from gateway.bridges.framing import Frame, FrameReader
 from gateway.bridges.serial_port import Chunk
+from gateway.clock import MILLISECOND
 from gateway.config import Config, DeviceConfig, PortConfig
 from gateway.devices import DRIVERS
 from gateway.devices.driver import Driver, Measurement, Output, Reason, Refusal, Signal
-from gateway.outbox import MILLISECOND, Reading
+from gateway.outbox import REPEATS_FOR_S, Reading
 from gateway.summary import Summarizer
 
 logger = logging.getLogger(__name__)
@@ -24,8 +25,6 @@ SUMMARY_S = 5.0
 """Interval of fast devices unless configured otherwise."""
 BACKSTEP_MAX = timedelta(seconds=1)
 """Readings of one series never share a millisecond; a clock set back by more than this is believed."""
-REPEATS_FOR = timedelta(minutes=5)
-"""A device repeats for at most 3 min. Later, and on another day, the same key is another event: the number of a start has only 16 bits."""
 SETTLED_MAX = 64
 """Signals remembered per device, so that a repeat of one already judged is only acknowledged again."""
 ALIVE = (Reason.NO_CONTACT, Reason.SEARCHING, Reason.UNPLUGGED)
@@ -34,7 +33,7 @@ ALIVE = (Reason.NO_CONTACT, Reason.SEARCHING, Reason.UNPLUGGED)
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """An event to be accepted. `acknowledgement` goes to `port` once it is on disk."""
+    """An event to be accepted. `acknowledgement` goes to `port` once it is on disk. `key`: its name without its time, where it has one."""
 
     event_id: str
     device: str
@@ -43,6 +42,7 @@ class Occurrence:
     confidence: float | None = None
     detail: str | None = None
     window_json: str | None = None
+    key: str | None = None
     port: str = ""
     acknowledgement: bytes = b""
 
@@ -72,7 +72,7 @@ class _Device:
         self.battery_percent: float | None = None
         self.summarizer = Summarizer(config.summary_s or SUMMARY_S) if self.driver.is_fast or config.summary_s else None
         self.last_at: dict[tuple[QuantityName, Statistic], datetime] = {}
-        self.settled: OrderedDict[str, tuple[datetime, bytes]] = OrderedDict()
+        self.settled: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
 
     def status(self) -> DeviceStatus:
         """Row of GatewayStatus."""
@@ -122,7 +122,7 @@ class Pipeline:
         """What time alone brings: ended intervals, windows given up, devices lost."""
         for device in self._devices:
             for output in device.driver.tick(now_s):
-                self._put(device, output, harvest, now)
+                self._put(device, output, harvest, now, now_s)
             if device.summarizer is not None:
                 for summary in device.summarizer.tick(now):
                     self._add_reading(device, summary.quantity, summary.statistic, summary.at, summary.value, harvest)
@@ -150,7 +150,7 @@ class Pipeline:
         if device is not None:
             self._hear(device, harvest, now, now_s)
             for output in device.driver.take(item, now_s):
-                self._put(device, output, harvest, now)
+                self._put(device, output, harvest, now, now_s)
         elif item.address not in line.strangers and len(line.strangers) < SETTLED_MAX:
             line.strangers.add(item.address)
             logger.warning("a device with address %d is heard, but not configured", item.address, extra={"event": "device_unknown"})
@@ -159,7 +159,7 @@ class Pipeline:
         for output in device.driver.feed(data, now_s):
             if not isinstance(output, Refusal) or output.reason in ALIVE:
                 self._hear(device, harvest, now, now_s)
-            self._put(device, output, harvest, now)
+            self._put(device, output, harvest, now, now_s)
 
     def _hear(self, device: _Device, harvest: Harvest, now: datetime, now_s: float) -> None:
         device.heard_s = now_s
@@ -169,11 +169,11 @@ class Pipeline:
             device.is_lost = False
             harvest.occurrences.append(_state_change(device, EventKind.DEVICE_FOUND, now))
 
-    def _put(self, device: _Device, output: Output, harvest: Harvest, now: datetime) -> None:
+    def _put(self, device: _Device, output: Output, harvest: Harvest, now: datetime, now_s: float) -> None:
         if isinstance(output, Refusal):
             device.rejects[output.reason] += 1
         elif isinstance(output, Signal):
-            self._add_signal(device, output, harvest, now)
+            self._add_signal(device, output, harvest, now, now_s)
         elif not QUANTITIES[output.quantity].is_plausible(output.value):
             device.rejects[Reason.IMPLAUSIBLE] += 1
         else:
@@ -200,9 +200,9 @@ class Pipeline:
         device.last_at[quantity, statistic] = at
         harvest.readings.append(Reading(device.config.id, quantity, statistic, at, value))
 
-    def _add_signal(self, device: _Device, signal: Signal, harvest: Harvest, now: datetime) -> None:
-        settled_at, acknowledgement = device.settled.get(signal.key, (INSTANT_MIN, b""))
-        if timedelta(0) <= now - settled_at < REPEATS_FOR and acknowledgement:
+    def _add_signal(self, device: _Device, signal: Signal, harvest: Harvest, now: datetime, now_s: float) -> None:
+        settled_s, acknowledgement = device.settled.get(signal.key, (now_s, b""))
+        if now_s - settled_s < REPEATS_FOR_S and acknowledgement:
             harvest.replies.append((device.port, acknowledgement))
             return
         at = max(now - timedelta(seconds=signal.age_s), INSTANT_MIN)  # a clock that was never set says 1970
@@ -210,7 +210,7 @@ class Pipeline:
         verdict = fall.confirm(signal.window, signal.peak_index) if signal.kind is EventKind.FALL else None
         if verdict is not None and not verdict.is_fall:
             device.rejects[Reason.NOT_A_FALL] += 1
-            self._settle(device, signal, now)
+            self._settle(device, signal, now_s)
             harvest.replies.append((device.port, signal.acknowledgement))
             return
         harvest.occurrences.append(
@@ -222,15 +222,16 @@ class Pipeline:
                 confidence=verdict.confidence if verdict else None,
                 detail=signal.detail,
                 window_json=signal.window.model_dump_json() if signal.window else None,
+                key=f"{device.config.id}:{signal.key}" if signal.key else None,
                 port=device.port,
                 acknowledgement=signal.acknowledgement,
             )
         )
-        self._settle(device, signal, now)
+        self._settle(device, signal, now_s)
 
-    def _settle(self, device: _Device, signal: Signal, now: datetime) -> None:
+    def _settle(self, device: _Device, signal: Signal, now_s: float) -> None:
         if signal.key:
-            device.settled[signal.key] = (now, signal.acknowledgement)
+            device.settled[signal.key] = (now_s, signal.acknowledgement)
             while len(device.settled) > SETTLED_MAX:
                 device.settled.popitem(last=False)
 

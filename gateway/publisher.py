@@ -6,12 +6,15 @@ means nothing here: what the backend does not answer in time is sent again.
 
 import logging
 import queue
+import random
+import socket
 import ssl
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -29,9 +32,10 @@ from contract.readings import OFFSET_MAX_MS, Series, SeriesBatch
 from contract.status import GatewayStatus
 from contract.stored import ANSWER, Refused, Stored, digest_of
 from contract.topics import Leaf
+from gateway.clock import MILLISECOND, Word, read_uptime_s
 from gateway.config import BROKER_PASSWORD, Config, broker_password
 from gateway.errors import BadInput
-from gateway.outbox import MILLISECOND, Entry, EventEntry, Outbox
+from gateway.outbox import Entry, EventEntry, Outbox
 from gateway.stored_event import StoredEvent
 
 logger = logging.getLogger(__name__)
@@ -42,6 +46,14 @@ FAREWELL_WAIT_S = 2
 REFUSED_FILES_MAX = 100
 """Refused payloads kept for a human; the oldest gives way."""
 QOS = 1
+CONNECT_TIMEOUT_S = 2.0
+"""So long a connection may take to come about; then another try is better than the kernel's ever longer waits."""
+RECONNECT_JITTER_S = 0.3
+"""Not all homes knock in the same moment at a broker that was away."""
+UNHEARD_S = 5.0
+"""Bytes that the broker's machine has not confirmed for so long (TCP_USER_TIMEOUT): the network was cut without a word."""
+HEARD_AT_ONCE = 16
+"""Messages taken in one `pump`, of which answers cost a synced write: what devices say must not wait long behind them."""
 
 
 @dataclass(slots=True)
@@ -54,6 +66,7 @@ class Sent:
     kind: EventKind | None
     payload: bytes
     sent_s: float
+    is_first: bool
     delivery: mqtt.MQTTMessageInfo
 
 
@@ -66,6 +79,15 @@ class Refusal:
     kind: EventKind | None
 
 
+@dataclass(slots=True)
+class Heard:
+    """What came from the backend: commands to carry out, messages it refused, and what its clock said."""
+
+    commands: list[Command] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
+
+
 class Publisher:
     """One connection to the broker, clean session, for the life of the daemon."""
 
@@ -73,11 +95,13 @@ class Publisher:
         self._config = config
         self._outbox = outbox
         self._status = status
-        self._heard: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+        self._heard: queue.SimpleQueue[tuple[str, bytes, float]] = queue.SimpleQueue()
         self._in_flight: dict[str, Sent] = {}
         self._sent_readings = 0
         self._sent_events: set[int] = set()
+        self._sent_last = {True: 0, False: 0}
         self._has_new_events = True
+        self._has_more_readings = False
         self._batch_s = 0.0
         self._status_s: float | None = None
         self._complaint = ""
@@ -95,7 +119,9 @@ class Publisher:
         client.username_pw_set(self._config.gateway_id, broker_password())
         if broker.ca_file is not None:
             _trust(client, broker.ca_file)
+        client.connect_timeout = CONNECT_TIMEOUT_S
         client.reconnect_delay_set(1, max(1, round(broker.reconnect_max_s)))
+        client.on_socket_open = self._on_socket_open
         client.on_pre_connect = self._on_pre_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_connect = self._on_connect
@@ -127,36 +153,45 @@ class Publisher:
         """The next `pump` publishes the status."""
         self._status_s = None
 
-    def pump(self, *, now: datetime, now_s: float) -> tuple[list[Command], list[Refusal]]:
-        """Take what was heard, send what is due. Returns commands to carry out and messages that were refused."""
+    @property
+    def has_more(self) -> bool:
+        """There is more to do than one `pump` does."""
+        return self._has_more_readings or not self._heard.empty()
+
+    def pump(self, *, now: datetime, now_s: float) -> Heard:
+        """Take what was heard, send what is due; of both only so much as takes a few milliseconds. Returns what is for the daemon."""
         self._now = now
-        commands: list[Command] = []
-        refusals: list[Refusal] = []
-        while not self._heard.empty():
-            self._take(*self._heard.get(), commands, refusals)
+        heard = Heard()
+        for _ in range(HEARD_AT_ONCE):
+            if self._heard.empty() or not self._take(*self._heard.get(), heard):
+                break
         if self._log_id != self._outbox.log_id:
             self._log_id = self._outbox.log_id
+            self._sent_last = {True: 0, False: 0}
             self._rewind()
         if self.is_connected:
             self._expire(now_s)
             self._send_events(now, now_s)
             self._send_readings(now, now_s)
             self._send_status(now, now_s)
-        return commands, refusals
+        return heard
 
     # -- heard ---------------------------------------------------------------------------------------------------------------------------
 
-    def _take(self, what: str, data: bytes, commands: list[Command], refusals: list[Refusal]) -> None:
+    def _take(self, what: str, data: bytes, at_s: float, heard: Heard) -> bool:
+        """Take one message. False when that wrote to the disk: enough for now."""
         try:
             if what == Leaf.STORED:
-                self._take_answer(data, refusals)
-            elif what == Leaf.COMMAND:
-                commands.append(COMMAND.validate_json(data))
+                self._take_answer(data, at_s, heard)
+                return False
+            if what == Leaf.COMMAND:
+                heard.commands.append(COMMAND.validate_json(data))
             else:
                 self.is_connected = what == "connected"
                 self._rewind()
         except ValidationError as error:
             logger.warning("cannot read a message from the backend: %s", error.errors()[0]["msg"], extra={"event": "answer_unreadable"})
+        return True
 
     def _rewind(self) -> None:
         """Connected, cut, or a new log: whatever the outbox holds is to be sent, from its beginning."""
@@ -164,22 +199,25 @@ class Publisher:
         self._sent_events.clear()
         self._sent_readings = 0
         self._has_new_events = True
+        self._has_more_readings = False
         self._batch_s = 0.0
         self._status_s = None
 
-    def _take_answer(self, data: bytes, refusals: list[Refusal]) -> None:
+    def _take_answer(self, data: bytes, at_s: float, heard: Heard) -> None:
         answer = ANSWER.validate_json(data)
         if isinstance(answer, Stored):
-            self._take_stored(answer)
+            self._take_stored(answer, at_s, heard)
         elif sent := self._in_flight.pop(answer.digest, None):
-            refusals.append(self._take_refused(answer, sent))
+            heard.refusals.append(self._take_refused(answer, sent))
 
-    def _take_stored(self, stored: Stored) -> None:
-        """Forget readings in first..last (a batch carried them all), or the one event."""
+    def _take_stored(self, stored: Stored, at_s: float, heard: Heard) -> None:
+        """Forget readings in first..last (a batch carried them all), or the one event. The answer to a second copy tells no time."""
         if stored.log_id != self._outbox.log_id:
             return
         for sent in [one for one in self._in_flight.values() if (one.first, one.last) == (stored.first, stored.last)]:
             del self._in_flight[sent.digest]
+            if sent.is_first:
+                heard.words.append(Word(stored.at, sent.sent_s, at_s))
         self._outbox.forget_readings(stored.first, stored.last)
         if stored.first == stored.last:
             self._outbox.forget_event(stored.first)
@@ -264,16 +302,21 @@ class Publisher:
         )
 
     def _send_readings(self, now: datetime, now_s: float) -> None:
+        """Send one batch when it is time, and in the next steps the rest of what there is then."""
         send = self._config.send
-        if now_s - self._batch_s < send.batch_interval_s:
+        if (
+            now_s - self._batch_s < send.batch_interval_s
+            or sum(one.kind is None for one in self._in_flight.values()) >= send.unanswered_max
+        ):
+            self._has_more_readings = False
             return
-        while sum(one.kind is None for one in self._in_flight.values()) < send.unanswered_max:
-            floor = self._outbox.floor()
-            entries = self._outbox.readings(after=self._sent_readings, count_max=send.batch_readings_max)
-            if not entries:
-                self._batch_s = now_s
-                return
+        floor = self._outbox.floor()
+        entries = self._outbox.readings(after=self._sent_readings, count_max=send.batch_readings_max)
+        self._has_more_readings = bool(entries)
+        if entries:
             self._send_batch(entries, floor, now, now_s)
+        else:
+            self._batch_s = now_s
 
     def _send_batch(self, entries: Sequence[Entry], floor: int, now: datetime, now_s: float) -> None:
         """Send the first of `entries`, as many as one batch can carry (all, half, a quarter ...). What none can carry is passed over."""
@@ -298,7 +341,9 @@ class Publisher:
     def _send(self, leaf: Leaf, payload: bytes, first: int, last: int, kind: EventKind | None, now_s: float) -> None:
         digest = digest_of(payload)
         delivery = self._client.publish(self._topic(leaf), payload, qos=QOS)
-        self._in_flight[digest] = Sent(digest, first, last, kind, payload, now_s, delivery)
+        is_first = first > self._sent_last[kind is None]
+        self._sent_last[kind is None] = max(last, self._sent_last[kind is None])
+        self._in_flight[digest] = Sent(digest, first, last, kind, payload, now_s, is_first, delivery)
 
     def _topic(self, leaf: Leaf) -> str:
         return topics.build(self._config.gateway_id, leaf)
@@ -311,6 +356,15 @@ class Publisher:
 
     def _on_connect_fail(self, client: mqtt.Client, userdata: object) -> None:
         self._complain("broker_unreachable", f"cannot be reached: {sys.exc_info()[1]}; check [broker] host, port and ca_file")
+        time.sleep(random.uniform(0, RECONNECT_JITTER_S))
+
+    def _on_socket_open(self, client: mqtt.Client, userdata: object, opened: object) -> None:
+        """Small messages leave at once; a network that was cut without a word is noticed within seconds, not minutes."""
+        if not isinstance(opened, socket.socket):
+            return
+        with suppress(OSError, AttributeError):  # not every system can
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(UNHEARD_S * 1000))
 
     def _on_connect(self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: Properties | None) -> None:
         if reason.is_failure:
@@ -320,14 +374,14 @@ class Publisher:
         client.drop_out_messages()  # `pump` sends again, urgent ones first
         client.subscribe([(one, QOS) for one in topics.downward_filter(self._config.gateway_id)])
         logger.info("connected to the broker", extra={"event": "broker_connected"})
-        self._heard.put(("connected", b""))
+        self._heard.put(("connected", b"", read_uptime_s()))
 
     def _on_disconnect(
         self, client: mqtt.Client, userdata: object, flags: object, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if reason.is_failure and not self._complaint:
             self._complain("broker_lost", f"is lost: {reason}")
-        self._heard.put(("lost", b""))
+        self._heard.put(("lost", b"", read_uptime_s()))
 
     def _complain(self, event: str, what: str) -> None:
         """One warning for each kind of trouble; while it lasts, the rest is for those who look closely."""
@@ -337,7 +391,7 @@ class Publisher:
         logger.log(level, "the broker at %s:%d %s; readings are kept on disk", broker.host, broker.port, what, extra={"event": event})
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
-        self._heard.put((message.topic.rpartition("/")[2], bytes(message.payload)))
+        self._heard.put((message.topic.rpartition("/")[2], bytes(message.payload), read_uptime_s()))
 
 
 def _trust(client: mqtt.Client, ca_file: Path) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from paho.mqtt import client as mqtt
@@ -16,7 +17,7 @@ from contract.status import GatewayStatus
 from contract.stored import Refused, RefusedReason, Stored, digest_of
 from contract.topics import Leaf
 from simulators.servers import Broker
-from tests.gateway.home import NOW, eventually
+from tests.gateway.home import eventually
 
 MODELS: dict[Leaf, type[SeriesBatch] | type[Event] | type[GatewayStatus]] = {
     Leaf.SERIES: SeriesBatch,
@@ -37,14 +38,14 @@ def stored(heard: Heard) -> Message:
     """The answer that lets the gateway forget."""
     message = heard.message
     if isinstance(message, SeriesBatch):
-        return Stored(log_id=message.log_id, first=message.first, last=message.last, at=NOW)
+        return Stored(log_id=message.log_id, first=message.first, last=message.last, at=datetime.now(UTC))
     assert isinstance(message, Event)
-    return Stored(log_id=message.log_id, first=message.sequence, last=message.sequence, at=NOW)
+    return Stored(log_id=message.log_id, first=message.sequence, last=message.sequence, at=datetime.now(UTC))
 
 
 def refused(heard: Heard) -> Message:
     """The answer to what cannot be read."""
-    return Refused(digest=digest_of(heard.payload), reason=RefusedReason.NOT_VALID, detail="because", at=NOW)
+    return Refused(digest=digest_of(heard.payload), reason=RefusedReason.NOT_VALID, detail="because", at=datetime.now(UTC))
 
 
 class Backend:

@@ -1,8 +1,10 @@
 """A small home for tests: its instants, its configuration, readings and events to put into an outbox."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from gateway.stored_event import StoredEvent
 
 NOW = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)
 WAIT_S = 20.0
+ROWS_MAX = 5_000_000
 POLL_S = 0.01
 
 WEARABLE = {"id": "wearable-1", "type": "jiahu_wearable", "address": 7}
@@ -68,3 +71,27 @@ def toml(gateway: dict[str, Any]) -> str:
         for device in port["device"]:
             lines += ["[[port.device]]", *(f"{key} = {json.dumps(value)}" for key, value in device.items())]
     return "\n".join(lines)
+
+
+OpenOutbox = Callable[..., Outbox]
+"""The fixture `open_outbox`."""
+
+
+def sequences(outbox: Outbox) -> list[int]:
+    return [entry.sequence for entry in outbox.readings(after=0, count_max=ROWS_MAX)]
+
+
+def event_sequences(outbox: Outbox) -> list[int]:
+    return [entry.sequence for entry in outbox.events(count_max=ROWS_MAX)]
+
+
+def fill(outbox: Outbox, count: int) -> None:
+    for first in range(0, count, 500):
+        outbox.append_readings(readings(500, first=first))
+
+
+def directly(path: Path, *statements: str) -> None:
+    """What another program, or a broken disk, does to the file."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for statement in statements:
+            db.execute(statement)

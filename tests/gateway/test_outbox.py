@@ -1,11 +1,8 @@
 """The gateway's memory on disk: what was accepted is there after any restart, nothing is forgotten early, no sequence is used twice."""
 
-import os
 import shutil
-import sqlite3
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,43 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.events import EventKind
-from gateway.errors import StoreBroken
-from gateway.outbox import SEEN_MAX, Outbox, from_ms, to_ms
-from tests.gateway.home import NOW, put_event, readings, seconds
-
-ROWS_MAX = 5_000_000
-OpenOutbox = Callable[..., Outbox]
-
-
-@pytest.fixture
-def open_outbox(tmp_path: Path) -> Iterator[OpenOutbox]:
-    """Opens outboxes on one file, or another; all are closed after the test."""
-    opened: list[Outbox] = []
-
-    def open_one(path: Path = tmp_path / "outbox.sqlite", rows_max: int = ROWS_MAX) -> Outbox:
-        opened.append(Outbox(path, rows_max))
-        opened[-1].open()
-        return opened[-1]
-
-    yield open_one
-    for outbox in opened:
-        outbox.close()
-
-
-def sequences(outbox: Outbox) -> list[int]:
-    return [entry.sequence for entry in outbox.readings(after=0, count_max=ROWS_MAX)]
-
-
-def event_sequences(outbox: Outbox) -> list[int]:
-    return [entry.sequence for entry in outbox.events(count_max=ROWS_MAX)]
-
-
-def directly(path: Path, *statements: str) -> None:
-    """What another program, or a broken disk, does to the file."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        for statement in statements:
-            db.execute(statement)
-
+from gateway.outbox import REPEATS_FOR_S, SEEN_MAX, Outbox, from_ms, to_ms
+from tests.gateway.home import NOW, ROWS_MAX, OpenOutbox, directly, event_sequences, put_event, readings, seconds, sequences
 
 # -- accepting ---------------------------------------------------------------------------------------------------------------------------
 
@@ -282,139 +244,82 @@ def test_one_batch_far_beyond_the_limit_is_cut_to_it(open_outbox: OpenOutbox) ->
     assert (len(sequences(outbox)), outbox.waiting, outbox.shed) == (1000, 1000, 4000)
 
 
-def fill(outbox: Outbox, count: int) -> None:
-    for first in range(0, count, 500):
-        outbox.append_readings(readings(500, first=first))
+# -- the same event again, and clocks that jump --------------------------------------------------------------------------------------------
 
 
-def test_a_file_that_cannot_grow_sheds_readings_and_still_takes_an_event(open_outbox: OpenOutbox) -> None:
-    outbox = open_outbox()
-    fill(outbox, 5000)
-    outbox._open_db.execute("PRAGMA max_page_count = 1")  # the size there is: to SQLite, a full disk
-    fill(outbox, 5000)
-    assert put_event(outbox, "w:1", EventKind.SOS, is_urgent=True)
-    held = sequences(outbox)
-    assert outbox.shed > 0 and held == list(range(held[0], 10_001))
-    assert event_sequences(outbox) == [10_001]
+def press(outbox: Outbox, event_id: str, *, uptime_s: float) -> bool:
+    """The same press each time; its name has the date that the clock said."""
+    return outbox.append_event(event_id, NOW, "wearable-1", "{}", is_urgent=True, key="w:1-1", uptime_s=uptime_s)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 16 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("only root can mount a small disk")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def fill_up(disk: Path) -> None:
-    """Some other program takes all the room that is left."""
-    with (disk / "other").open("ab", buffering=0) as other, pytest.raises(OSError):
-        while True:
-            other.write(bytes(4096))
-
-
-def test_on_a_full_disk_readings_give_way_and_every_event_is_taken(small_disk: Path) -> None:
-    outbox = Outbox(small_disk / "o.sqlite", ROWS_MAX)
-    outbox.open()
-    fill(outbox, 20_000)
-    fill_up(small_disk)
-    fill(outbox, 100_000)
-    assert [put_event(outbox, f"w:{number}", EventKind.SOS, is_urgent=True) for number in range(20)] == [True] * 20
-    held = sequences(outbox)
-    assert outbox.shed > 0 and held == list(range(held[0], 120_001))
-    assert len(event_sequences(outbox)) == 20 and outbox.damaged is None
-    outbox.close()
-
-
-def test_a_gateway_can_be_restarted_on_a_full_disk(small_disk: Path) -> None:
-    outbox = Outbox(small_disk / "o.sqlite", ROWS_MAX)
-    outbox.open()
-    fill(outbox, 20_000)
-    outbox.close()
-    fill_up(small_disk)
-    again = Outbox(small_disk / "o.sqlite", ROWS_MAX)
-    again.open()
-    assert put_event(again, "w:1", EventKind.SOS, is_urgent=True)
-    assert (again.log_id, again.damaged, event_sequences(again)) == (outbox.log_id, None, [20_001])
-    again.close()
-
-
-# -- damage ------------------------------------------------------------------------------------------------------------------------------
-
-
-def overwrite(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.seek(path.stat().st_size // 2)
-        file.write(os.urandom(20_000))
-
-
-def truncate(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.truncate(path.stat().st_size // 2 + 100)
-
-
-def replace_by_text(path: Path) -> None:
-    path.write_text("this is not a database\n" * 1000)
-
-
-def lose_its_name(path: Path) -> None:
-    directly(path, "UPDATE meta SET value = 'zz'")
-
-
-@pytest.mark.parametrize("damage", [overwrite, truncate, replace_by_text, lose_its_name])
-def test_a_damaged_file_is_set_aside_and_a_new_log_begun(
-    damage: Callable[[Path], None], open_outbox: OpenOutbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path = tmp_path / "outbox.sqlite"
+def test_a_press_repeated_over_a_restart_and_a_step_of_the_clock_is_one_event(open_outbox: OpenOutbox) -> None:
     first = open_outbox()
-    fill(first, 5000)
+    first.set_clock("boot-a", seconds(0))
+    assert press(first, "w:1-1-20260301", uptime_s=1000)
     first.close()
-    damage(path)
-    broken = path.read_bytes()
     second = open_outbox()
-    assert second.damaged is not None and second.damaged.read_bytes() == broken
-    assert second.log_id != first.log_id
-    second.append_readings(readings(1))
-    assert (sequences(second), second.waiting) == ([1], 1)
-    assert "was damaged and set aside as" in caplog.text
+    second.set_clock("boot-a", timedelta(days=-20_000))
+    assert not press(second, "w:1-1-19710101", uptime_s=1170)
+    assert len(event_sequences(second)) == 1
 
 
-def test_a_file_damaged_while_it_is_open_is_set_aside_too(open_outbox: OpenOutbox, tmp_path: Path) -> None:
+def test_a_press_repeated_after_the_machine_started_again_is_one_event(open_outbox: OpenOutbox) -> None:
     outbox = open_outbox()
-    fill(outbox, 60_000)  # more than SQLite keeps in memory
-    directly(tmp_path / "outbox.sqlite", "PRAGMA wal_checkpoint(TRUNCATE)")
-    log_id = outbox.log_id
-    overwrite(tmp_path / "outbox.sqlite")
-    assert outbox.readings(after=0, count_max=60_000) == []
-    assert outbox.damaged is not None and outbox.log_id != log_id
-    assert put_event(outbox, "w:1")
+    outbox.set_clock("boot-a", seconds(0))
+    assert press(outbox, "w:1-1-20260301", uptime_s=90_000)
+    outbox.set_clock("boot-b", timedelta(days=-20_000))
+    assert not press(outbox, "w:1-1-19710101", uptime_s=30)
 
 
-def test_a_broken_letter_hides_no_other_row(open_outbox: OpenOutbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize("uptime_s", [1000 + REPEATS_FOR_S + 1, 90_000.0])
+def test_the_same_key_much_later_is_another_event(uptime_s: float, open_outbox: OpenOutbox) -> None:
     outbox = open_outbox()
-    outbox.append_readings(readings(3))
-    directly(tmp_path / "outbox.sqlite", "UPDATE entry SET device = CAST(x'77ff' AS TEXT), at_ms = 1 << 62 WHERE sequence = 2")
-    assert [entry.reading.device for entry in outbox.readings(after=0, count_max=10)] == ["wearable-1", "w\ufffd", "wearable-1"]
+    outbox.set_clock("boot-a", seconds(0))
+    assert press(outbox, "w:1-1-20260301", uptime_s=1000)
+    assert press(outbox, "w:1-1-20260302", uptime_s=uptime_s)
 
 
-@pytest.mark.parametrize("path", ["", "file/outbox.sqlite"])
-def test_a_place_that_cannot_hold_a_file_is_said_and_nothing_is_moved(path: str, open_outbox: OpenOutbox, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(StoreBroken, match=r"cannot use the outbox .* Check the disk, its free room and its rights"):
-        open_outbox(tmp_path / path)
-    assert [one.name for one in tmp_path.iterdir()] == ["file"]
-
-
-def test_a_file_locked_by_another_program_is_not_taken_for_damaged(open_outbox: OpenOutbox, tmp_path: Path) -> None:
+def test_a_clock_set_right_moves_all_that_waits_since_the_machine_started(open_outbox: OpenOutbox) -> None:
     outbox = open_outbox()
-    with closing(sqlite3.connect(tmp_path / "outbox.sqlite", isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(StoreBroken, match="locked"):
-            outbox.append_readings(readings(1))
-    assert outbox.damaged is None
+    outbox.set_clock("boot-a", seconds(0))
     outbox.append_readings(readings(1))
-    assert sequences(outbox) == [1]
+    outbox.set_clock("boot-b", timedelta(days=-365))
+    outbox.append_readings([replace(one, at=one.at - timedelta(days=365)) for one in readings(1)])
+    outbox.set_clock("boot-b", seconds(10))
+    outbox.append_readings(readings(1))
+    outbox.close()
+    again = open_outbox()
+    again.set_clock("boot-b", seconds(20))
+    times = [entry.reading.at - NOW for entry in again.readings(after=0, count_max=10)]
+    assert times == [seconds(0), timedelta(seconds=20), timedelta(seconds=10)]
+    assert again.oldest_at() == NOW
+
+
+def test_a_clock_that_is_steered_moves_nothing(open_outbox: OpenOutbox) -> None:
+    outbox = open_outbox()
+    for drift_s in range(10):
+        outbox.set_clock("boot-a", seconds(drift_s))
+        outbox.append_readings(readings(1))
+    assert {entry.reading.at for entry in outbox.readings(after=0, count_max=10)} == {NOW}
+
+
+def test_a_file_of_the_first_version_is_taken_over(open_outbox: OpenOutbox, tmp_path: Path) -> None:
+    directly(tmp_path / "outbox.sqlite", *FIRST_VERSION)
+    outbox = open_outbox()
+    outbox.set_clock("boot-a", timedelta(days=1))
+    assert (sequences(outbox), event_sequences(outbox), outbox.log_id) == ([1], [2], "0123456789abcdef")
+    assert not put_event(outbox, "w:1")
+    assert outbox.oldest_at() == NOW
+
+
+FIRST_VERSION = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "INSERT INTO meta VALUES ('log_id', '0123456789abcdef')",
+    """CREATE TABLE entry (sequence INTEGER PRIMARY KEY AUTOINCREMENT, is_event INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    device TEXT NOT NULL, quantity TEXT, statistic TEXT, value REAL, body TEXT)""",
+    "CREATE INDEX entry_event ON entry (sequence) WHERE is_event",
+    f"INSERT INTO entry (is_event, at_ms, device, quantity, statistic, value) VALUES (0, {to_ms(NOW)}, 'w', 'heart_rate', 'sample', 70)",
+    f"INSERT INTO entry (is_event, at_ms, device, body) VALUES (1, {to_ms(NOW)}, 'w', '{{}}')",
+    "CREATE TABLE seen (number INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE)",
+    "INSERT INTO seen (event_id) VALUES ('w:1')",
+)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,6 +18,7 @@ from contract.readings import BATCH_SERIES_MAX
 from contract.status import GatewayStatus
 from contract.stored import Stored
 from contract.topics import Leaf
+from gateway.clock import Word
 from gateway.config import BROKER_PASSWORD
 from gateway.outbox import Entry, Outbox, Reading
 from gateway.publisher import EVENTS_UNANSWERED_MAX, REFUSED_FILES_MAX, Publisher, Refusal, make_batch
@@ -45,6 +47,7 @@ class Station:
         self.now_s = START_S
         self.commands: list[Command] = []
         self.refusals: list[Refusal] = []
+        self.words: list[Word] = []
 
     def start(self) -> "Station":
         self.publisher.start()
@@ -52,9 +55,10 @@ class Station:
         return self
 
     def pump(self) -> None:
-        commands, refusals = self.publisher.pump(now=NOW, now_s=self.now_s)
-        self.commands += commands
-        self.refusals += refusals
+        heard = self.publisher.pump(now=NOW, now_s=self.now_s)
+        self.commands += heard.commands
+        self.refusals += heard.refusals
+        self.words += heard.words
 
     def until(self, condition: Callable[[], object]) -> None:
         """Pump until `condition` holds; the clock stands still."""
@@ -240,6 +244,26 @@ def test_after_the_broker_was_killed_everything_unanswered_is_sent_again(station
         station.after(31).until(lambda: station.outbox.waiting == 0)
     assert {*backend.sequences} == {*range(1, 6), *range(7, 12)}
     assert {event.event_id for event in backend.events} == {"w:1"}
+
+
+def test_only_the_answer_to_a_first_copy_tells_the_backends_time(station: Station, broker: Broker) -> None:
+    station.outbox.append_readings(readings(3))
+    put_event(station.outbox, "w:1")
+    with Backend(broker, lambda heard: stored(heard) if heard.leaf is Leaf.EVENT else None) as backend:
+        station.start().until(lambda: station.words and backend.batches)
+        backend.answer = stored
+        station.after(31).until(lambda: station.outbox.waiting == 0)
+        assert len(station.words) == 1 and station.words[0].sent_s == START_S
+        station.outbox.append_readings(readings(1, first=3))
+        station.after(31).until(lambda: station.outbox.waiting == 0)
+    assert len(station.words) == 2
+
+
+def test_a_network_that_was_cut_without_a_word_is_noticed(station: Station) -> None:
+    station.start()
+    line = station.publisher._client.socket()
+    assert isinstance(line, socket.socket)
+    assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000
 
 
 # -- urgent first ------------------------------------------------------------------------------------------------------------------------
