@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from contract import topics
-from contract.examples import EXAMPLES
+from contract.examples import EXAMPLES, LISTENING_EXAMPLE
+from contract.listening import Listening
 from contract.message import Message
 from contract.quantities import QUANTITIES
 from contract.topics import DOWNWARD, Leaf
@@ -24,6 +25,7 @@ depends on what a broker keeps: sessions are clean, and only the backend's `Stor
 3. The backend stores them, judges them, and moves its cursor for this log, in one transaction. Sequences it has already are skipped.
 4. After the commit it answers `Stored`. Only now does the gateway forget.
 5. Bytes the backend cannot read are kept there and answered with `Refused`, so that they do not block the home.
+6. A backend that has just begun to hear a shard says so to all its homes (`Listening`): what is unanswered is sent again at once.
 
 """
 
@@ -36,7 +38,8 @@ def main() -> None:
 
 def document() -> str:
     """The whole document as Markdown."""
-    parts = [HEAD, "## Topics\n", _topics(), "\n## Messages\n", *(_messages(leaf) for leaf in Leaf), "## Quantities\n", _quantities()]
+    messages = [*(_messages(leaf) for leaf in Leaf), _listening()]
+    parts = [HEAD, "## Topics\n", _topics(), "\n## Messages\n", *messages, "## Quantities\n", _quantities()]
     return "".join(parts)
 
 
@@ -47,7 +50,13 @@ def _topics() -> str:
         for leaf in Leaf
     ]
     intro = "`jiahu/1/{shard}/{gateway_id}/{leaf}`: version 1; shard = CRC-32 of the gateway's id modulo 64.\n\n"
-    return intro + "| example | direction | retained | message |\n|---|---|---|---|\n" + "".join(rows)
+    everybody = f"| `{topics.listening(topics.shard_of(EXAMPLE_GATEWAY))}` | to all gateways of the shard | no | Listening |\n"
+    return intro + "| example | direction | retained | message |\n|---|---|---|---|\n" + "".join(rows) + everybody
+
+
+def _listening() -> str:
+    example = LISTENING_EXAMPLE.model_dump_json()
+    return f"### {topics.LISTENING}\n\n{_describe(Listening.model_json_schema())}Example:\n\n```json\n{example}\n```\n\n"
 
 
 def _messages(leaf: Leaf) -> str:

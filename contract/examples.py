@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from contract.commands import Report, Speak
 from contract.events import AccelerationWindow, Event, EventKind
+from contract.listening import Listening
 from contract.message import Message
 from contract.quantities import QuantityName, Statistic
 from contract.readings import Series, SeriesBatch
@@ -87,3 +88,5 @@ EXAMPLES: dict[Leaf, list[Message]] = {
     Leaf.COMMAND: [Speak(id=7, text="已收到求助，正在联系。", until=_AT), Report(id=8)],
 }
 """Messages by the leaf of their topic; the second status is a last will."""
+
+LISTENING_EXAMPLE = Listening(at=_AT)

@@ -9,6 +9,8 @@
     stored      backend -> gateway   no         Stored or Refused
     command     backend -> gateway   no         Command
 
+    jiahu/1/{shard}/_/listening: backend -> all gateways of the shard, not retained, Listening
+
 `1` is the version of the contract. A home always belongs to the same shard; an ingest process serves a range of shards.
 """
 
@@ -19,6 +21,9 @@ from typing import NamedTuple
 
 ROOT = "jiahu/1"
 SHARD_COUNT = 64
+LISTENING = "listening"
+EVERYBODY = "_"
+"""Stands for all gateways of a shard; no gateway can have this name."""
 
 _TOPIC = re.compile(r"jiahu/1/([0-9]{1,2})/([a-z0-9][a-z0-9_-]{0,39})/([a-z]+)")
 
@@ -66,9 +71,14 @@ def parse(topic: str) -> Topic:
     return Topic(int(shard), gateway_id, leaf)
 
 
+def listening(shard: int) -> str:
+    """Topic on which all gateways of a shard are told that they are heard."""
+    return f"{ROOT}/{shard}/{EVERYBODY}/{LISTENING}"
+
+
 def downward_filter(gateway_id: str) -> list[str]:
     """What a gateway subscribes to."""
-    return [build(gateway_id, leaf) for leaf in DOWNWARD]
+    return [*(build(gateway_id, leaf) for leaf in DOWNWARD), listening(shard_of(gateway_id))]
 
 
 def upward_filters(first_shard: int = 0, last_shard: int = SHARD_COUNT - 1) -> list[str]:

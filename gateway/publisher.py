@@ -186,6 +186,8 @@ class Publisher:
                 return False
             if what == Leaf.COMMAND:
                 heard.commands.append(COMMAND.validate_json(data))
+            elif what == topics.LISTENING:
+                self._rewind()
             else:
                 self.is_connected = what == "connected"
                 self._rewind()
@@ -194,7 +196,7 @@ class Publisher:
         return True
 
     def _rewind(self) -> None:
-        """Connected, cut, or a new log: whatever the outbox holds is to be sent, from its beginning."""
+        """Connected, cut, heard again, or a new log: whatever the outbox holds is to be sent, from its beginning."""
         self._in_flight.clear()
         self._sent_events.clear()
         self._sent_readings = 0

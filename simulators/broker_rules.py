@@ -1,8 +1,9 @@
 """Who may publish and read what on the project's brokers, as questions for amqtt and as files for Mosquitto. No I/O.
 
     client         publishes to                             reads
-    gateway gw-x   jiahu/1/+/gw-x/{series,event,status}     jiahu/1/+/gw-x/{stored,command}
+    gateway gw-x   jiahu/1/+/gw-x/{series,event,status}     jiahu/1/+/gw-x/{stored,command}, jiahu/1/+/_/listening
     backend user   jiahu/1/+/+/{stored,command}             jiahu/1/+/+/{series,event,status}
+                   jiahu/1/+/_/listening
 
 A gateway's topics carry its own name, which is also the name it signs in with; nobody is anonymous.
 """
@@ -13,7 +14,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from contract.topics import DOWNWARD, ROOT, UPWARD
+from contract.topics import DOWNWARD, EVERYBODY, LISTENING, ROOT, UPWARD
 
 _PASSWORD_ROUNDS = 101  # what mosquitto_passwd 2.0 uses; the passwords of private brokers are random anyway
 
@@ -21,21 +22,27 @@ _PASSWORD_ROUNDS = 101  # what mosquitto_passwd 2.0 uses; the passwords of priva
 def may_write(user: str, topic: str, *, backend_users: Collection[str]) -> bool:
     """May `user` publish to `topic`?"""
     gateway_id, leaf = _levels(topic)
-    return leaf in DOWNWARD if user in backend_users else gateway_id == user and leaf in UPWARD
+    if user in backend_users:
+        return leaf in DOWNWARD or (gateway_id, leaf) == (EVERYBODY, LISTENING)
+    return gateway_id == user and leaf in UPWARD
 
 
 def may_read(user: str, topic_filter: str, *, backend_users: Collection[str]) -> bool:
     """May `user` have everything that `topic_filter` can match? A topic is a filter that matches itself."""
     gateway_id, leaf = _levels(topic_filter)
-    return leaf in UPWARD if user in backend_users else gateway_id == user and leaf in DOWNWARD
+    if user in backend_users:
+        return leaf in UPWARD
+    return (gateway_id == user and leaf in DOWNWARD) or (gateway_id, leaf) == (EVERYBODY, LISTENING)
 
 
 def mosquitto_acl(backend_users: Collection[str]) -> str:
     """The rules as an ACL file; %u is the client's name. Mosquitto asks about reading at each delivery, not at SUBSCRIBE."""
     lines = [f"pattern write {ROOT}/+/%u/{leaf}" for leaf in UPWARD] + [f"pattern read {ROOT}/+/%u/{leaf}" for leaf in DOWNWARD]
+    lines += [f"pattern read {ROOT}/+/{EVERYBODY}/{LISTENING}"]
     for user in backend_users:
         lines += ["", f"user {user}"]
         lines += [f"topic read {ROOT}/+/+/{leaf}" for leaf in UPWARD] + [f"topic write {ROOT}/+/+/{leaf}" for leaf in DOWNWARD]
+        lines += [f"topic write {ROOT}/+/{EVERYBODY}/{LISTENING}"]
     return "\n".join(lines) + "\n"
 
 

@@ -15,6 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from backend.config import BROKER_PASSWORD, BrokerConfig, IngestConfig, secret
 from backend.errors import Unavailable
 from contract import topics
+from contract.listening import Listening
 from contract.stored import digest_of
 from contract.topics import Leaf
 
@@ -92,6 +93,7 @@ class Subscriber:
 
     def __init__(self, broker: BrokerConfig, ingest: IngestConfig, inbox: Inbox, *, client_id: str) -> None:
         self._broker = broker
+        self._shards = range(ingest.first_shard, ingest.last_shard + 1)
         self._filters = [(one, QOS) for one in topics.upward_filters(ingest.first_shard, ingest.last_shard)]
         self._bytes_max = ingest.message_bytes_max
         self._inbox = inbox
@@ -108,8 +110,9 @@ class Subscriber:
         client.username_pw_set(self._broker.username, secret(BROKER_PASSWORD))
         if self._broker.ca_file is not None:
             client.tls_set(str(self._broker.ca_file), tls_version=ssl.PROTOCOL_TLS_CLIENT)
-        client.reconnect_delay_set(1, 5)
+        client.reconnect_delay_set(1, 1)
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -127,7 +130,7 @@ class Subscriber:
 
     @property
     def is_connected(self) -> bool:
-        """True between a successful connection and its end."""
+        """True while homes can be heard."""
         return self.connected_at is not None
 
     def publish(self, gateway_id: str, leaf: Leaf, payload: bytes) -> None:
@@ -145,8 +148,17 @@ class Subscriber:
             return
         self._is_unreachable = False
         client.subscribe(self._filters)
-        self._loop.call_soon_threadsafe(self._note_connection, datetime.now(UTC))
         logger.info("connected to the broker", extra={"event": "broker_connected"})
+
+    def _on_subscribe(
+        self, client: mqtt.Client, userdata: object, mid: int, reasons: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        """From now on homes are heard. They are told, since what they sent meanwhile nobody has."""
+        now = datetime.now(UTC)
+        self._loop.call_soon_threadsafe(self._note_connection, now)
+        word = Listening(at=now).model_dump_json()
+        for shard in self._shards:
+            client.publish(topics.listening(shard), word, qos=QOS)
 
     def _on_connect_fail(self, client: mqtt.Client, userdata: object) -> None:
         level = logging.DEBUG if self._is_unreachable else logging.WARNING

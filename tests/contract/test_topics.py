@@ -21,6 +21,11 @@ def test_what_is_built_can_be_parsed(gateway_id: str, leaf: Leaf) -> None:
     assert topics.parse(topics.build(gateway_id, leaf)) == (topics.shard_of(gateway_id), gateway_id, leaf)
 
 
+def test_nobody_can_be_called_everybody() -> None:
+    with pytest.raises(ValueError):
+        topics.parse(topics.listening(7))
+
+
 # CRC-32 of the name modulo 64: a change would send homes to a process that does not serve them.
 @pytest.mark.parametrize(("gateway_id", "shard"), [("gw-1", 38), ("gw-2", 28), ("home-03", 40), ("a", 3)])
 def test_the_shard_of_a_home_never_changes(gateway_id: str, shard: int) -> None:
@@ -59,8 +64,8 @@ def test_other_topics_are_refused(topic: str) -> None:
         topics.parse(topic)
 
 
-def test_a_gateway_hears_answers_and_commands_meant_for_it() -> None:
-    assert topics.downward_filter("gw-1") == ["jiahu/1/38/gw-1/stored", "jiahu/1/38/gw-1/command"]
+def test_a_gateway_hears_what_is_meant_for_it_and_for_everybody() -> None:
+    assert topics.downward_filter("gw-1") == ["jiahu/1/38/gw-1/stored", "jiahu/1/38/gw-1/command", "jiahu/1/38/_/listening"]
 
 
 def test_one_process_for_all_shards_needs_three_filters() -> None:

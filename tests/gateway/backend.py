@@ -11,6 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from contract import topics
 from contract.commands import Command
 from contract.events import Event
+from contract.listening import Listening
 from contract.message import Message
 from contract.readings import SeriesBatch
 from contract.status import GatewayStatus
@@ -83,6 +84,11 @@ class Backend:
         """Send to gateway gw-1."""
         payload = message if isinstance(message, bytes) else message.model_dump_json().encode()
         self._client.publish(topics.build("gw-1", leaf), payload, qos=1)
+
+    def listen(self) -> None:
+        """Say to all homes of the shard of gw-1 that they are heard."""
+        word = Listening(at=datetime.now(UTC)).model_dump_json()
+        self._client.publish(topics.listening(topics.shard_of("gw-1")), word, qos=1)
 
     @property
     def batches(self) -> list[SeriesBatch]:

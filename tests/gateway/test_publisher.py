@@ -246,6 +246,17 @@ def test_after_the_broker_was_killed_everything_unanswered_is_sent_again(station
     assert {event.event_id for event in backend.events} == {"w:1"}
 
 
+def test_a_backend_that_listens_again_gets_everything_at_once(station: Station, broker: Broker) -> None:
+    station.outbox.append_readings(readings(3))
+    put_event(station.outbox, "w:1")
+    with Backend(broker, silent) as backend:
+        station.start().until(lambda: backend.batches and backend.events)
+        backend.answer = stored
+        backend.listen()
+        station.until(lambda: station.outbox.waiting == 0)
+    assert (backend.sequences, len(backend.events)) == ([1, 2, 3] * 2, 2)
+
+
 def test_only_the_answer_to_a_first_copy_tells_the_backends_time(station: Station, broker: Broker) -> None:
     station.outbox.append_readings(readings(3))
     put_event(station.outbox, "w:1")

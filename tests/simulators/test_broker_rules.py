@@ -22,6 +22,9 @@ DEPLOYED = Path(__file__).resolve().parents[2] / "deploy" / "mosquitto.acl"
         ("backend", "jiahu/1/7/gw-1/stored", True),
         ("backend", "jiahu/1/7/gw-1/command", True),
         ("backend", "jiahu/1/7/gw-1/event", False),
+        ("backend", "jiahu/1/7/_/listening", True),
+        ("backend", "jiahu/1/7/gw-1/listening", False),
+        ("gw-1", "jiahu/1/7/_/listening", False),
         ("backend", "elsewhere", False),
     ],
 )
@@ -37,6 +40,8 @@ def test_who_may_publish_where(user: str, topic: str, allowed: bool) -> None:
         ("gw-1", "jiahu/1/7/gw-1/event", False),
         ("gw-1", "jiahu/1/7/+/stored", False),
         ("gw-1", "jiahu/1/7/gw-1/#", False),
+        ("gw-1", "jiahu/1/7/_/listening", True),
+        ("gw-1", "jiahu/1/7/_/stored", False),
         ("gw-1", "#", False),
         ("backend", "jiahu/1/+/+/event", True),
         ("backend", "jiahu/1/7/gw-1/status", True),

@@ -100,6 +100,8 @@ class Gateway:
         self._name = name
         self._last: mqtt.MQTTMessageInfo | None = None
         self.answers: list[Stored | Refused] = []
+        self.times_told = 0
+        """How often the backend said to everybody that it listens."""
         client.on_message = self._on_message
 
     def send(self, leaf: Leaf, message: BaseModel | bytes, *, retain: bool = False) -> bytes:
@@ -133,7 +135,10 @@ class Gateway:
         return self.answers
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
-        self.answers.append(ANSWER.validate_json(message.payload))
+        if message.topic == topics.listening(topics.shard_of(self._name)):
+            self.times_told += 1
+        else:
+            self.answers.append(ANSWER.validate_json(message.payload))
 
 
 @contextmanager
@@ -151,7 +156,7 @@ def connected(broker: Broker, name: str = "gw-1") -> Iterator[Gateway]:
     client.loop_start()
     try:
         wait_until(client.is_connected, deadline_s=DEADLINE_S, what="connection of the gateway")
-        client.subscribe(topics.build(name, Leaf.STORED), 1)
+        client.subscribe([(topics.build(name, Leaf.STORED), 1), (topics.listening(topics.shard_of(name)), 1)])
         wait_until(lambda: bool(subscribed), deadline_s=DEADLINE_S, what="subscription of the gateway")
         yield gateway
     finally:

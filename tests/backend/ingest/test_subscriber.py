@@ -98,6 +98,19 @@ async def test_what_a_gateway_publishes_arrives_and_what_is_answered_reaches_it(
             await until(lambda: len(gateway.answers) == 1)
 
 
+async def test_homes_are_told_when_somebody_hears_them_and_only_those_of_the_shards_served(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = topics.shard_of("gw-1")
+    with connected(broker, "gw-2") as other, connected(broker, "gw-1") as gateway:
+        async with subscribed(broker, monkeypatch, first_shard=shard, last_shard=shard) as (subscriber, inbox):
+            await until(lambda: gateway.times_told == 1)
+            assert subscriber.is_connected
+            gateway.send(Leaf.EVENT, event(EventKind.SOS))
+            await asyncio.wait_for(inbox.take(10), DEADLINE_S)
+        assert (gateway.times_told, other.times_told) == (1, 0)
+
+
 async def test_of_a_message_over_the_limit_only_the_beginning_is_held_with_the_name_of_the_whole(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
