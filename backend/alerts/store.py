@@ -184,9 +184,13 @@ async def note(conn: Connection, alert_id: int, *, by: str, text: str, now: date
     await _step(conn, alert_id, by=by, action=Action.NOTED, now=now, detail={"text": text})
 
 
-async def dispatched(conn: Connection, alert_id: int, *, visit_id: int, by: str, now: datetime) -> None:
-    """Write into the timeline that a visit was asked for. Raises NotFound, or IllegalMove when the alert is closed."""
+async def hold_for_dispatch(conn: Connection, alert_id: int) -> None:
+    """Lock an alert before its visit, as everyone does who needs both. Raises NotFound, or IllegalMove when the alert is closed."""
     await _lock(conn, alert_id, Action.DISPATCHED)
+
+
+async def dispatched(conn: Connection, alert_id: int, *, visit_id: int, by: str, now: datetime) -> None:
+    """Write into the timeline of an alert held for it that a visit was asked for."""
     await conn.execute(TOUCH, {"id": alert_id, "now": now})
     await _step(conn, alert_id, by=by, action=Action.DISPATCHED, now=now, detail={"visit_id": visit_id})
 

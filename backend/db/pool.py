@@ -25,6 +25,9 @@ TOO_LARGE = ProgramLimitExceeded
 SYSTEMIC = (ProgrammingError, InternalError, NotSupportedError)
 """A missing column, a broken index: never the fault of one message, and the same for all of them."""
 
+UNHEARD = {"tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
+"""Milliseconds, then seconds (libpq): a server that vanished without a word is noticed within 20 s, not after the kernel's two hours."""
+
 LIVE_CHANNEL = "jiahu_live"
 
 NOTIFY = "SELECT pg_notify(%(channel)s, '')"
@@ -35,7 +38,7 @@ def conninfo(database: DatabaseConfig) -> str:
     password = secret(DATABASE_PASSWORD)
     extra: dict[str, Any] = {"password": password} if password else {}
     try:
-        return make_conninfo(database.url, connect_timeout=int(database.connect_timeout_s), application_name="jiahu", **extra)
+        return make_conninfo(database.url, connect_timeout=int(database.connect_timeout_s), application_name="jiahu", **UNHEARD, **extra)
     except ProgrammingError as error:
         raise BadInput("[database] url is not an address of PostgreSQL, such as postgresql://jiahu@127.0.0.1/jiahu") from error
 

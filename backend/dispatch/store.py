@@ -74,11 +74,9 @@ UPDATE visit_offer SET answer = %(answer)s, answered_at = %(now)s WHERE visit_id
 async def request(conn: Connection, *, elder_id: str, alert_id: int | None, visit_class: str, reason: str, by: str, now: datetime) -> int:
     """Ask for a visit. Returns its id; where the alert already has an open visit, that one's."""
     values = {"elder_id": elder_id, "alert_id": alert_id, "visit_class": visit_class, "reason": reason, "by": by, "now": now}
-    row = await (await conn.execute(REQUEST, values)).fetchone()
-    if row is None:
-        row = await (await conn.execute(OPEN_OF_ALERT, values)).fetchone()
-        assert row is not None
-        return int(row["id"])
+    while (row := await (await conn.execute(REQUEST, values)).fetchone()) is None:
+        if (there_is := await (await conn.execute(OPEN_OF_ALERT, values)).fetchone()) is not None:
+            return int(there_is["id"])  # else it has ended between the two questions, and a new one can be asked for
     await _step(conn, row["id"], by=by, state=VisitState.REQUESTED, doctor_id=None, now=now, detail={"reason": reason})
     return int(row["id"])
 

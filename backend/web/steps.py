@@ -48,6 +48,7 @@ async def send_doctor(conn: Connection, who: Account, alert_id: int, *, visit_cl
         raise BadInput(N_("This home has no elder on file, so no doctor can be sent."))
     elder_id = alert["elder_id"]
     async with conn.transaction():
+        await alerts.hold_for_dispatch(conn, alert_id)
         visit_id = await dispatch.request(
             conn, elder_id=elder_id, alert_id=alert_id, visit_class=visit_class, reason=reason, by=who.name, now=now
         )

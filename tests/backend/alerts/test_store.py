@@ -37,10 +37,15 @@ async def close(conn: Connection, alert_id: int, *, by: str = "wang", now: datet
     await alerts.close(conn, alert_id, by=by, disposition=Disposition.FALSE, text="", now=now)
 
 
+async def dispatch(conn: Connection, alert_id: int) -> None:
+    await alerts.hold_for_dispatch(conn, alert_id)
+    await alerts.dispatched(conn, alert_id, visit_id=7, by="wang", now=NOW)
+
+
 DO: dict[Action, Step] = {
     Action.ACKNOWLEDGED: lambda conn, alert_id: alerts.acknowledge(conn, alert_id, by="wang", now=NOW),
     Action.NOTED: lambda conn, alert_id: alerts.note(conn, alert_id, by="wang", text="called back", now=NOW),
-    Action.DISPATCHED: lambda conn, alert_id: alerts.dispatched(conn, alert_id, visit_id=7, by="wang", now=NOW),
+    Action.DISPATCHED: dispatch,
     Action.CLOSED: close,
 }
 REACH: dict[State, list[Action]] = {State.NEW: [], State.ACKNOWLEDGED: [Action.ACKNOWLEDGED], State.CLOSED: [Action.CLOSED]}
