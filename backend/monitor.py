@@ -7,7 +7,7 @@ Every rule runs in a savepoint of its own: if one raises, the readings are store
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -67,17 +67,15 @@ class Monitor:
     now: datetime
     skew: timedelta = timedelta(0)
 
-    async def on_readings(self, home: Home, stored: Sequence[StoredSeries]) -> None:
-        """Judge every threshold rule that looks at one of the series."""
-        subject = Subject(home.elder_id, home.gateway_id)
-        judged = [series for series in stored if series.columns.statistic in JUDGED]
-        open_rules = await alerts.open_rules(self.conn, subject) if judged else frozenset()
-        for series in judged:
-            low, high = min(series.columns.values), max(series.columns.values)
-            for active in self.rules.thresholds.get(series.columns.quantity, ()):
-                assert isinstance(active.rule, ThresholdRule)
-                if active.rule.id in open_rules or not active.rule.is_quiet(low, high):
-                    await self._guarded(active, subject, self._threshold_judge(active, active.rule, subject, series))
+    async def on_readings(self, series: StoredSeries, open_rules: set[str]) -> None:
+        """Judge every threshold rule that looks at this series. `open_rules`: those of which the home has an open alert; it grows."""
+        subject = _subject(series.home)
+        low, high = min(series.columns.values), max(series.columns.values)
+        for active in self.rules.thresholds.get(series.columns.quantity, ()):
+            assert isinstance(active.rule, ThresholdRule)
+            if active.rule.id in open_rules or not active.rule.is_quiet(low, high):
+                open_rules.add(active.rule.id)
+                await self._guarded(active, subject, self._threshold_judge(active, active.rule, subject, series))
 
     async def on_event(self, happening: Happening) -> int | None:
         """Judge every rule that looks at this kind. Returns the alert that the event belongs to, if any."""
@@ -98,7 +96,7 @@ class Monitor:
     async def on_devices(self, subject: Subject, heard: Sequence[tuple[str, datetime]]) -> None:
         """A status names devices (id, last heard at) that are not lost: end alerts that say they are, e.g. from before a restart."""
         ended = {active.rule.id for active in self.rules.cancels.get(EventKind.DEVICE_FOUND, ())}
-        if heard and ended & await alerts.open_rules(self.conn, subject):
+        if heard and ended & (await alerts.open_rules(self.conn, {subject.key})).get(subject.key, set()):
             for device, at in heard:
                 await self.on_event(Happening(subject, EventKind.DEVICE_FOUND, device, at))
 
@@ -294,6 +292,21 @@ class Monitor:
         if active.rule.id not in {failed.rule.id for failed in self.rules.events.get(InternalEvent.RULE_FAILED, ())}:
             await self.on_event(Happening(subject, InternalEvent.RULE_FAILED, subject.gateway_id, self.now, detail=active.rule.id))
         return None
+
+
+async def monitor_all(
+    conn: Connection, rules: RuleBook, stored: Sequence[StoredSeries], skews: Mapping[str, timedelta], *, now: datetime
+) -> None:
+    """Judge what many homes sent. Most of it is calm and of homes without an alert: that needs one question for all of them."""
+    judged = [series for series in stored if series.columns.statistic in JUDGED]
+    open_rules = await alerts.open_rules(conn, {_subject(series.home).key for series in judged}) if judged else {}
+    for series in judged:
+        monitor = Monitor(conn, rules, now, skew=skews[series.home.gateway_id])
+        await monitor.on_readings(series, open_rules.setdefault(_subject(series.home).key, set()))
+
+
+def _subject(home: Home) -> Subject:
+    return Subject(home.elder_id, home.gateway_id)
 
 
 async def on_acknowledged(conn: Connection, alert_id: int, *, now: datetime) -> None:

@@ -5,6 +5,7 @@ The caller owns the transaction. Every change raises `version`, sets `changed_at
 """
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,10 @@ FIND_OPEN = """
 SELECT id, rule_id, priority, level, state, condition, opened_at, last_at, evidence FROM alert
 WHERE coalesce(elder_id, 'gateway:' || gateway_id) = %(subject)s AND rule_id = %(rule_id)s AND state <> 'closed' FOR UPDATE
 """
-OPEN_RULES = "SELECT rule_id FROM alert WHERE coalesce(elder_id, 'gateway:' || gateway_id) = %(subject)s AND state <> 'closed'"
+OPEN_RULES = """
+SELECT coalesce(elder_id, 'gateway:' || gateway_id) AS subject, array_agg(rule_id) AS rule_ids FROM alert
+WHERE coalesce(elder_id, 'gateway:' || gateway_id) = ANY(%(subjects)s) AND state <> 'closed' GROUP BY 1
+"""
 ACTIVE_OF_RULE = """
 SELECT elder_id, gateway_id FROM alert WHERE rule_id = %(rule_id)s AND state <> 'closed' AND condition = 'active'
 """
@@ -79,10 +83,10 @@ async def last_closed(conn: Connection, subject: Subject, rule_id: str) -> tuple
     return (row["level"], row["closed_at"]) if row else None
 
 
-async def open_rules(conn: Connection, subject: Subject) -> frozenset[str]:
-    """Rules of which the subject has an open alert."""
-    rows = await (await conn.execute(OPEN_RULES, {"subject": subject.key})).fetchall()
-    return frozenset(row["rule_id"] for row in rows)
+async def open_rules(conn: Connection, subjects: Collection[str]) -> dict[str, set[str]]:
+    """Rules of which these subjects have an open alert, by the subject's key; one without any is absent."""
+    rows = await (await conn.execute(OPEN_RULES, {"subjects": list(subjects)})).fetchall()
+    return {row["subject"]: set(row["rule_ids"]) for row in rows}
 
 
 async def active_of_rule(conn: Connection, rule_id: str) -> list[Subject]:

@@ -282,8 +282,7 @@ CREATE TABLE segment (
     offsets_ms integer[] NOT NULL,
     values_ real[] NOT NULL,
     CONSTRAINT segment_check CHECK ((cardinality(offsets_ms) = cardinality(values_))),
-    CONSTRAINT segment_values__check CHECK ((cardinality(values_) > 0)),
-    CONSTRAINT segment_series_id_fkey FOREIGN KEY (series_id) REFERENCES series(id)
+    CONSTRAINT segment_values__check CHECK ((cardinality(values_) > 0))
 ) PARTITION BY RANGE (start_at);
 CREATE INDEX segment_by_series ON ONLY public.segment USING btree (series_id, start_at);
 

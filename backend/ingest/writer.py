@@ -8,8 +8,10 @@ from backend.commands import store as commands
 from backend.db.pool import Connection
 from backend.ingest import store
 from backend.ingest.decode import Letter, Reject
-from backend.monitor import Happening, Monitor
+from backend.monitor import Happening, Monitor, monitor_all
+from backend.readings import cursor
 from backend.readings import store as readings
+from backend.readings.cursor import Log, Span
 from backend.readings.model import Columns, Home
 from backend.rules.engine import RuleBook
 from contract.events import Event
@@ -20,24 +22,25 @@ from contract.stored import Refused, Stored
 
 Reply = tuple[str, Message]
 """(gateway id, answer)."""
+Logs = dict[tuple[str, str], Log]
 
 
 async def write(conn: Connection, letters: Sequence[Letter], rules: RuleBook, *, now: datetime) -> list[Reply]:
     """Store and judge all letters; the caller owns the transaction and sends the replies once it has committed."""
-    replies: list[Reply] = []
-    for letter in sorted(letters, key=lambda one: one.gateway_id):
-        message = letter.message
+    ordered = sorted(letters, key=lambda one: one.gateway_id)
+    homes = await _homes(conn, ordered, now=now)
+    logs = await cursor.lock(conn, [_span(one) for one in ordered if not isinstance(one.message, GatewayStatus)])
+    await _write_batches(conn, [one for one in ordered if isinstance(one.message, SeriesBatch)], homes, logs, rules, now=now)
+    for letter in ordered:
         monitor = Monitor(conn, rules, now, skew=_skew(letter))
-        home = await _home(conn, letter, now=now)
-        if isinstance(message, SeriesBatch):
-            await _write_batch(conn, monitor, home, message, now=now)
-            replies.append((home.gateway_id, Stored(log_id=message.log_id, first=message.first, last=message.last, at=now)))
-        elif isinstance(message, Event):
-            await _write_event(conn, monitor, home, message, now=now)
-            replies.append((home.gateway_id, Stored(log_id=message.log_id, first=message.sequence, last=message.sequence, at=now)))
-        else:
-            await _write_status(conn, monitor, home, letter, message, now=now)
-    return replies
+        if isinstance(letter.message, Event):
+            await _write_event(conn, monitor, homes[letter.gateway_id], letter.message, logs, now=now)
+        elif isinstance(letter.message, GatewayStatus):
+            await _write_status(conn, monitor, homes[letter.gateway_id], letter, letter.message, now=now)
+    if logs:
+        await cursor.advance(conn, logs.values())
+    spans = [_span(one) for one in ordered if not isinstance(one.message, GatewayStatus)]
+    return [(one.gateway_id, Stored(log_id=one.log_id, first=one.first, last=one.last, at=now)) for one in spans]
 
 
 async def keep(conn: Connection, reject: Reject, *, now: datetime) -> list[Reply]:
@@ -54,50 +57,64 @@ def _skew(letter: Letter) -> timedelta:
     return timedelta(0) if isinstance(message, GatewayStatus) else letter.arrival.received_at - message.sent_at
 
 
-async def _home(conn: Connection, letter: Letter, *, now: datetime) -> Home:
-    """The sender. What the broker kept for us, and a last will, are no signs of life."""
-    is_alive = not letter.arrival.is_retained and getattr(letter.message, "online", True)
-    return await readings.hear(conn, letter.gateway_id, now=now if is_alive else None)
+async def _homes(conn: Connection, letters: Sequence[Letter], *, now: datetime) -> dict[str, Home]:
+    """The senders. What the broker kept for us, and a last will, are no signs of life."""
+    alive = {one.gateway_id for one in letters if not one.arrival.is_retained and getattr(one.message, "online", True)}
+    others = {one.gateway_id for one in letters} - alive
+    homes = await readings.hear(conn, alive, now=now) if alive else {}
+    return homes | (await readings.hear(conn, others, now=None) if others else {})
 
 
-async def _write_batch(conn: Connection, monitor: Monitor, home: Home, batch: SeriesBatch, *, now: datetime) -> None:
-    known = await readings.lock_log(conn, home.gateway_id, batch.log_id, first=batch.first, last=batch.last)
-    fresh = [(series, _fresh_rows(series, batch.first, known)) for series in batch.series]
-    columns = [_columns(series, rows) for series, rows in fresh if rows]
-    stored = await readings.store(conn, home, columns, received_at=now) if columns else []
-    count = sum(len(one.values) for one in columns)
+def _span(letter: Letter) -> Span:
+    message = letter.message
+    if isinstance(message, SeriesBatch):
+        return Span(letter.gateway_id, message.log_id, message.first, message.last)
+    assert isinstance(message, Event)
+    return Span(letter.gateway_id, message.log_id, message.sequence, message.sequence)
+
+
+async def _write_batches(
+    conn: Connection, letters: Sequence[Letter], homes: dict[str, Home], logs: Logs, rules: RuleBook, *, now: datetime
+) -> None:
+    """Store the readings of all batches together, then judge home by home."""
+    fresh: list[tuple[Home, Columns]] = []
+    skews: dict[str, timedelta] = {}
+    for letter in letters:
+        batch = letter.message
+        assert isinstance(batch, SeriesBatch)
+        columns = _take(logs[letter.gateway_id, batch.log_id], batch)
+        fresh += [(homes[letter.gateway_id], one) for one in columns]
+        skews[letter.gateway_id] = _skew(letter)
+    stored = await readings.store(conn, fresh, received_at=now)
+    await monitor_all(conn, rules, stored, skews, now=now)
+
+
+def _take(log: Log, batch: SeriesBatch) -> list[Columns]:
+    """The batch's readings that are not stored yet; from now on they count as stored."""
+    columns = [_columns(series, rows) for series in batch.series if (rows := _fresh_rows(series, batch.first, log.known))]
     carried = [batch.first + offset for series in batch.series for offset in series.sequences]
-    await readings.advance_log(
-        conn, home.gateway_id, batch.log_id, carried=carried, floor=batch.floor, readings=count, repeats=len(carried) - count
-    )
-    await monitor.on_readings(home, stored)
+    log.take(carried, floor=batch.floor, readings=sum(len(one.values) for one in columns))
+    return columns
 
 
-def _fresh_rows(series: Series, first: int, known: list[range]) -> list[int]:
+def _fresh_rows(series: Series, first: int, known: set[int]) -> Sequence[int]:
     """Row numbers whose sequence is not stored yet."""
-    stored = {sequence for part in known for sequence in part}
-    return [row for row, offset in enumerate(series.sequences) if first + offset not in stored]
+    if not known:
+        return range(len(series.values))
+    return [row for row, offset in enumerate(series.sequences) if first + offset not in known]
 
 
-def _columns(series: Series, rows: list[int]) -> Columns:
-    return Columns(
-        series.device,
-        series.quantity,
-        series.statistic,
-        series.start_at,
-        [series.offsets_ms[row] for row in rows],
-        [series.values[row] for row in rows],
-    )
+def _columns(series: Series, rows: Sequence[int]) -> Columns:
+    if len(rows) == len(series.values):
+        return Columns(series.device, series.quantity, series.statistic, series.start_at, series.offsets_ms, series.values)
+    offsets_ms, values = [series.offsets_ms[row] for row in rows], [series.values[row] for row in rows]
+    return Columns(series.device, series.quantity, series.statistic, series.start_at, offsets_ms, values)
 
 
-async def _write_event(conn: Connection, monitor: Monitor, home: Home, event: Event, *, now: datetime) -> None:
+async def _write_event(conn: Connection, monitor: Monitor, home: Home, event: Event, logs: Logs, *, now: datetime) -> None:
     """Its own id alone says whether an event is new: a gateway may have lost its last sequences, and no alarm must go with them."""
-    await readings.lock_log(conn, home.gateway_id, event.log_id, first=event.sequence, last=event.sequence)
     row_id = await store.add_event(conn, home, event, received_at=now)
-    is_new = row_id is not None
-    await readings.advance_log(
-        conn, home.gateway_id, event.log_id, carried=[event.sequence], floor=event.floor, events=int(is_new), repeats=int(not is_new)
-    )
+    logs[home.gateway_id, event.log_id].take([event.sequence], floor=event.floor, events=int(row_id is not None))
     if row_id is None:
         return
     subject = Subject(home.elder_id, home.gateway_id)

@@ -31,4 +31,5 @@ class StoredSeries:
     """A series that has just received readings."""
 
     id: int
+    home: Home
     columns: Columns

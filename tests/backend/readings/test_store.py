@@ -1,19 +1,15 @@
 """Stored readings: what counts as stored already, segments and their cut, and the windows that rules look at."""
 
-import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backend.db.pool import Connection
 from backend.readings import store as readings
 from backend.readings.model import Columns, Home
 from contract.quantities import QuantityName, Statistic
-from tests.backend.street import LOG, NOW, one, rows, seconds
+from tests.backend.street import NOW, one, rows, seconds
 
 HOME = Home("gw-1", "elder-1")
 MIDNIGHT = datetime.fromisoformat("2026-03-02T00:00:00Z")
@@ -30,62 +26,12 @@ def columns(
 async def store(conn: Connection, *many: Columns, received_at: datetime = NOW + timedelta(days=2)) -> int:
     """Store and return the id of the first series."""
     async with conn.transaction():
-        return (await readings.store(conn, HOME, many, received_at=received_at))[0].id
+        return (await readings.store(conn, [(HOME, one) for one in many], received_at=received_at))[0].id
 
 
 async def window(conn: Connection, series_id: int, from_at: datetime, to_at: datetime) -> list[tuple[datetime, float]]:
     found = await readings.window(conn, series_id, QuantityName.SPO2, from_at=from_at, to_at=to_at)
     return [(sample.at, sample.value) for sample in found]
-
-
-@pytest.mark.parametrize(
-    ("sequences", "text"),
-    [
-        ([], "{}"),
-        ([7], "{[7,8)}"),
-        ([1, 2, 5], "{[1,3),[5,6)}"),
-        ([5, 1, 2], "{[1,3),[5,6)}"),
-        ([2**62], f"{{[{2**62},{2**62 + 1})}}"),
-    ],
-)
-def test_a_set_of_sequences_is_written_as_ranges(sequences: list[int], text: str) -> None:
-    assert readings.multirange(sequences) == text
-
-
-@given(st.sets(st.integers(min_value=1, max_value=60)))
-def test_ranges_hold_exactly_the_sequences_and_never_touch(sequences: set[int]) -> None:
-    parts = [part.split(",") for part in readings.multirange(sequences).strip("{}[)").split("),[") if part]
-    ranges = [range(int(start), int(end)) for start, end in parts]
-    assert {sequence for part in ranges for sequence in part} == sequences
-    assert all(one.stop < other.start for one, other in pairwise(ranges))
-
-
-async def test_the_database_counts_the_same_set_as_a_set_does(street: Connection) -> None:
-    chance = random.Random(1)
-    stored: set[int] = set()
-    async with street.transaction():
-        for _ in range(60):
-            carried = {chance.randint(1, 200) for _ in range(chance.randint(1, 30))}
-            first, last = min(carried), max(carried)
-            known = await readings.lock_log(street, "gw-1", LOG, first=first, last=last)
-            assert {sequence for part in known for sequence in part} == {sequence for sequence in stored if first <= sequence <= last}
-            await readings.advance_log(street, "gw-1", LOG, carried=carried, floor=1)
-            stored |= carried
-
-
-async def test_everything_below_the_floor_counts_as_stored(street: Connection) -> None:
-    async with street.transaction():
-        await readings.lock_log(street, "gw-1", LOG, first=1, last=1)
-        await readings.advance_log(street, "gw-1", LOG, carried=[500], floor=400)
-        assert await readings.lock_log(street, "gw-1", LOG, first=390, last=600) == [range(390, 400), range(500, 501)]
-
-
-async def test_each_log_has_a_cursor_of_its_own(street: Connection) -> None:
-    async with street.transaction():
-        await readings.lock_log(street, "gw-1", LOG, first=1, last=1)
-        await readings.advance_log(street, "gw-1", LOG, carried=[1], floor=1)
-        assert await readings.lock_log(street, "gw-1", "00000000000000bb", first=1, last=1) == []
-        assert await readings.lock_log(street, "gw-2", LOG, first=1, last=1) == []
 
 
 async def test_a_window_has_both_its_ends(street: Connection) -> None:
@@ -192,13 +138,13 @@ async def test_the_view_shows_one_row_per_reading_with_everything_a_person_asks(
 
 
 async def test_a_gateway_nobody_enrolled_becomes_a_home_without_an_elder(conn: Connection) -> None:
-    assert await readings.hear(conn, "gw-9", now=NOW) == Home("gw-9", None)
+    assert await readings.hear(conn, ["gw-9"], now=NOW) == {"gw-9": Home("gw-9", None)}
     assert await readings.heard_gateways(conn, now=NOW) == [(Home("gw-9", None), NOW, readings.EVER)]
 
 
 async def test_hearing_never_goes_back_and_a_farewell_is_no_hearing(street: Connection) -> None:
     for now in (NOW + seconds(5), NOW, None):
-        assert await readings.hear(street, "gw-1", now=now) == HOME
+        assert await readings.hear(street, ["gw-1"], now=now) == {"gw-1": HOME}
     assert await readings.heard_gateways(street, now=NOW + seconds(5)) == [(HOME, NOW + seconds(5), readings.EVER)]
 
 
@@ -206,9 +152,9 @@ async def test_a_quantity_is_heard_through_whichever_gateway_heard_it_last(stree
     await store(street, columns([95]))
     await street.execute("INSERT INTO gateway (id, elder_id) VALUES ('gw-3', 'elder-1')")
     async with street.transaction():
-        await readings.store(street, Home("gw-3", "elder-1"), [columns([96], start_at=NOW + seconds(60))], received_at=NOW + seconds(60))
+        await readings.store(street, [(Home("gw-3", "elder-1"), columns([96], start_at=NOW + seconds(60)))], received_at=NOW + seconds(60))
     for gateway_id in ("gw-1", "gw-3"):
-        await readings.hear(street, gateway_id, now=NOW + seconds(60))
+        await readings.hear(street, [gateway_id], now=NOW + seconds(60))
     heard = await readings.heard_quantity(street, QuantityName.SPO2, online_since=NOW)
     assert heard == [(Home("gw-3", "elder-1"), NOW + seconds(60))]
     assert await readings.last_measured(street, HOME, QuantityName.SPO2) == NOW + seconds(60)
@@ -216,7 +162,7 @@ async def test_a_quantity_is_heard_through_whichever_gateway_heard_it_last(stree
 
 async def test_a_gateway_that_is_not_heard_cannot_say_whether_its_devices_are_silent(street: Connection) -> None:
     await store(street, columns([95]))
-    await readings.hear(street, "gw-1", now=NOW)
+    await readings.hear(street, ["gw-1"], now=NOW)
     assert await readings.heard_quantity(street, QuantityName.SPO2, online_since=NOW + seconds(1)) == []
     assert len(await readings.heard_quantity(street, QuantityName.SPO2, online_since=NOW)) == 1
 
@@ -231,7 +177,7 @@ async def test_a_gateway_that_is_not_heard_cannot_say_whether_its_devices_are_si
     ],
 )
 async def test_silence_counts_only_while_somebody_listens(street: Connection, since_s: int, at_s: int, since_found_s: list[int]) -> None:
-    await readings.hear(street, "gw-1", now=NOW)
+    await readings.hear(street, ["gw-1"], now=NOW)
     values = {"since": NOW + seconds(since_s), "at": NOW + seconds(at_s)}
     await street.execute("INSERT INTO listener VALUES (0, 63, %(since)s, %(at)s)", values)
     assert await readings.heard_gateways(street, now=NOW) == [(HOME, NOW, NOW + seconds(one)) for one in since_found_s]

@@ -51,7 +51,7 @@ async def busy_street(street: Pool, clock: Clock) -> int:
     alert_id = await open_alert(street, rule_id="fall", now=clock.at)
     window = json.dumps({"rate_hz": 50, "x": [0, 2500, 900], "y": [0, 0, 100], "z": [1000, 900, 100]})
     async with street.connection() as conn, conn.transaction():
-        await readings.store(conn, Home("gw-1", "elder-1"), [columns], received_at=clock.at)
+        await readings.store(conn, [(Home("gw-1", "elder-1"), columns)], received_at=clock.at)
         await conn.execute(FALL, {"at": clock.at, "window": window, "alert_id": alert_id})
         await conn.execute("UPDATE contract SET ends_on = '2099-12-31', signed_on = '2020-01-01'")
         await conn.execute("UPDATE shift SET ends_at = '2099-12-31'")

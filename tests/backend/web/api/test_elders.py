@@ -20,7 +20,7 @@ async def store(pool: Pool, values: list[float], *, device_id: str = "oximeter-1
     offsets = [second * 1000 for second in range(len(values))]
     columns = Columns(device_id, QuantityName.SPO2, statistic, NOW, offsets, values)
     async with pool.connection() as conn, conn.transaction():
-        await readings.store(conn, Home("gw-1", "elder-1"), [columns], received_at=NOW)
+        await readings.store(conn, [(Home("gw-1", "elder-1"), columns)], received_at=NOW)
 
 
 async def fetch(client: httpx.AsyncClient, **change: str) -> httpx.Response:
