@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from backend.alerts import store as alerts
+from backend.alerts.lifecycle import Condition
 from backend.alerts.model import Subject
 from backend.config import Config
 from backend.db import partitions
-from backend.db.pool import TRANSIENT, Connection, Pool, open_pool
+from backend.db.pool import TRANSIENT, Pool, open_pool
 from backend.dispatch import store as dispatch
 from backend.monitor import Monitor
 from backend.notify import sender
@@ -64,28 +65,33 @@ class Worker:
         now = datetime.now(UTC)
         async with self._pool.connection() as conn:
             book = await rules.load(conn)
-            for active in book.absences:
-                assert isinstance(active.rule, AbsenceRule)
-                for home, heard_at, since in await _heard(conn, active.rule, now):
-                    source = home.gateway_id if active.rule.of == "gateway" else active.rule.of
-                    judgement = judge_absence(active.rule, heard_at, now, listening_since=since)
-                    await self._silence(Monitor(conn, book, now), active, home, judgement, source=source)
             for active in book.by_id.values():
-                if isinstance(active.rule, ThresholdRule):
+                if isinstance(active.rule, AbsenceRule):
+                    await self._judge_absence(Monitor(conn, book, now), active, active.rule)
+                elif isinstance(active.rule, ThresholdRule):
                     await self._judge_stale(Monitor(conn, book, now), active, active.rule)
+
+    async def _judge_absence(self, monitor: Monitor, active: Active, rule: AbsenceRule) -> None:
+        """Judge the homes that are silent or have an alert; where that says so already, there is nothing to add."""
+        conditions = {subject.key: condition for subject, condition in (await alerts.open_of_rule(monitor.conn, rule.id)).items()}
+        for home, heard_at, since in await _heard(monitor, rule, also=conditions.keys()):
+            judgement = judge_absence(rule, heard_at, monitor.now, listening_since=since)
+            is_known = judgement.verdict is Verdict.BREACHED and conditions.get(_subject(home).key) is Condition.ACTIVE
+            if not is_known:
+                source = home.gateway_id if rule.of == "gateway" else rule.of
+                await self._silence(monitor, active, home, judgement, source=source)
 
     async def _silence(self, monitor: Monitor, active: Active, home: Home, judgement: Judgement, *, source: str) -> None:
         async with monitor.conn.transaction():
-            await monitor.on_silence(active, Subject(home.elder_id, home.gateway_id), judgement, source=source)
+            await monitor.on_silence(active, _subject(home), judgement, source=source)
 
     async def _judge_stale(self, monitor: Monitor, active: Active, rule: ThresholdRule) -> None:
-        for subject in await alerts.active_of_rule(monitor.conn, rule.id):
-            home = Home(subject.gateway_id, subject.elder_id)
-            last_at = await readings.last_measured(monitor.conn, home, rule.quantity)
-            if last_at is not None and monitor.now - last_at > timedelta(seconds=rule.timing.fresh_s):
+        conditions = await alerts.open_of_rule(monitor.conn, rule.id)
+        homes = [Home(one.gateway_id, one.elder_id) for one, condition in conditions.items() if condition is Condition.ACTIVE]
+        for home, last_at in await readings.last_measured(monitor.conn, homes, rule.quantity) if homes else ():
+            if monitor.now - last_at > timedelta(seconds=rule.timing.fresh_s):
                 judgement = Judgement(Verdict.UNKNOWN, monitor.now, None, {"silent_since": last_at.isoformat()})
-                async with monitor.conn.transaction():
-                    await monitor.on_silence(active, subject, judgement, source=rule.quantity)
+                await self._silence(monitor, active, home, judgement, source=rule.quantity)
 
     async def offer_visits(self) -> None:
         """Serve every visit whose timer has run out, one transaction each."""
@@ -109,10 +115,18 @@ class Worker:
             await partitions.prepare(conn, today=datetime.now(UTC).date())
 
 
-async def _heard(conn: Connection, rule: AbsenceRule, now: datetime) -> list[tuple[Home, datetime, datetime]]:
+def _subject(home: Home) -> Subject:
+    return Subject(home.elder_id, home.gateway_id)
+
+
+async def _heard(monitor: Monitor, rule: AbsenceRule, *, also: Collection[str]) -> list[tuple[Home, datetime, datetime]]:
+    """Homes that may be silent by this rule, and those in `also`: when they were heard, and since when somebody listens."""
+    now = monitor.now
+    silent_before = now - timedelta(seconds=rule.levels[0].for_s)
     if rule.of == "gateway":
-        return await readings.heard_gateways(conn, now=now)
-    heard = await readings.heard_quantity(conn, rule.of, online_since=now - timedelta(seconds=ONLINE_S))
+        return await readings.heard_gateways(monitor.conn, now=now, silent_before=silent_before, also=also)
+    online_since = now - timedelta(seconds=ONLINE_S)
+    heard = await readings.heard_quantity(monitor.conn, rule.of, online_since=online_since, silent_before=silent_before, also=also)
     return [(home, heard_at, readings.EVER) for home, heard_at in heard]
 
 

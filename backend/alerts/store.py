@@ -26,9 +26,7 @@ OPEN_RULES = """
 SELECT coalesce(elder_id, 'gateway:' || gateway_id) AS subject, array_agg(rule_id) AS rule_ids FROM alert
 WHERE coalesce(elder_id, 'gateway:' || gateway_id) = ANY(%(subjects)s) AND state <> 'closed' GROUP BY 1
 """
-ACTIVE_OF_RULE = """
-SELECT elder_id, gateway_id FROM alert WHERE rule_id = %(rule_id)s AND state <> 'closed' AND condition = 'active'
-"""
+OPEN_OF_RULE = "SELECT elder_id, gateway_id, condition FROM alert WHERE rule_id = %(rule_id)s AND state <> 'closed'"
 LAST_CLOSED = """
 SELECT level, closed_at FROM alert
 WHERE coalesce(elder_id, 'gateway:' || gateway_id) = %(subject)s AND rule_id = %(rule_id)s AND state = 'closed' AND closed_by <> 'system'
@@ -89,10 +87,10 @@ async def open_rules(conn: Connection, subjects: Collection[str]) -> dict[str, s
     return {row["subject"]: set(row["rule_ids"]) for row in rows}
 
 
-async def active_of_rule(conn: Connection, rule_id: str) -> list[Subject]:
-    """Subjects with an open alert of this rule whose condition is active."""
-    rows = await (await conn.execute(ACTIVE_OF_RULE, {"rule_id": rule_id})).fetchall()
-    return [Subject(row["elder_id"], row["gateway_id"]) for row in rows]
+async def open_of_rule(conn: Connection, rule_id: str) -> dict[Subject, Condition]:
+    """Subjects with an open alert of this rule, and its condition."""
+    rows = await (await conn.execute(OPEN_OF_RULE, {"rule_id": rule_id})).fetchall()
+    return {Subject(row["elder_id"], row["gateway_id"]): Condition(row["condition"]) for row in rows}
 
 
 async def open_alert(

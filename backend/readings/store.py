@@ -39,16 +39,24 @@ WHERE series_id = %(series_id)s AND start_at BETWEEN %(from_at)s - %(segment_max
 ORDER BY start_at
 """
 LISTENERS = "SELECT first_shard, last_shard, since, at FROM listener"
-HEARD_GATEWAYS = "SELECT id, elder_id, heard_at FROM gateway WHERE heard_at IS NOT NULL"
+HEARD_GATEWAYS = """
+SELECT id, elder_id, heard_at FROM gateway
+WHERE heard_at <= %(silent_before)s OR (heard_at IS NOT NULL AND coalesce(elder_id, 'gateway:' || id) = ANY(%(also)s))
+"""
 HEARD_QUANTITY = """
-SELECT DISTINCT ON (s.elder_id) s.elder_id, s.gateway_id, s.last_at AS heard_at
-FROM series s JOIN gateway g ON g.id = s.gateway_id
-WHERE s.quantity = %(quantity)s AND s.elder_id IS NOT NULL AND s.last_at IS NOT NULL AND g.heard_at >= %(online_since)s
-ORDER BY s.elder_id, s.last_at DESC
+SELECT elder_id, gateway_id, heard_at FROM (
+    SELECT DISTINCT ON (s.elder_id) s.elder_id, s.gateway_id, s.last_at AS heard_at
+    FROM series s JOIN gateway g ON g.id = s.gateway_id
+    WHERE s.quantity = %(quantity)s AND s.elder_id IS NOT NULL AND s.last_at IS NOT NULL AND g.heard_at >= %(online_since)s
+    ORDER BY s.elder_id, s.last_at DESC
+) AS last
+WHERE heard_at <= %(silent_before)s OR elder_id = ANY(%(also)s)
 """
 LAST_MEASURED = """
-SELECT max(last_at) AS last_at FROM series
-WHERE quantity = %(quantity)s AND (elder_id = %(elder_id)s OR (elder_id IS NULL AND gateway_id = %(gateway_id)s))
+SELECT n.elder_id, n.gateway_id, max(s.last_at) AS last_at
+FROM unnest(%(elder_ids)s::text[], %(gateway_ids)s::text[]) AS n (elder_id, gateway_id)
+JOIN series s ON s.quantity = %(quantity)s AND (s.elder_id = n.elder_id OR (n.elder_id IS NULL AND s.gateway_id = n.gateway_id))
+GROUP BY 1, 2 HAVING max(s.last_at) IS NOT NULL
 """
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 LISTENER_AGE_MAX = timedelta(seconds=20)
@@ -145,10 +153,15 @@ async def window(conn: Connection, series_id: int, quantity: QuantityName, *, fr
     return samples
 
 
-async def heard_gateways(conn: Connection, *, now: datetime) -> list[tuple[Home, datetime, datetime]]:
-    """Every home that was ever heard: when it was last heard, and since when somebody listens. Homes nobody listens to are left out."""
+async def heard_gateways(
+    conn: Connection, *, now: datetime, silent_before: datetime, also: Collection[str]
+) -> list[tuple[Home, datetime, datetime]]:
+    """Homes heard last before `silent_before`, and those whose subject is in `also`: when, and since when somebody listens.
+
+    Homes nobody listens to are left out.
+    """
     listeners = await (await conn.execute(LISTENERS)).fetchall()
-    rows = await (await conn.execute(HEARD_GATEWAYS)).fetchall()
+    rows = await (await conn.execute(HEARD_GATEWAYS, {"silent_before": silent_before, "also": list(also)})).fetchall()
     silences = ((row, listened_since(shard_of(row["id"]), listeners, now=now)) for row in rows)
     return [(Home(row["id"], row["elder_id"]), row["heard_at"], since) for row, since in silences if since is not None]
 
@@ -161,15 +174,20 @@ def listened_since(shard: int, listeners: Sequence[dict[str, Any]], *, now: date
     return min((one["since"] for one in own if now - one["at"] <= LISTENER_AGE_MAX), default=None)
 
 
-async def heard_quantity(conn: Connection, quantity: QuantityName, *, online_since: datetime) -> list[tuple[Home, datetime]]:
-    """Every home with an elder whose gateway was heard after `online_since`, with the time the quantity was last heard there."""
-    values = {"quantity": quantity, "online_since": online_since}
+async def heard_quantity(
+    conn: Connection, quantity: QuantityName, *, online_since: datetime, silent_before: datetime, also: Collection[str]
+) -> list[tuple[Home, datetime]]:
+    """Homes with an elder whose gateway was heard after `online_since`, with the time the quantity was last heard there.
+
+    Only those where that was before `silent_before`, and those whose subject is in `also`.
+    """
+    values = {"quantity": quantity, "online_since": online_since, "silent_before": silent_before, "also": list(also)}
     rows = await (await conn.execute(HEARD_QUANTITY, values)).fetchall()
     return [(Home(row["gateway_id"], row["elder_id"]), row["heard_at"]) for row in rows]
 
 
-async def last_measured(conn: Connection, home: Home, quantity: QuantityName) -> datetime | None:
-    """When the quantity was last measured in this home, on any device of the elder."""
-    values = {"elder_id": home.elder_id, "gateway_id": home.gateway_id, "quantity": quantity}
-    row = await (await conn.execute(LAST_MEASURED, values)).fetchone()
-    return row["last_at"] if row else None
+async def last_measured(conn: Connection, homes: Sequence[Home], quantity: QuantityName) -> list[tuple[Home, datetime]]:
+    """When the quantity was last measured in these homes, on any device of the elder; homes where it never was are left out."""
+    values = {"elder_ids": [home.elder_id for home in homes], "gateway_ids": [home.gateway_id for home in homes], "quantity": quantity}
+    rows = await (await conn.execute(LAST_MEASURED, values)).fetchall()
+    return [(Home(row["gateway_id"], row["elder_id"]), row["last_at"]) for row in rows]

@@ -212,7 +212,7 @@ async def test_an_open_alert_is_found_with_all_that_a_judgement_needs(street: Co
     alert = await alerts.find_open(street, WANG, "sos")
     assert alert is not None
     assert (alert.rule_id, alert.priority, alert.state, alert.condition) == ("sos", "high", State.NEW, Condition.ACTIVE)
-    assert await alerts.active_of_rule(street, "sos") == [WANG]
+    assert await alerts.open_of_rule(street, "sos") == {WANG: Condition.ACTIVE}
 
 
 @pytest.mark.parametrize(("kind", "elder_id"), [(EventKind.SOS, "elder-1"), (EventKind.DEVICE_LOST, None)])

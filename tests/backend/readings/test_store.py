@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -139,13 +140,15 @@ async def test_the_view_shows_one_row_per_reading_with_everything_a_person_asks(
 
 async def test_a_gateway_nobody_enrolled_becomes_a_home_without_an_elder(conn: Connection) -> None:
     assert await readings.hear(conn, ["gw-9"], now=NOW) == {"gw-9": Home("gw-9", None)}
-    assert await readings.heard_gateways(conn, now=NOW) == [(Home("gw-9", None), NOW, readings.EVER)]
+    assert await readings.heard_gateways(conn, now=NOW, silent_before=NOW, also=[]) == [(Home("gw-9", None), NOW, readings.EVER)]
 
 
 async def test_hearing_never_goes_back_and_a_farewell_is_no_hearing(street: Connection) -> None:
     for now in (NOW + seconds(5), NOW, None):
         assert await readings.hear(street, ["gw-1"], now=now) == {"gw-1": HOME}
-    assert await readings.heard_gateways(street, now=NOW + seconds(5)) == [(HOME, NOW + seconds(5), readings.EVER)]
+    assert await readings.heard_gateways(street, now=NOW + seconds(5), silent_before=NOW + seconds(5), also=[]) == [
+        (HOME, NOW + seconds(5), readings.EVER)
+    ]
 
 
 async def test_a_quantity_is_heard_through_whichever_gateway_heard_it_last(street: Connection) -> None:
@@ -155,16 +158,32 @@ async def test_a_quantity_is_heard_through_whichever_gateway_heard_it_last(stree
         await readings.store(street, [(Home("gw-3", "elder-1"), columns([96], start_at=NOW + seconds(60)))], received_at=NOW + seconds(60))
     for gateway_id in ("gw-1", "gw-3"):
         await readings.hear(street, [gateway_id], now=NOW + seconds(60))
-    heard = await readings.heard_quantity(street, QuantityName.SPO2, online_since=NOW)
+    heard = await readings.heard_quantity(street, QuantityName.SPO2, online_since=NOW, silent_before=NOW + seconds(60), also=[])
     assert heard == [(Home("gw-3", "elder-1"), NOW + seconds(60))]
-    assert await readings.last_measured(street, HOME, QuantityName.SPO2) == NOW + seconds(60)
+    assert await readings.last_measured(street, [HOME], QuantityName.SPO2) == [(HOME, NOW + seconds(60))]
 
 
 async def test_a_gateway_that_is_not_heard_cannot_say_whether_its_devices_are_silent(street: Connection) -> None:
     await store(street, columns([95]))
     await readings.hear(street, ["gw-1"], now=NOW)
-    assert await readings.heard_quantity(street, QuantityName.SPO2, online_since=NOW + seconds(1)) == []
-    assert len(await readings.heard_quantity(street, QuantityName.SPO2, online_since=NOW)) == 1
+    limits: dict[str, Any] = {"silent_before": NOW + seconds(60), "also": []}
+    assert await readings.heard_quantity(street, QuantityName.SPO2, online_since=NOW + seconds(1), **limits) == []
+    assert len(await readings.heard_quantity(street, QuantityName.SPO2, online_since=NOW, **limits)) == 1
+
+
+async def test_only_the_silent_and_those_asked_for_are_looked_at(street: Connection) -> None:
+    await store(street, columns([95]))
+    for gateway_id, at in (("gw-1", NOW), ("gw-2", NOW + seconds(30))):
+        await readings.hear(street, [gateway_id], now=at)
+
+    async def found(also: list[str]) -> list[str]:
+        heard = await readings.heard_gateways(street, now=NOW + seconds(60), silent_before=NOW + seconds(10), also=also)
+        return sorted(home.gateway_id for home, _, _ in heard)
+
+    assert [await found([]), await found(["elder-2"])] == [["gw-1"], ["gw-1", "gw-2"]]
+    early = await readings.heard_quantity(street, QuantityName.SPO2, online_since=NOW, silent_before=NOW - seconds(1), also=[])
+    asked = await readings.heard_quantity(street, QuantityName.SPO2, online_since=NOW, silent_before=NOW - seconds(1), also=["elder-1"])
+    assert (early, asked) == ([], [(HOME, NOW)])
 
 
 @pytest.mark.parametrize(
@@ -180,4 +199,6 @@ async def test_silence_counts_only_while_somebody_listens(street: Connection, si
     await readings.hear(street, ["gw-1"], now=NOW)
     values = {"since": NOW + seconds(since_s), "at": NOW + seconds(at_s)}
     await street.execute("INSERT INTO listener VALUES (0, 63, %(since)s, %(at)s)", values)
-    assert await readings.heard_gateways(street, now=NOW) == [(HOME, NOW, NOW + seconds(one)) for one in since_found_s]
+    assert await readings.heard_gateways(street, now=NOW, silent_before=NOW, also=[]) == [
+        (HOME, NOW, NOW + seconds(one)) for one in since_found_s
+    ]
