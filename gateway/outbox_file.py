@@ -6,6 +6,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -112,7 +113,7 @@ class OutboxFile:
         self._prepare(db)
         if is_new:
             db.executescript(f"CREATE TABLE spare (room BLOB); INSERT INTO spare VALUES (zeroblob({SPARE_BYTES})); DROP TABLE spare;")
-            self._sync_name()
+        self._sync()
         self._reserve_room()
 
     def _disconnect(self) -> None:
@@ -134,13 +135,14 @@ class OutboxFile:
             ) from error
         self._lock = lock
 
-    def _sync_name(self) -> None:
-        """A synced file whose name was not synced may be gone after a power cut."""
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    def _sync(self) -> None:
+        """A process killed before its sync leaves rows that are there to be read, but not on the disk: they must be before anybody is told.
+
+        A synced file whose name was not synced may be gone after a power cut, so the folder is synced too.
+        """
+        for path in (self._path, self._path.with_name(f"{self._path.name}-wal"), self._path.parent):
+            with suppress(FileNotFoundError):
+                _fsync(path)
 
     def _insist(self, step: Callable[[], T]) -> T:
         """Do `step`; after a first error mend what can be mended, after a second one shed, then do it again. Raises StoreBroken."""
@@ -218,3 +220,11 @@ class OutboxFile:
             logger.log(level, why, RESERVE_BYTES, self._path, error, extra={"event": "no_reserve"})
             return False
         return True
+
+
+def _fsync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

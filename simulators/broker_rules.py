@@ -35,14 +35,20 @@ def may_read(user: str, topic_filter: str, *, backend_users: Collection[str]) ->
     return (gateway_id == user and leaf in DOWNWARD) or (gateway_id, leaf) == (EVERYBODY, LISTENING)
 
 
-def mosquitto_acl(backend_users: Collection[str]) -> str:
-    """The rules as an ACL file; %u is the client's name. Mosquitto asks about reading at each delivery, not at SUBSCRIBE."""
+def mosquitto_acl(backend_users: Collection[str], *, loaders: Collection[str] = ()) -> str:
+    """The rules as an ACL file; %u is the client's name. Mosquitto asks about reading at each delivery, not at SUBSCRIBE.
+
+    `loaders` play many homes over one connection: each may do what all gateways may.
+    """
     lines = [f"pattern write {ROOT}/+/%u/{leaf}" for leaf in UPWARD] + [f"pattern read {ROOT}/+/%u/{leaf}" for leaf in DOWNWARD]
     lines += [f"pattern read {ROOT}/+/{EVERYBODY}/{LISTENING}"]
     for user in backend_users:
         lines += ["", f"user {user}"]
         lines += [f"topic read {ROOT}/+/+/{leaf}" for leaf in UPWARD] + [f"topic write {ROOT}/+/+/{leaf}" for leaf in DOWNWARD]
         lines += [f"topic write {ROOT}/+/{EVERYBODY}/{LISTENING}"]
+    for user in loaders:
+        lines += ["", f"user {user}", f"topic read {ROOT}/+/{EVERYBODY}/{LISTENING}"]
+        lines += [f"topic write {ROOT}/+/+/{leaf}" for leaf in UPWARD] + [f"topic read {ROOT}/+/+/{leaf}" for leaf in DOWNWARD]
     return "\n".join(lines) + "\n"
 
 

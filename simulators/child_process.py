@@ -70,6 +70,8 @@ class ChildProcess:
     def __init__(self, *, owner: pwd.struct_passwd | None, orphan_signal: signal.Signals) -> None:
         self._owner = owner
         self._orphan_signal = orphan_signal
+        self.environment: dict[str, str] = {}
+        """Variables of the server besides ours."""
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -165,7 +167,7 @@ class ChildProcess:
     def _environment(self) -> dict[str, str]:
         """Ours without PostgreSQL's own variables, and with our packages, since the server runs in its own directory."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        return kept | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+        return kept | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])} | self.environment
 
     def _hand_over(self, path: Path) -> None:
         if self._owner:

@@ -76,6 +76,13 @@ class Program:
             self._process.kill()
             self._process.wait()
 
+    def kill(self) -> None:
+        """End it at once, with all it has started, and wait."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
     def run(self) -> None:
         """Run it to its end. Raises ProgramError when it fails."""
         self.start()

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import Protocol, Self
 
 CONNECT_TIMEOUT_S = 2.0
 ORDER_TIMEOUT_S = CONNECT_TIMEOUT_S + 3.0
@@ -27,6 +27,16 @@ class Direction(StrEnum):
     DOWN = "down"
 
 
+class Filter(Protocol):
+    """Stands in one connection and decides what of its bytes goes on."""
+
+    def pass_up(self, data: bytes) -> bytes:
+        """Bytes from the client: what goes on to the target now."""
+
+    def pass_down(self, data: bytes) -> tuple[bytes, bytes]:
+        """Bytes from the target: what goes on to the client now, and what is sent back to the target."""
+
+
 @dataclass(slots=True)
 class _Pipe:
     """One direction of a connection: bytes read from `source` wait here until they are due at `sink`."""
@@ -39,9 +49,12 @@ class _Pipe:
     is_ended: bool = False
     is_shut: bool = False
 
-    def read(self, due_s: float) -> None:
+    def read(self) -> bytes:
         data = self.source.recv(READ_BYTES_MAX)
         self.is_ended = not data
+        return data
+
+    def put(self, data: bytes, due_s: float) -> None:
         if data:
             self.waiting.append((due_s, data))
             self.waiting_bytes += len(data)
@@ -65,6 +78,18 @@ class _Connection:
 
     up: _Pipe
     down: _Pipe
+    filter: Filter | None
+
+    def read(self, pipe: _Pipe, due_s: float) -> None:
+        data = pipe.read()
+        if self.filter is None:
+            pipe.put(data, due_s)
+        elif pipe is self.up:
+            pipe.put(self.filter.pass_up(data), due_s)
+        else:
+            onward, back = self.filter.pass_down(data)
+            pipe.put(onward, due_s)
+            self.up.put(back, due_s)
 
     @property
     def is_over(self) -> bool:
@@ -76,11 +101,15 @@ class _Connection:
 
 
 class TcpProxy:
-    """The network between a home and a broker on this machine: forwards TCP until told to fail. Own thread; any thread gives orders."""
+    """The network between a home and a broker on this machine: forwards TCP until told to fail. Own thread; any thread gives orders.
 
-    def __init__(self, host: str, port: int) -> None:
+    `make_filter` is asked for a filter for each connection, which the proxy's thread calls.
+    """
+
+    def __init__(self, host: str, port: int, make_filter: Callable[[], Filter] | None = None) -> None:
         self.port = 0
         self._target = (host, port)
+        self._make_filter = make_filter
         self._keeper: socket.socket | None = None
         self._listener: socket.socket | None = None
         self._connections: list[_Connection] = []
@@ -167,7 +196,7 @@ class TcpProxy:
         try:
             for pipe in (connection.up, connection.down):
                 if pipe.source in readable:
-                    pipe.read(time.monotonic() + self._delay_s)
+                    connection.read(pipe, time.monotonic() + self._delay_s)
                 if pipe.sink in writable:
                     pipe.write()
                 pipe.pass_on_end()
@@ -193,7 +222,8 @@ class TcpProxy:
         for end in (client, target):
             end.setblocking(False)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._connections.append(_Connection(_Pipe(Direction.UP, client, target), _Pipe(Direction.DOWN, target, client)))
+        up, down = _Pipe(Direction.UP, client, target), _Pipe(Direction.DOWN, target, client)
+        self._connections.append(_Connection(up, down, self._make_filter() if self._make_filter else None))
 
     def _obey(self) -> None:
         self._ear.recv(1)

@@ -63,6 +63,20 @@ class Database:
         return f"postgresql://jiahu:{self._password}@127.0.0.1:{self._port}/postgres"
 
     @property
+    def directory(self) -> Path:
+        """Where the server keeps everything, and only its user can enter; its data lie below, in `data`."""
+        return self._child.directory
+
+    @property
+    def port(self) -> int:
+        """Valid from the first start on."""
+        return self._port
+
+    def run_in(self, environment: Mapping[str, str]) -> None:
+        """From the next start on with these variables too."""
+        self._child.environment.update(environment)
+
+    @property
     def is_running(self) -> bool:
         """False before `start`, and once the server has ended by itself or by force."""
         return self._child.is_running
@@ -180,18 +194,25 @@ class ExistingDatabase:
 class Broker:
     """A private MQTT broker under the rules of `broker_rules`. Nothing it holds survives `stop` or `kill`.
 
-    `accounts` maps each client's name to its password; `backend_users` names those that are not gateways.
+    `accounts` maps each client's name to its password; `backend_users` names those that are not gateways. `loaders` may publish for every
+    home, on Mosquitto only.
     """
 
     host = "127.0.0.1"
 
     def __init__(
-        self, accounts: Mapping[str, str], *, backend_users: Collection[str] = ("backend",), kind: BrokerKind | None = None
+        self,
+        accounts: Mapping[str, str],
+        *,
+        backend_users: Collection[str] = ("backend",),
+        loaders: Collection[str] = (),
+        kind: BrokerKind | None = None,
     ) -> None:
         self.accounts = dict(accounts)
         self.kind = kind or installed_brokers()[0]
         self.port = 0
         self._backend_users = tuple(backend_users)
+        self._loaders = tuple(loaders)
         owner = unprivileged() if self.kind is BrokerKind.MOSQUITTO else None
         self._child = ChildProcess(owner=owner, orphan_signal=signal.SIGTERM)
 
@@ -246,7 +267,7 @@ class Broker:
         if program is None:
             raise ServerError("mosquitto is not installed here")
         passwords = self._child.write("passwords", mosquitto_passwords(self.accounts))
-        rules = self._child.write("acl", mosquitto_acl(self._backend_users))
+        rules = self._child.write("acl", mosquitto_acl(self._backend_users, loaders=self._loaders))
         return [program, "-c", str(self._child.write("conf", mosquitto_conf(self.port, passwords=passwords, rules=rules)))]
 
     def _amqtt(self) -> list[str]:

@@ -1,39 +1,23 @@
 """The demo's chain: database, broker, the backend's three processes, twelve homes and their gateways, all in one temporary folder."""
 
 import secrets
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import psycopg
 
+from simulators.backend_processes import PROCESSES, BackendProcesses, wait_ready, write_private
 from simulators.fleet import BED_MAT_ADDRESS, BRIDGE, OXIMETER, WEARABLE_ADDRESS, Fleet, Home
-from simulators.keeper import Keeper, Program, ProgramError
+from simulators.keeper import Keeper, Program
 from simulators.network import TcpProxy
 from simulators.scenario import Network, Scenario
-from simulators.servers import Broker, Database, ExistingDatabase, free_port
+from simulators.servers import Broker, Database, ExistingDatabase
 
 HERE = Path(__file__).parent
-READY_S = 60.0
-POLL_S = 0.1
 PASSWORD = "jiahu-demo"
 """Of every account in people.toml. They exist in the demo's throw-away database only, which listens on this machine alone."""
 ONLINE = "SELECT count(*) FROM gateway WHERE online"
 
-BACKEND = """
-[database]
-url = "{database}"
-[broker]
-host = "{host}"
-port = {port}
-protocol = "{protocol}"
-[worker]
-silence_tick_s = 2
-[web]
-port = {web}
-{accounts}
-"""
 ACCOUNT = """
 [[web.demo_accounts]]
 name = "{name}"
@@ -103,21 +87,22 @@ class Chain:
         self._cut_homes = sorted(cut)
         self._scenario = scenario
         self.fleet: Fleet | None = None
-        self._web_port = port or free_port()
-        self.url = f"http://127.0.0.1:{self._web_port}"
+        accounts = "".join(ACCOUNT.format(name=name, password=PASSWORD, zh=zh, en=en, home=home) for name, zh, en, home in ACCOUNTS)
+        self._backend = BackendProcesses(folder, password=self._secrets["backend"], port=port, more=accounts)
+        self.url = self._backend.url
 
     def start(self) -> None:
         """Start everything, in order, and wait until every home is on line. Raises ProgramError, ServerError or OSError."""
         self.keeper.add("database", self.database)
         self.keeper.add("broker", self.broker)
         self._say(f"database (PostgreSQL) and broker ({self.broker.kind}) run on this machine only")
-        self._prepare_database()
-        for name in ("ingest", "worker", "web"):
-            self.keeper.add(name, self._backend(name))
+        self._backend.prepare(self.database.url, self.broker, people=HERE / "people.toml", rules=HERE / "rules.toml")
+        for name in PROCESSES:
+            self.keeper.add(name, self._backend.program(name))
         self.keeper.start()
-        _wait(self._serves, "the web process", self.folder / "web.log")
+        wait_ready(self._backend.serves, "the web process", self.folder / "web.log")
         self._start_homes()
-        _wait(lambda: self._count_online() == len(self._scenario.homes), "all gateways on line", self.folder / "ingest.log")
+        wait_ready(lambda: self._count_online() == len(self._scenario.homes), "all gateways on line", self.folder / "ingest.log")
 
     def stop_devices(self) -> None:
         """The devices fall silent; gateways go on to deliver what they hold."""
@@ -139,21 +124,6 @@ class Chain:
         """The gateways' files of readings and events that are not stored yet."""
         return [self.folder / home.name / "outbox.sqlite" for home in self._scenario.homes]
 
-    def _prepare_database(self) -> None:
-        accounts = "".join(ACCOUNT.format(name=name, password=PASSWORD, zh=zh, en=en, home=home) for name, zh, en, home in ACCOUNTS)
-        text = BACKEND.format(
-            database=self.database.url, host=self.broker.host, port=self.broker.port, protocol=self.broker.protocol,
-            web=self._web_port, accounts=accounts,
-        )  # fmt: skip
-        self._write("backend.toml", text)
-        for step, file in (("migrate", None), ("load", HERE / "people.toml"), ("rules", HERE / "rules.toml")):
-            self._backend(step, *([str(file)] if file else [])).run()
-
-    def _backend(self, command: str, *arguments: str) -> Program:
-        config = str(self.folder / "backend.toml")
-        environment = {"JIAHU_BROKER_PASSWORD": self._secrets["backend"]}
-        return Program(["backend", command, "--config", config, *arguments], self.folder / f"{command}.log", environment)
-
     def _start_homes(self) -> None:
         for name in self._cut_homes:
             self.proxies[name] = TcpProxy(self.broker.host, self.broker.port)
@@ -161,7 +131,7 @@ class Chain:
         self.fleet = Fleet(self._scenario, self.folder, networks=self.proxies)
         self.fleet.start()
         for name, home in self.fleet.homes.items():
-            config = self._write(f"{name}/gateway.toml", self._gateway_toml(name, home))
+            config = write_private(self.folder / name / "gateway.toml", self._gateway_toml(name, home))
             environment = {"JIAHU_BROKER_PASSWORD": self._secrets[name]}
             self.keeper.add(
                 f"gateway {name}", Program(["gateway", "run", "--config", str(config)], self.folder / name / "gateway.log", environment)
@@ -177,28 +147,7 @@ class Chain:
         outbox = self.folder / name / "outbox.sqlite"
         return GATEWAY.format(name=name, port=port, protocol=self.broker.protocol, outbox=outbox, ports=ports)
 
-    def _write(self, name: str, text: str) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(text, "utf-8")
-        return path
-
-    def _serves(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/healthz", timeout=1).is_success
-        except httpx.HTTPError:
-            return False
-
     def _count_online(self) -> int:
         with psycopg.connect(self.database.url) as conn:
             row = conn.execute(ONLINE).fetchone()
         return int(row[0]) if row else 0
-
-
-def _wait(condition: Callable[[], bool], what: str, log: Path) -> None:
-    deadline_s = time.monotonic() + READY_S
-    while not condition():
-        if time.monotonic() > deadline_s:
-            raise ProgramError(f"{what}: not within {READY_S:.0f} s; see {log}")
-        time.sleep(POLL_S)
