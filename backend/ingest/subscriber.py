@@ -22,7 +22,9 @@ from contract.topics import Leaf
 logger = logging.getLogger(__name__)
 
 REFUSED_LOGIN = frozenset({"Not authorized", "Bad user name or password"})
-QOS = 1
+SURE, ONCE = 1, 0
+"""QoS 1 for what is rare and urgent. Batches, states and answers go at most once: what is lost is sent again, since only `Stored` counts,
+and the broker's acknowledgements would cost more than the messages."""
 SENDER_MAX = 256
 """Messages of one gateway in the queue: it sends at most 8 batches and 64 events before it waits for answers."""
 
@@ -94,9 +96,11 @@ class Subscriber:
     def __init__(self, broker: BrokerConfig, ingest: IngestConfig, inbox: Inbox, *, client_id: str) -> None:
         self._broker = broker
         self._shards = range(ingest.first_shard, ingest.last_shard + 1)
-        self._filters = [(one, QOS) for one in topics.upward_filters(ingest.first_shard, ingest.last_shard)]
+        filters = topics.upward_filters(ingest.first_shard, ingest.last_shard)
+        self._filters = [(one, SURE if one.endswith(Leaf.EVENT) else ONCE) for one in filters]
         self._bytes_max = ingest.message_bytes_max
         self._inbox = inbox
+        self._arrived: deque[Arrival] = deque()
         self._loop = asyncio.get_running_loop()
         self.connected_at: datetime | None = None
         self._is_unreachable = False
@@ -136,7 +140,7 @@ class Subscriber:
     def publish(self, gateway_id: str, leaf: Leaf, payload: bytes) -> None:
         """Send to one gateway. Not connected: dropped, since the gateway will ask again by sending again."""
         if self.is_connected:
-            self._client.publish(topics.build(gateway_id, leaf), payload, qos=QOS)
+            self._client.publish(topics.build(gateway_id, leaf), payload, qos=ONCE if leaf is Leaf.STORED else SURE)
 
     # -- paho's thread: hand over, never raise -------------------------------------------------------------------------------------------
 
@@ -158,7 +162,7 @@ class Subscriber:
         self._loop.call_soon_threadsafe(self._note_connection, now)
         word = Listening(at=now).model_dump_json()
         for shard in self._shards:
-            client.publish(topics.listening(shard), word, qos=QOS)
+            client.publish(topics.listening(shard), word, qos=SURE)
 
     def _on_connect_fail(self, client: mqtt.Client, userdata: object) -> None:
         level = logging.DEBUG if self._is_unreachable else logging.WARNING
@@ -176,7 +180,13 @@ class Subscriber:
         payload = bytes(message.payload)
         whole_digest = digest_of(payload) if len(payload) > self._bytes_max else None
         arrival = Arrival(message.topic, payload[: self._bytes_max + 1], message.retain, datetime.now(UTC), whole_digest)
-        self._loop.call_soon_threadsafe(self._inbox.put, arrival)
+        self._arrived.append(arrival)
+        if len(self._arrived) == 1:  # else the loop has been woken already, and takes this one too
+            self._loop.call_soon_threadsafe(self._take_arrived)
+
+    def _take_arrived(self) -> None:
+        while self._arrived:
+            self._inbox.put(self._arrived.popleft())
 
     def _note_connection(self, connected_at: datetime | None) -> None:
         self.connected_at = connected_at

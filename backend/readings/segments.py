@@ -31,10 +31,14 @@ Segment = tuple[int, datetime, Sequence[int], Sequence[float]]
 
 async def insert(conn: Connection, segments: Iterable[Segment], *, received_at: datetime) -> None:
     """Store segments."""
-    received_us = (received_at - EPOCH) // MICROSECOND
-    body = b"".join(_row(*segment, received_us) for segment in segments)
     async with conn.cursor() as cursor, cursor.copy(COPY) as copy:
-        await copy.write(HEADER + body + TRAILER)
+        await copy.write(encode(segments, received_at=received_at))
+
+
+def encode(segments: Iterable[Segment], *, received_at: datetime) -> bytes:
+    """Segments as the whole of what COPY reads."""
+    received_us = (received_at - EPOCH) // MICROSECOND
+    return HEADER + b"".join(_row(*segment, received_us) for segment in segments) + TRAILER
 
 
 def _row(series_id: int, start_at: datetime, offsets_ms: Sequence[int], values: Sequence[float], received_us: int) -> bytes:
