@@ -7,7 +7,7 @@ Every rule runs in a savepoint of its own: if one raises, the readings are store
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from backend.rules.engine import Active, RuleBook
 from backend.rules.kinds.event import EventRule
 from backend.rules.kinds.threshold import ThresholdRule, judge
 from backend.rules.model import AnyEvent, InternalEvent, Judgement, Verdict
-from contract.events import EventKind
+from contract.events import ALONE, EventKind, read_remark
 from contract.quantities import Statistic
 
 logger = logging.getLogger(__name__)
@@ -79,11 +79,25 @@ class Monitor:
 
     async def on_event(self, happening: Happening) -> int | None:
         """Judge every rule that looks at this kind. Returns the alert that the event belongs to, if any."""
-        alert_id: int | None = None
+        alert_id = await self._on_alone(happening) if happening.kind in ALONE else None
+        if alert_id is not None:
+            return alert_id
         for active in self.rules.events.get(happening.kind, ()):
             alert_id = await self._guarded(active, happening.subject, self._event_judge(active, happening)) or alert_id
         for active in self.rules.cancels.get(happening.kind, ()):
             alert_id = await self._guarded(active, happening.subject, self._event_cancel(active, happening)) or alert_id
+        return alert_id
+
+    async def _on_alone(self, happening: Happening) -> int | None:
+        """What a home did alone belongs to the open alert of the press or fall it was done for; else to that of its own rule, if any."""
+        event_id = read_remark(happening.detail).get("event", "")
+        alert_id = await alerts.open_of_event(self.conn, happening.subject.gateway_id, event_id)
+        if alert_id is None and happening.kind is EventKind.ALONE_SMS:
+            own = [active.rule.id for active in self.rules.events.get(EventKind.ACTED_ALONE, ())]
+            found = [alert.id for rule_id in own if (alert := await alerts.find_open(self.conn, happening.subject, rule_id)) is not None]
+            alert_id = found[0] if found else None
+        if alert_id is not None:
+            await alerts.touch(self.conn, alert_id, now=self.now)
         return alert_id
 
     async def on_clock(self, subject: Subject, offset: timedelta) -> None:
@@ -294,14 +308,15 @@ class Monitor:
         return None
 
 
-async def monitor_all(
-    conn: Connection, rules: RuleBook, stored: Sequence[StoredSeries], skews: Mapping[str, timedelta], *, now: datetime
-) -> None:
-    """Judge what many homes sent. Most of it is calm and of homes without an alert: that needs one question for all of them."""
-    judged = [series for series in stored if series.columns.statistic in JUDGED]
-    open_rules = await alerts.open_rules(conn, {_subject(series.home).key for series in judged}) if judged else {}
-    for series in judged:
-        monitor = Monitor(conn, rules, now, skew=skews[series.home.gateway_id])
+async def monitor_all(conn: Connection, rules: RuleBook, stored: Sequence[tuple[StoredSeries, timedelta]], *, now: datetime) -> None:
+    """Judge what many homes sent, each series with the skew of its own message: a home's clock may be set between two of them.
+
+    Most of it is calm and of homes without an alert: that needs one question for all of them.
+    """
+    judged = [(series, skew) for series, skew in stored if series.columns.statistic in JUDGED]
+    open_rules = await alerts.open_rules(conn, {_subject(series.home).key for series, _ in judged}) if judged else {}
+    for series, skew in judged:
+        monitor = Monitor(conn, rules, now, skew=skew)
         await monitor.on_readings(series, open_rules.setdefault(_subject(series.home).key, set()))
 
 

@@ -25,10 +25,28 @@ class EventKind(StrEnum):
     DEVICE_FOUND = "device_found"
     OUTBOX_DAMAGED = "outbox_damaged"
     BATCH_REFUSED = "batch_refused"
+    ACTED_ALONE = "acted_alone"
+    ALONE_SMS = "alone_sms"
+    MODEM_FAILED = "modem_failed"
+    MODEM_WORKS = "modem_works"
 
 
 URGENT = frozenset({EventKind.SOS, EventKind.SOS_CANCELLED, EventKind.FALL, EventKind.FALL_CANCELLED})
 """Kinds that a gateway sends before all others."""
+
+ALONE = frozenset({EventKind.ACTED_ALONE, EventKind.ALONE_SMS})
+"""Kinds that tell what a home did while the backend did not answer. Their `detail` is a remark whose `event` names the press or fall."""
+
+
+def remark(**words: str | int) -> str:
+    """`key=value` pairs for an event's `detail`; neither may hold a space."""
+    return " ".join(f"{key}={word}" for key, word in words.items())
+
+
+def read_remark(detail: str | None) -> dict[str, str]:
+    """Inverse of `remark`; what is no pair is left out."""
+    pairs = (word.partition("=") for word in (detail or "").split())
+    return {key: value for key, separator, value in pairs if key and separator}
 
 
 class AccelerationWindow(Message):
@@ -43,7 +61,11 @@ class AccelerationWindow(Message):
 class Event(Message):
     """One event. `event_id` is unique per gateway and survives restarts of gateway and device: the same press repeated is the same event.
 
-    `at` is when it happened (home's clock), `confidence` 0..1 where a detector gave one, `detail` a short machine-readable remark.
+    `at` is when it happened (home's clock), `confidence` 0..1 where a detector gave one, `detail` a short machine-readable remark:
+
+    of `acted_alone`, `event` (whose press or fall), `siren` (on, failed, none) and `contacts` (how many messages are to be sent); of
+    `alone_sms`, `event`, `contact` (its place in the home's file, from 1), `result` (sent, delivered, undelivered, failed, not_sent) and
+    `reason`; of `modem_failed`, `reason`. No remark holds a name or a number of a telephone.
     """
 
     log_id: LogId

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from contract.commands import Report, Speak
-from contract.events import AccelerationWindow, Event, EventKind
+from contract.events import AccelerationWindow, Event, EventKind, remark
 from contract.listening import Listening
 from contract.message import Message
 from contract.quantities import QuantityName, Statistic
@@ -56,7 +56,18 @@ EXAMPLES: dict[Leaf, list[Message]] = {
             sent_at=_AT,
             confidence=0.93,
             window=AccelerationWindow(rate_hz=50, x=[12, 30, -410], y=[-980, -1010, -3900], z=[88, 90, 1200]),
-        )
+        ),
+        Event(
+            log_id=_LOG,
+            sequence=1006,
+            floor=1004,
+            event_id="gateway:alone-1f0c6a5b9d3e7724-sms-2-failed",
+            device="wearable-1",
+            kind=EventKind.ALONE_SMS,
+            at=_AT,
+            sent_at=_AT,
+            detail=remark(event="wearable-1:9c2e-3", contact=2, result="failed", reason="no_sim"),
+        ),
     ],
     Leaf.STATUS: [
         GatewayStatus(

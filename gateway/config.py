@@ -1,11 +1,13 @@
 """The gateway's TOML file. Read once, frozen, unknown keys refused; the broker's password comes from the environment."""
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from contract.message import DeviceId, GatewayId
 from contract.status import DEVICES_MAX
@@ -13,6 +15,9 @@ from gateway.devices import DRIVERS
 from gateway.errors import BadInput
 
 BROKER_PASSWORD = "JIAHU_BROKER_PASSWORD"
+
+PLACE_MAX = 20
+"""Characters of the place's name, so that the Chinese message with all it says fits into the 70 of one SMS."""
 
 Placement = Literal["waist", "chest", "hip", "wrist"]
 
@@ -57,6 +62,67 @@ class SendConfig(_Section):
     resend_s: float = Field(default=30, gt=0)
     resend_urgent_s: float = Field(default=10, ge=5, le=20)
     status_interval_s: float = Field(default=30, gt=0)
+
+
+def _phone(number: SecretStr) -> SecretStr:
+    """E.164, or as it is dialled in the country of the SIM."""
+    if not re.fullmatch(r"\+[1-9][0-9]{6,14}|[0-9]{3,15}", number.get_secret_value()):
+        raise ValueError("not a telephone number: digits only, with + and the country first, e.g. +8613800138000")
+    return number
+
+
+def _one_line(place: SecretStr) -> SecretStr:
+    if not place.get_secret_value().isprintable() or len(place.get_secret_value()) > PLACE_MAX:
+        raise ValueError(f"at most {PLACE_MAX} characters on one line, so that the message stays one")
+    return place
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(
+            f"{name!r} is no time zone that this machine knows, e.g. Asia/Shanghai; is the package tzdata installed?"
+        ) from error
+    return name
+
+
+Phone = Annotated[SecretStr, AfterValidator(_phone)]
+"""Never logged: whatever prints the configuration prints stars."""
+
+
+class LocalAlarmConfig(_Section):
+    """What the home does alone when nobody answers a press or a fall. Who the contacts are is not written here: their order is enough."""
+
+    answer_wait_s: float = Field(default=60, gt=0, le=60, description="no `Stored` for so long, and the home acts alone")
+    siren: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list, description="command that sounds until it is ended")
+    siren_max_s: float = Field(default=300, gt=0, le=3600)
+    contacts: list[Phone] = Field(default_factory=list, max_length=10)
+    modem_path: str | None = Field(default=None, min_length=1)
+    modem_baud: int = Field(default=115200, ge=300, le=4_000_000)
+    retry_s: float = Field(default=15, ge=5, le=20, description="DOMAIN 3.2: 5 to 20 s apart")
+    retry_for_s: float = Field(default=1800, ge=180, le=1800, description="DOMAIN 3.2: at least 3 min, at most 30 min")
+    language: Literal["zh", "en"] = "zh"
+    place: Annotated[SecretStr, AfterValidator(_one_line)] = SecretStr("")
+    call_back: Phone | None = None
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "Asia/Shanghai"
+
+    @model_validator(mode="after")
+    def _can_do_something(self) -> Self:
+        if not self.siren and not self.contacts:
+            raise ValueError("give a siren, or contacts and a modem_path; without this section the home does nothing alone")
+        if bool(self.contacts) != (self.modem_path is not None):
+            raise ValueError("contacts need a modem_path, and a modem needs contacts")
+        if len({number.get_secret_value() for number in self.contacts}) != len(self.contacts):
+            raise ValueError("two contacts have the same number")
+        return self
+
+
+class MetricsConfig(_Section):
+    """Where the gateway answers /metrics, /healthz and /readyz. Nobody is asked who they are, so leave it to this machine."""
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: int = Field(ge=1, le=65535)
 
 
 class DeviceConfig(_Section):
@@ -104,6 +170,8 @@ class Config(_Section):
     send: SendConfig = SendConfig()
     lost_after_s: float = Field(default=10, gt=0, description="a device quiet for longer, or for its own quiet time, is lost")
     player: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list, description="command that speaks its standard input")
+    local_alarm: LocalAlarmConfig | None = None
+    metrics: MetricsConfig | None = None
     port: list[PortConfig] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -115,6 +183,8 @@ class Config(_Section):
             raise ValueError("two devices have the same id")
         if len({port.path for port in self.port}) != len(self.port):
             raise ValueError("two ports have the same path")
+        if self.local_alarm is not None and self.local_alarm.modem_path in {port.path for port in self.port}:
+            raise ValueError("local_alarm.modem_path is the path of a [[port]] too")
         return self
 
 

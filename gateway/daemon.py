@@ -1,13 +1,16 @@
 """One home's daemon: port threads fill a queue, the main loop decodes, keeps on disk, acknowledges, and sends."""
 
 import logging
+import os
 import queue
 import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from contract.commands import Command, Speak
 from contract.events import URGENT, EventKind
@@ -15,17 +18,27 @@ from contract.status import GatewayStatus
 from gateway.bridges.serial_port import Chunk, SerialPort
 from gateway.clock import STEP_MIN, HomeClock, offset_of, read_boot, read_uptime_s, sendable
 from gateway.config import Config
+from gateway.metrics import State
+from gateway.metrics_server import MetricsServer
 from gateway.outbox import Outbox
 from gateway.pipeline import Harvest, Occurrence, Pipeline
 from gateway.publisher import Publisher, Refusal
 from gateway.stored_event import StoredEvent
+from gateway.systemd import Systemd
+from gateway.vigil import Parts, Vigil
+
+if TYPE_CHECKING:
+    from gateway.local_alarm import LocalAlarm
 
 logger = logging.getLogger(__name__)
 
-QUEUE_MAX = 1024
-"""Chunks between the port threads and the main loop; a full queue makes the threads wait, and the kernel's buffers after them."""
+QUEUE_MAX = 64
+"""Chunks between the port threads and the main loop, at most 32 kB; a full queue makes the threads wait, and the kernel's buffers after
+them. A longer one would keep a press waiting behind a flood, and lose more of what is not on disk yet when the power fails."""
 WAIT_S = 0.05
 CHUNKS_AT_ONCE = 256
+STEP_BYTES_MAX = 8 * 1024
+"""Taken in one step: some 400 frames, on disk within tens of milliseconds. A press waits for no more than that and the queue."""
 COMMANDS_REMEMBERED = 100
 STATE_CHANGES = (EventKind.DEVICE_LOST, EventKind.DEVICE_FOUND)
 DETAIL_MAX = 200
@@ -45,9 +58,24 @@ class Daemon:
         self._pipeline = Pipeline(config, now_s=read_uptime_s())
         self._started_at = self._now(read_uptime_s())
         self._publisher = Publisher(config, self._outbox, self._status, now=self._started_at)
+        self._local_alarm = self._make_local_alarm()
         self._commands_done: deque[int] = deque(maxlen=COMMANDS_REMEMBERED)
+        parts = Parts(lambda: self._outbox.writes, self._outbox.prove, self._are_ports_read, self._look)
+        self._vigil = Vigil(parts, Systemd(os.environ), read_uptime_s)
+        self._metrics_server = MetricsServer(config.metrics.host, config.metrics.port, self._vigil) if config.metrics else None
         self._is_stopping = threading.Event()
         self._cause: BaseException | None = None
+
+    def _make_local_alarm(self) -> "LocalAlarm | None":
+        """Imported only where it is configured: siren, modem and text messages would cost every other home 1.5 MB of memory."""
+        config = self._config.local_alarm
+        if config is None:
+            return None
+        from gateway.bridges.gsm_modem import GsmModem
+        from gateway.local_alarm import LocalAlarm
+
+        modem = GsmModem(config.modem_path, config.modem_baud, self._die) if config.modem_path else None
+        return LocalAlarm(config, self._outbox, self._config.outbox.path, modem)
 
     def run(self) -> None:
         """Open everything and loop. Raises what killed a port thread, or StoreBroken."""
@@ -55,9 +83,15 @@ class Daemon:
         self._publisher.start()
         for port in self._ports.values():
             port.start()
+        if self._local_alarm is not None:
+            self._local_alarm.start()
+        if self._metrics_server is not None:
+            self._metrics_server.start()
+        self._vigil.begin()
         try:
             while not self._is_stopping.is_set():
                 self._step()
+                self._vigil.step()
         finally:
             self._close()
         if self._cause is not None:
@@ -72,8 +106,13 @@ class Daemon:
         self._is_stopping.set()
 
     def _close(self) -> None:
+        self._vigil.end()
+        if self._metrics_server is not None:
+            self._metrics_server.stop()
         for port in self._ports.values():
             port.stop()
+        if self._local_alarm is not None:
+            self._local_alarm.stop()
         try:
             self._publisher.stop(self._now(read_uptime_s()))
         finally:
@@ -94,6 +133,7 @@ class Daemon:
             self._clock.take(word)
         self._report_refusals(heard.refusals, now)
         self._report_damage(now)
+        self._act_alone(now, now_s)
         for command in heard.commands:
             self._carry_out(command, now)
 
@@ -113,9 +153,15 @@ class Daemon:
     def _next_chunks(self) -> Iterable[Chunk]:
         """Wait for the first chunk, then take those that have come meanwhile: one disk commit serves them all."""
         try:
-            yield self._chunks.get(timeout=0.001 if self._publisher.has_more else WAIT_S)
+            chunk = self._chunks.get(timeout=0.001 if self._publisher.has_more else WAIT_S)
+            yield chunk
+            left = STEP_BYTES_MAX - len(chunk.data)
             for _ in range(CHUNKS_AT_ONCE):
-                yield self._chunks.get_nowait()
+                if left <= 0:
+                    return
+                chunk = self._chunks.get_nowait()
+                yield chunk
+                left -= len(chunk.data)
         except queue.Empty:
             return
 
@@ -146,11 +192,15 @@ class Daemon:
         if is_new:
             logger.info("%s at %s", occurrence.kind, occurrence.device, extra={"event": occurrence.kind, "event_id": occurrence.event_id})
             self._publisher.notice_event()
+            if is_urgent and self._local_alarm is not None:
+                self._local_alarm.notice()
         if occurrence.kind in STATE_CHANGES:
             self._publisher.ask_for_status()
 
     def _report_refusals(self, refusals: list[Refusal], now: datetime) -> None:
         for refusal in refusals:
+            if refusal.kind is not None and self._local_alarm is not None:
+                self._local_alarm.refuse(refusal.kind)
             if refusal.kind is not EventKind.BATCH_REFUSED:
                 self._accept_event(
                     Occurrence(f"gateway:refused-{refusal.digest}", "gateway", EventKind.BATCH_REFUSED, now, detail=refusal.reason)
@@ -161,6 +211,12 @@ class Daemon:
             self._accept_event(
                 Occurrence(f"gateway:outbox{aside.suffix}", "gateway", EventKind.OUTBOX_DAMAGED, now, detail=aside.name[-DETAIL_MAX:])
             )
+
+    def _act_alone(self, now: datetime, now_s: float) -> None:
+        """After what was heard, so that an answer that has come counts."""
+        if self._local_alarm is not None:
+            for occurrence in self._local_alarm.step(now, now_s):
+                self._accept_event(occurrence, now_s)
 
     def _carry_out(self, command: Command, now: datetime) -> None:
         if isinstance(command, Speak) and command.id not in self._commands_done and command.until > now:
@@ -180,6 +236,14 @@ class Daemon:
             return
         threading.Thread(target=player.communicate, args=(text.encode(),), daemon=True).start()
 
+    def _are_ports_read(self) -> bool:
+        return all(port.is_running for port in self._ports.values())
+
+    def _look(self, step_s_max: float) -> State:
+        now = self._now(read_uptime_s())
+        ports = {path: port.is_open for path, port in self._ports.items()}
+        return State(now, self._status(now), self._publisher.is_connected, self._publisher.in_flight, step_s_max, ports)
+
     def _status(self, now: datetime) -> GatewayStatus:
         return GatewayStatus(
             online=True,
@@ -196,6 +260,7 @@ class Daemon:
         )
 
 
+@cache
 def _version() -> str:
     try:
         return version("jiahu")

@@ -96,6 +96,7 @@ OLDEST = """
 SELECT sequence, at_ms + coalesce(shift_ms, 0) FROM entry LEFT JOIN era ON era.id = entry.era ORDER BY sequence LIMIT 1
 """
 COUNT = "SELECT count(*) FROM entry"
+PROVE = "INSERT OR REPLACE INTO meta VALUES ('proved', ?)"
 NEXT = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'entry'), 0) + 1"
 ERA = "SELECT id, offset_ms, shift_ms FROM era WHERE boot = ?"
 ADD_ERA = "INSERT OR IGNORE INTO era (boot, offset_ms) VALUES (?, ?)"
@@ -175,6 +176,15 @@ class Outbox:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    @property
+    def writes(self) -> int:
+        """How many writes have succeeded since it was made."""
+        return self._file.writes
+
+    def prove(self) -> None:
+        """Write one row, to see that the disk still takes it. Raises StoreBroken."""
+        self._file.write(lambda db: db.execute(PROVE, (str(self.writes),)))
 
     def set_clock(self, boot: str, offset: timedelta) -> None:
         """Say how the clock stands to the count of this start of the machine. A step moves the times of what still waits since then."""

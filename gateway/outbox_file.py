@@ -55,6 +55,8 @@ class OutboxFile:
         self._writes_since_full: int | None = None
         self.damaged: Path | None = None
         """Where a file that could not be read was set aside last."""
+        self.writes = 0
+        """How many writes have succeeded."""
 
     def open(self) -> None:
         """Open or create the file; one that is damaged is set aside and a new one begun.
@@ -74,7 +76,9 @@ class OutboxFile:
         """Run `work` in one synced transaction. It may run again from its beginning. Raises StoreBroken."""
         if self._writes_since_full is not None:
             self._ask_for_room()
-        return self._insist(lambda: self.transact(work))
+        result = self._insist(lambda: self.transact(work))
+        self.writes += 1
+        return result
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work`, which only reads. Raises StoreBroken."""

@@ -154,6 +154,11 @@ class Publisher:
         self._status_s = None
 
     @property
+    def in_flight(self) -> int:
+        """Messages sent and not answered yet."""
+        return len(self._in_flight)
+
+    @property
     def has_more(self) -> bool:
         """There is more to do than one `pump` does."""
         return self._has_more_readings or not self._heard.empty()

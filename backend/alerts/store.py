@@ -49,6 +49,10 @@ CALLER = """
 SELECT a.elder_id FROM alert a
 WHERE a.id = %(id)s AND EXISTS (SELECT FROM event e WHERE e.alert_id = a.id AND e.kind = ANY(%(kinds)s))
 """
+OPEN_OF_EVENT = """
+SELECT a.id FROM alert a JOIN event e ON e.alert_id = a.id
+WHERE e.gateway_id = %(gateway_id)s AND e.event_id = %(event_id)s AND a.state <> 'closed'
+"""
 STEP = "INSERT INTO alert_step (alert_id, at, by, action, detail) VALUES (%(id)s, %(now)s, %(by)s, %(action)s, %(detail)s)"
 LOCK = "SELECT state, acknowledged_by FROM alert WHERE id = %(id)s FOR UPDATE"
 ACKNOWLEDGE = """
@@ -170,6 +174,18 @@ async def caller(conn: Connection, alert_id: int, kinds: list[EventKind]) -> str
     """The elder whose event of one of these kinds raised the alert; None when it was raised otherwise."""
     row = await (await conn.execute(CALLER, {"id": alert_id, "kinds": [str(kind) for kind in kinds]})).fetchone()
     return row["elder_id"] if row else None
+
+
+async def open_of_event(conn: Connection, gateway_id: str, event_id: str) -> int | None:
+    """The open alert that an event of this home belongs to."""
+    row = await (await conn.execute(OPEN_OF_EVENT, {"gateway_id": gateway_id, "event_id": event_id})).fetchone()
+    return row["id"] if row else None
+
+
+async def touch(conn: Connection, alert_id: int, *, now: datetime) -> None:
+    """Something of an alert is new that is no step of its own, e.g. an event that belongs to it: pages show it again."""
+    await conn.execute(TOUCH, {"id": alert_id, "now": now})
+    await hint(conn, LIVE_CHANNEL)
 
 
 async def acknowledge(conn: Connection, alert_id: int, *, by: str, now: datetime) -> None:

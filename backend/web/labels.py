@@ -79,7 +79,36 @@ EVENT = {
     "device_found": N_("Device found"),
     "outbox_damaged": N_("Gateway store damaged"),
     "batch_refused": N_("Message refused"),
+    "acted_alone": N_("Nobody answered the home: it acted alone"),
+    "alone_sms": N_("SMS of the home"),
+    "modem_failed": N_("SMS modem does not work"),
+    "modem_works": N_("SMS modem works again"),
 }
+SIREN = {"on": N_("siren"), "failed": N_("the siren cannot be run"), "none": N_("no siren")}
+ALONE_SMS = {
+    "sent": N_("SMS of the home to contact %(number)s: sent"),
+    "delivered": N_("SMS of the home to contact %(number)s: delivered"),
+    "undelivered": N_("SMS of the home to contact %(number)s: not delivered"),
+    "failed": N_("SMS of the home to contact %(number)s: failed (%(reason)s)"),
+    "not_sent": N_("SMS of the home to contact %(number)s: no longer needed (%(reason)s)"),
+}
+ALONE_REASON = {
+    "answered": N_("the centre answered"),
+    "cancelled": N_("taken back"),
+    "port_lost": N_("modem unplugged"),
+    "silent": N_("modem silent"),
+    "no_sim": N_("no SIM"),
+    "sim_locked": N_("SIM asks for its PIN"),
+    "sim_failed": N_("SIM broken"),
+    "not_registered": N_("no mobile network"),
+    "no_service_centre": N_("SIM without message centre"),
+    "network": N_("the mobile network refused"),
+    "not_allowed": N_("not allowed for this SIM"),
+    "unsupported": N_("modem cannot do it"),
+    "no_prompt": N_("modem took no message"),
+    "unknown": N_("cause unknown"),
+}
+"""Words of gateway/bridges/modem_fault.py, and why a message was not needed."""
 SEX = {"female": N_("Female"), "male": N_("Male"), "unknown": N_("Sex unknown")}
 ROLE = {"operator": N_("Operator"), "doctor": N_("Doctor"), "admin": N_("Administrator")}
 DEVICE = {"bci_oximeter": N_("Oximeter"), "jiahu_wearable": N_("Wearable"), "jiahu_bed_mat": N_("Bed mat")}

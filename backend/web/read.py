@@ -1,4 +1,4 @@
-"""What the pages and the API read: the only SQL of the web process, joined over the features, read-only.
+"""What the pages and the API read, joined over the features, read-only: with `series.py` the only SQL of the web process.
 
 Everything is "which ids, then their details": lists, single pages and live updates show the same rows from the same statements.
 """
@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.db.pool import LIVE_CHANNEL, TRANSIENT, Connection, Pool
-from backend.readings.store import WINDOW_SEGMENT_MAX
 
 Row = dict[str, Any]
 
@@ -107,26 +106,12 @@ SELECT DISTINCT ON (quantity) quantity, last_at, last_value FROM series
 WHERE elder_id = %(elder_id)s AND statistic IN ('sample', 'mean') AND last_at IS NOT NULL
 ORDER BY quantity, last_at DESC
 """
-SERIES = """
-SELECT s.device_id, floor(extract(epoch FROM p.at) / %(step_s)s)::bigint * %(step_s)s AS bucket,
-       avg(p.value) FILTER (WHERE s.statistic IN ('sample', 'mean')) AS mean,
-       min(p.value) AS min, max(p.value) AS max
-FROM series s
-JOIN segment g ON g.series_id = s.id AND g.start_at BETWEEN %(from_at)s - %(segment_max)s AND %(to_at)s
-CROSS JOIN LATERAL (
-    SELECT g.start_at + item.offset_ms * interval '1 ms' AS at, item.value FROM unnest(g.offsets_ms, g.values_) AS item (offset_ms, value)
-) p
-WHERE s.elder_id = %(elder_id)s AND s.quantity = %(quantity)s AND p.at >= %(from_at)s AND p.at < %(to_at)s
-  AND p.value BETWEEN %(low)s AND %(high)s
-GROUP BY s.device_id, bucket
-ORDER BY s.device_id, bucket
-"""
 ALERT_STEPS = """
 SELECT s.at, s.by, coalesce(a.title, s.by) AS who, s.action, s.detail FROM alert_step s LEFT JOIN account a ON a.name = s.by
 WHERE s.alert_id = %(alert_id)s ORDER BY s.id
 """
 EVENTS = """
-SELECT id, at, kind, device_id, confidence FROM event
+SELECT id, at, kind, device_id, confidence, detail FROM event
 WHERE alert_id = %(alert_id)s OR (elder_id = %(elder_id)s AND at BETWEEN %(from_at)s AND %(to_at)s)
 ORDER BY at DESC LIMIT %(limit)s
 """
@@ -273,15 +258,6 @@ async def doctors_to_call(conn: Connection, elder_id: str | None) -> list[Row]:
 async def latest(conn: Connection, elder_id: str) -> dict[str, Row]:
     """The newest value of each quantity with its time, whatever its age."""
     return {row["quantity"]: row for row in await _all(conn, LATEST, {"elder_id": elder_id})}
-
-
-async def series(
-    conn: Connection, elder_id: str, quantity: str, *, from_at: datetime, to_at: datetime, step_s: int, believed: tuple[float, float]
-) -> list[Row]:
-    """Buckets of `step_s` seconds per device: rows device_id, bucket (unix seconds), mean, min, max of values inside `believed`."""
-    values = {"elder_id": elder_id, "quantity": quantity, "from_at": from_at, "to_at": to_at, "step_s": step_s}
-    limits = {"low": believed[0], "high": believed[1], "segment_max": WINDOW_SEGMENT_MAX}
-    return await _all(conn, SERIES, values | limits)
 
 
 async def alert_steps(conn: Connection, alert_id: int) -> list[Row]:

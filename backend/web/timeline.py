@@ -8,6 +8,7 @@ from backend.web import labels
 from backend.web.labels import N_
 from backend.web.language import Translator
 from backend.web.read import Row
+from contract.events import read_remark
 
 STEP = {
     "opened": N_("Alert opened"),
@@ -69,8 +70,20 @@ def _of_step(row: Row, say: Translator) -> Entry:
 
 def _of_event(row: Row, say: Translator) -> Entry:
     confidence = "" if row["confidence"] is None else say("confidence %(percent)s %%", percent=round(row["confidence"] * 100))
-    text = say(labels.EVENT.get(row["kind"], str(row["kind"])))
-    return Entry(row["at"], "", text, " · ".join(filter(None, [row["device_id"], confidence])), "event")
+    text, remark = _happened(str(row["kind"]), read_remark(row["detail"]), say)
+    return Entry(row["at"], "", text, " · ".join(filter(None, [row["device_id"], confidence, remark])), "event")
+
+
+def _happened(kind: str, words: dict[str, str], say: Translator) -> tuple[str, str]:
+    """Sentence and remark of an event. What a newer gateway says in words that are not known here is left out."""
+    reason = say(labels.ALONE_REASON[words["reason"]]) if words.get("reason") in labels.ALONE_REASON else words.get("reason", "")
+    if kind == "alone_sms" and words.get("result") in labels.ALONE_SMS:
+        return say(labels.ALONE_SMS[words["result"]], number=words.get("contact", "?"), reason=reason), ""
+    if kind == "acted_alone":
+        siren = say(labels.SIREN[words["siren"]]) if words.get("siren") in labels.SIREN else ""
+        contacts = say("SMS to %(count)s contacts", count=words["contacts"]) if words.get("contacts", "0") != "0" else ""
+        return say(labels.EVENT[kind]), " · ".join(filter(None, [siren, contacts]))
+    return say(labels.EVENT.get(kind, kind)), reason if kind == "modem_failed" else ""
 
 
 def _of_visit(row: Row, say: Translator) -> Entry:

@@ -13,7 +13,7 @@ import serial
 logger = logging.getLogger(__name__)
 
 READ_WAIT_S = 0.2
-READ_BYTES_MAX = 4096
+READ_BYTES_MAX = 512
 REOPEN_S = 0.2
 REOPEN_MAX_S = 5.0
 TROUBLE = (serial.SerialException, OSError, termios.error)
@@ -54,6 +54,11 @@ class SerialPort:
     def is_open(self) -> bool:
         """True while the port can be read."""
         return self._line is not None
+
+    @property
+    def is_running(self) -> bool:
+        """False once its thread has ended: then nobody reads or reopens the port any more."""
+        return self._thread.is_alive()
 
     def write(self, data: bytes) -> None:
         """Write to the device if the port is open. What is lost here the device asks for again by repeating itself."""

@@ -41,6 +41,7 @@ id = "oximeter-1"
 type = "bci_oximeter"
 summary_s = 5
 """
+ALARM = '\nmodem_path = "/m"\ncontacts = ["+8613800138000"]'
 OXIMETER = 'type = "bci_oximeter"\nsummary_s = 5'
 
 
@@ -115,7 +116,46 @@ BAD = [
         GOOD + "".join(f'\n[[port]]\npath = "/dev/{n}"\n[[port.device]]\nid = "d{n}"\n{OXIMETER}' for n in range(62)),
         "file: 65 devices; one gateway serves at most 64",
     ),
+    (GOOD + "[local_alarm]", "local_alarm: give a siren, or contacts and a modem_path; without this section the home does nothing alone"),
+    (GOOD + "[local_alarm]\nanswer_wait_s = 61" + ALARM, "local_alarm.answer_wait_s: Input should be less than or equal to 60"),
+    (GOOD + "[local_alarm]\nretry_s = 4" + ALARM, "local_alarm.retry_s: Input should be greater than or equal to 5"),
+    (GOOD + "[local_alarm]\nretry_for_s = 100" + ALARM, "local_alarm.retry_for_s: Input should be greater than or equal to 180"),
+    (GOOD + '[local_alarm]\nlanguage = "fr"' + ALARM, "local_alarm.language: Input should be 'zh' or 'en'"),
+    (GOOD + '[local_alarm]\ncontacts = ["+8613800138000"]', "local_alarm: contacts need a modem_path, and a modem needs contacts"),
+    (GOOD + '[local_alarm]\nsiren = ["aplay"]\nmodem_path = "/m"', "local_alarm: contacts need a modem_path, and a modem needs contacts"),
+    (
+        GOOD + '[local_alarm]\nmodem_path = "/m"\ncontacts = ["13800138000", "13800138000"]',
+        "local_alarm: two contacts have the same number",
+    ),
+    (
+        GOOD + f'[local_alarm]\nplace = "{"x" * 21}"' + ALARM,
+        "local_alarm.place: at most 20 characters on one line, so that the message stays one",
+    ),
+    (
+        GOOD + '[local_alarm]\ntime_zone = "Mars/Base"' + ALARM,
+        "local_alarm.time_zone: 'Mars/Base' is no time zone that this machine knows, e.g. Asia/Shanghai; is the package tzdata installed?",
+    ),
+    (
+        GOOD + "[local_alarm]" + ALARM.replace('"/m"', '"/dev/serial/by-id/bridge"'),
+        "file: local_alarm.modem_path is the path of a [[port]] too",
+    ),
 ]
+
+
+@pytest.mark.parametrize("phone", ["", "12", "+", "+0123456789", "+86138001380001234", "138 0013 8000", "王", "+86-138"])
+def test_what_is_no_telephone_number_is_refused_without_being_shown(phone: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        configuration.read(write(tmp_path, f'{GOOD}[local_alarm]\nmodem_path = "/m"\ncontacts = ["{phone}"]'))
+    why = "local_alarm.contacts.0: not a telephone number: digits only, with + and the country first, e.g. +8613800138000"
+    assert str(caught.value).endswith(f"gateway.toml: {why}")
+
+
+def test_numbers_and_places_are_not_logged_with_the_rest_of_the_file(tmp_path: Path) -> None:
+    alarm = '[local_alarm]\nplace = "王奶奶家"\ncall_back = "+8657112345678"' + ALARM
+    config = configuration.read(write(tmp_path, GOOD + alarm))
+    assert config.local_alarm is not None and config.local_alarm.contacts[0].get_secret_value() == "+8613800138000"
+    shown = config.model_dump_json() + repr(config)
+    assert not [secret for secret in ("13800138000", "57112345678", "王奶奶") if secret in shown]
 
 
 @pytest.mark.parametrize(("text", "fault"), BAD, ids=range(len(BAD)))

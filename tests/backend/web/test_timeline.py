@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from backend.web import timeline
+from backend.web import labels, timeline
 from backend.web.language import translator
+from gateway.bridges.modem_fault import ModemFault
 from tests.backend.street import NOW
 
 SAY = translator("en")
@@ -65,9 +66,40 @@ def test_the_newest_line_stands_first_and_the_later_written_before_the_earlier()
 
 
 def test_an_event_shows_its_device_and_confidence() -> None:
-    row = {"at": NOW, "kind": "fall", "device_id": "wearable-1", "confidence": 0.914}
+    row = {"at": NOW, "kind": "fall", "device_id": "wearable-1", "confidence": 0.914, "detail": None}
     (line,) = timeline.compose([], [row], [], [], say=SAY)
     assert (line.text, line.more) == ("Fall detected", "wearable-1 · confidence 91 %")
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "text", "more"),
+    [
+        ("acted_alone", "event=w:1 siren=on contacts=2", "平台无应答，家中已自行报警", "wearable-1 · 警笛已响 · 向 2 位联系人发短信"),
+        ("acted_alone", "event=w:1 siren=failed contacts=0", "平台无应答，家中已自行报警", "wearable-1 · 警笛无法启动"),
+        ("acted_alone", None, "平台无应答，家中已自行报警", "wearable-1"),
+        ("alone_sms", "event=w:1 contact=1 result=sent", "家中发给联系人 1 的短信：已发出", "wearable-1"),
+        ("alone_sms", "event=w:1 contact=1 result=delivered", "家中发给联系人 1 的短信：已送达", "wearable-1"),
+        ("alone_sms", "event=w:1 contact=2 result=failed reason=no_sim", "家中发给联系人 2 的短信：发送失败（没有 SIM 卡）", "wearable-1"),
+        (
+            "alone_sms",
+            "event=w:1 contact=2 result=not_sent reason=answered",
+            "家中发给联系人 2 的短信：不再发送（平台已应答）",
+            "wearable-1",
+        ),
+        ("alone_sms", "event=w:1 contact=2 result=failed reason=newer", "家中发给联系人 2 的短信：发送失败（newer）", "wearable-1"),
+        ("alone_sms", "event=w:1 contact=2 result=newer", "家中短信", "wearable-1"),
+        ("modem_failed", "reason=not_registered", "短信模块故障", "wearable-1 · 未注册到移动网络"),
+        ("modem_works", None, "短信模块恢复正常", "wearable-1"),
+    ],
+)
+def test_what_a_home_did_alone_is_told_word_by_word(kind: str, detail: str | None, text: str, more: str) -> None:
+    row = {"at": NOW, "kind": kind, "device_id": "wearable-1", "confidence": None, "detail": detail}
+    (line,) = timeline.compose([], [row], [], [], say=translator("zh"))
+    assert (line.text, line.more) == (text, more)
+
+
+def test_every_fault_of_a_modem_has_its_words() -> None:
+    assert set(ModemFault) <= labels.ALONE_REASON.keys()
 
 
 @pytest.mark.parametrize(("state", "text"), [("sent", "Message sent to Wang Fang"), ("failed", "Message to Wang Fang failed")])
