@@ -5,6 +5,7 @@ import sys
 
 COMMANDS = {
     "demo": ("simulators.demo", "the whole chain on this machine: homes, gateways, broker, backend"),
+    "faults": ("simulators.faults", "the proof that nothing is lost: the whole chain, and everything that can break in it"),
     "homes": ("simulators.homes", "only the homes of a scenario, on pseudo terminals"),
     "replay": ("simulators.replay", "a recording of one's own, through a wearable on a pseudo terminal"),
 }

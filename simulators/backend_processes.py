@@ -59,9 +59,9 @@ class BackendProcesses:
         return Program(["backend", command, "--config", config, *arguments], self.folder / f"{command}.log", environment)
 
     def serves(self) -> bool:
-        """Does the web process answer?"""
+        """Does the web process see the tables?"""
         try:
-            return httpx.get(f"{self.url}/healthz", timeout=1).is_success
+            return httpx.get(f"{self.url}/readyz", timeout=1).is_success
         except httpx.HTTPError:
             return False
 
