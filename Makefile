@@ -4,7 +4,8 @@
 #   make demo              homes, gateways, broker, database and pages on this machine; DEMO_SECONDS=60 ends it, DEMO_REPORT=FILE keeps its figures
 #   make test              every test            make test-quick         those without servers or browser
 #   make lint              style, types, imports make test-timescaledb   the store's and the system's tests on TimescaleDB (Debian 12, 13)
-#   make bench             measurements          make docs               regenerate what is generated
+#   make bench             measurements; BENCH=peers one part of them, BENCH_SECONDS=15 of each, BENCH_REPORT=FILE keeps the figures
+#   make docs              regenerate what is generated
 #   make lock              new dependency locks  make clean              remove what was built
 
 SHELL := /bin/bash
@@ -44,7 +45,7 @@ lint: $(INSTALLED)
 	$(VENV)/bin/lint-imports --no-logo
 
 bench: $(INSTALLED) firmware
-	$(PYTHON) -m benchmarks
+	$(PYTHON) -m benchmarks $(BENCH) $(if $(BENCH_SECONDS),--seconds $(BENCH_SECONDS)) $(if $(BENCH_REPORT),--report $(BENCH_REPORT))
 
 docs: $(INSTALLED)
 	$(PYTHON) -m contract.document

@@ -2,14 +2,20 @@
 
 import argparse
 import json
+import os
+import platform
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import ingest, outbox
+import psutil
+
+from benchmarks import ingest, outbox, storage
+from benchmarks.peers import run as peers
 
 Part = Callable[[float], dict[str, float]]
-PARTS: dict[str, Part] = {"ingest": ingest.measure, "outbox": outbox.measure}
+PARTS: dict[str, Part] = {"ingest": ingest.measure, "outbox": outbox.measure, "peers": peers.measure, "storage": storage.measure}
 """Name of a part: measure(seconds) -> figures by name, units last."""
 
 
@@ -25,11 +31,32 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
     figures = {name: PARTS[name](arguments.seconds) for name in arguments.part or PARTS}
     for name, rows in figures.items():
+        width = max(28, *map(len, rows))
         for figure, value in rows.items():
-            print(f"{name:<8} {figure:<28} {value:>14,.2f}")
+            print(f"{name:<8} {figure:<{width}} {value:>14,.2f}")
     if arguments.report:
-        arguments.report.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+        arguments.report.write_text(json.dumps({"about": about(arguments.seconds), **figures}, indent=2) + "\n", "utf-8")
     return 0
+
+
+def about(seconds: float) -> dict[str, str]:
+    """Where, when and how long it was measured."""
+    memory_gib = psutil.virtual_memory().total / 2**30
+    parts = f"{os.cpu_count()} cores ({_processor()})", f"{memory_gib:.0f} GiB", platform.system(), f"Python {platform.python_version()}"
+    return {
+        "machine": ", ".join(parts),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "seconds": f"{seconds:g}",
+    }
+
+
+def _processor() -> str:
+    """Its name, where the system says it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,225 @@
+"""The district's homes as one program: batches and presses over two raw MQTT 3.1.1 connections, as fast as asked for.
+
+    python -m benchmarks.district_load SETTINGS.json     prints one JSON line at the end
+
+A Python MQTT client sends 3 500 packets a second at most (measured), so the packets are written here: text templates with the sequences and
+times of the minute filled in. The broker's acknowledgements are read and counted, and so are the backend's answers.
+"""
+
+import json
+import secrets
+import socket
+import struct
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from contract import topics
+from contract.events import Event, EventKind
+from contract.quantities import QuantityName
+from contract.readings import Series, SeriesBatch
+from contract.topics import Leaf
+
+READINGS = 12
+STEP_S = 5
+CALM = (
+    (QuantityName.HEART_RATE, 72.0, 6.0, 0),
+    (QuantityName.SPO2, 97.0, 1.0, 0),
+    (QuantityName.RESPIRATION_RATE, 15.0, 2.0, 1),
+    (QuantityName.SKIN_TEMPERATURE, 33.2, 0.4, 1),
+    (QuantityName.MOVEMENT, 12.0, 8.0, 1),
+)
+"""Quantity, middle, spread and decimals of a calm day: nothing a shipped rule minds."""
+PER_BATCH = READINGS * len(CALM)
+LOG_ID = "0" * 16
+VARIANTS = 64
+TICK_S = 0.01
+EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
+SENT, START = "2001-01-01T00:00:00Z", "2001-01-01T00:00:01Z"
+
+
+def main() -> None:
+    """Play the district as the settings say: host, port, password, homes, minute_s, seconds, presses_per_s."""
+    settings = json.loads(Path(sys.argv[1]).read_text())
+    load = Load(**settings)
+    print(json.dumps(load.run()), flush=True)
+
+
+class Connection:
+    """One MQTT 3.1.1 connection: writes packets, counts what comes back."""
+
+    def __init__(self, host: str, port: int, user: str, password: str) -> None:
+        self._socket = socket.create_connection((host, port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        fields = [f"load-{secrets.token_hex(4)}", user, password]
+        body = b"\x00\x04MQTT\x04\xc2\x00\x00" + b"".join(_text(one) for one in fields)
+        self._socket.sendall(b"\x10" + _length(len(body)) + body)
+        if self._socket.recv(4)[3] != 0:
+            raise SystemExit("the broker refuses the load generator")
+        self.counts = dict.fromkeys(range(16), 0)
+        self._thread = threading.Thread(target=self._count, daemon=True)
+        self._thread.start()
+
+    def send(self, data: bytes) -> None:
+        """Write whole packets; waits while the broker does not read."""
+        self._socket.sendall(data)
+
+    def subscribe(self, topic_filter: str) -> None:
+        """At most once: what counts is how many there are."""
+        body = b"\x00\x01" + _text(topic_filter) + b"\x00"
+        self.send(b"\x82" + _length(len(body)) + body)
+
+    def _count(self) -> None:
+        """Count packets by their type (MQTT 3.1.1, 2.2.1)."""
+        data = b""
+        while more := self._socket.recv(1 << 18):
+            data += more
+            at = 0
+            while (end := _end_of_packet(data, at)) is not None:
+                self.counts[data[at] >> 4] += 1
+                at = end
+            data = data[at:]
+
+
+class Load:
+    """A steady load: each home once a minute, spread evenly, and presses between."""
+
+    def __init__(
+        self, *, host: str, port: int, password: str, homes: int, minute_s: float, seconds: float, presses_per_s: float, first_minute: int
+    ) -> None:
+        self._up = Connection(host, port, "load", password)
+        self._down = Connection(host, port, "load", password)
+        self._down.subscribe(f"{topics.ROOT}/+/+/{Leaf.STORED}")
+        self._homes = homes
+        self._rate = homes / minute_s
+        self._seconds = seconds
+        self._presses_per_s = presses_per_s
+        self._first_minute = first_minute
+        self._templates = [_template(Random(number)) for number in range(VARIANTS)]
+        self._topics = [topics.build(f"home-{home}", Leaf.SERIES) for home in range(homes)]
+        self._packet = 0
+        self._longest_wait_s = 0.0
+
+    def run(self) -> dict[str, object]:
+        """Send for `seconds`, wait for the last answers. Returns counts and, for each press, its home and time."""
+        presses: list[tuple[str, float]] = []
+        begun_s = time.monotonic()
+        sent = 0
+        while (passed_s := time.monotonic() - begun_s) < self._seconds:
+            due = int(passed_s * self._rate)
+            self._send([self._batch(number) for number in range(sent, due)])
+            sent = due
+            while len(presses) < passed_s * self._presses_per_s:
+                presses.append(self._press(len(presses)))
+            time.sleep(TICK_S)
+        sent_in_s = time.monotonic() - begun_s
+        answered_at_end = self._down.counts[3]
+        expected = sent + len(presses)
+        while self._down.counts[3] < expected and time.monotonic() - begun_s < self._seconds + 30:
+            time.sleep(0.1)
+        return {
+            "batches": sent,
+            "seconds": sent_in_s,
+            "answered_in_time": answered_at_end,
+            "answered": self._down.counts[3],
+            "drained_after_s": time.monotonic() - begun_s - sent_in_s,
+            "longest_wait_s": self._longest_wait_s,
+            "presses": presses,
+        }
+
+    def _send(self, packets: list[bytes]) -> None:
+        began_s = time.monotonic()
+        if packets:
+            self._up.send(b"".join(packets))
+        self._longest_wait_s = max(self._longest_wait_s, time.monotonic() - began_s)
+
+    def _batch(self, number: int) -> bytes:
+        home = number % self._homes
+        minute = self._first_minute + number // self._homes
+        first = minute * PER_BATCH + 1
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        payload = self._templates[home % VARIANTS] % (first, first + PER_BATCH - 1, first, now, *[now] * len(CALM))
+        return self._publish(self._topics[home], payload.encode())
+
+    def _press(self, number: int) -> tuple[str, float]:
+        """Each press from a home of its own: an alert of its own."""
+        home = f"home-{(number * 7919) % self._homes}"
+        now = datetime.now(UTC)
+        sequence = 10**9 + self._first_minute * 10**6 + number
+        event = Event(
+            log_id=LOG_ID,
+            sequence=sequence,
+            floor=1,
+            event_id=f"wearable-1:{sequence}",
+            device="wearable-1",
+            kind=EventKind.SOS,
+            at=now,
+            sent_at=now,
+        )
+        self._up.send(self._publish(topics.build(home, Leaf.EVENT), event.model_dump_json(exclude_none=True).encode()))
+        return home, now.timestamp()
+
+    def _publish(self, topic: str, payload: bytes) -> bytes:
+        """With QoS 1, as gateways do."""
+        self._packet = self._packet % 65_535 + 1
+        return publication(topic, payload, packet=self._packet)
+
+
+def _template(random: Random) -> str:
+    """A batch as JSON with %d and %s for sequences and times. The times given here are replaced."""
+    series = [
+        Series(
+            device="wearable-1",
+            quantity=quantity,
+            start_at=EPOCH.replace(second=1),
+            offsets_ms=[row * STEP_S * 1000 + random.randrange(40) for row in range(READINGS)],
+            values=[round(random.gauss(middle, spread / 3), decimals) for _ in range(READINGS)],
+            sequences=[number * READINGS + row for row in range(READINGS)],
+        )
+        for number, (quantity, middle, spread, decimals) in enumerate(CALM)
+    ]
+    whole = SeriesBatch(log_id=LOG_ID, first=11, last=11 + PER_BATCH - 1, floor=11, sent_at=EPOCH, series=series).model_dump_json()
+    for found, slot in (('"first":11', '"first":%d'), (f'"last":{10 + PER_BATCH}', '"last":%d'), ('"floor":11', '"floor":%d')):
+        assert whole.count(found) == 1
+        whole = whole.replace(found, slot)
+    return whole.replace(SENT, "%s").replace(START, "%s")
+
+
+def publication(topic: str, payload: bytes, *, packet: int | None = None) -> bytes:
+    """PUBLISH (MQTT 3.1.1, 3.3): with QoS 1 where it has a packet number."""
+    body = _text(topic) + (b"" if packet is None else struct.pack(">H", packet)) + payload
+    return (b"\x30" if packet is None else b"\x32") + _length(len(body)) + body
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return struct.pack(">H", len(data)) + data
+
+
+def _length(size: int) -> bytes:
+    """Remaining length (MQTT 3.1.1, 2.2.3): seven bits a byte, low ones first."""
+    found = bytearray()
+    while True:
+        size, low = divmod(size, 128)
+        found.append(low | (0x80 if size else 0))
+        if not size:
+            return bytes(found)
+
+
+def _end_of_packet(data: bytes, at: int) -> int | None:
+    """Where the packet that begins at `at` ends; None while it is not all there."""
+    size, shift, place = 0, 0, at + 1
+    while place < len(data):
+        size |= (data[place] & 0x7F) << shift
+        shift += 7
+        place += 1
+        if not data[place - 1] & 0x80:
+            return place + size if place + size <= len(data) else None
+    return None
+
+
+if __name__ == "__main__":
+    main()
