@@ -1,4 +1,4 @@
-"""python -m backend ingest | worker | web | migrate | load | rules: picks the process, reads its TOML file, says what is wrong."""
+"""python -m backend ingest | worker | web | migrate | load | rules | retention: picks the process, reads its file, says what is wrong."""
 
 import argparse
 import asyncio
@@ -16,6 +16,7 @@ from backend.db import partitions
 from backend.db.pool import open_pool, place
 from backend.errors import BadInput, JiahuError, Unavailable
 from backend.people import store as people
+from backend.readings import retention_command as retention
 from backend.rules import store as rules
 
 logger = logging.getLogger("backend")
@@ -56,11 +57,14 @@ def _parser() -> argparse.ArgumentParser:
         ("migrate", "bring the database's tables and the shipped rules up to date"),
         ("load", "import teams, doctors, elders, homes and accounts from a TOML file"),
         ("rules", "store the rules of a TOML file as new versions"),
+        ("retention", "show or change how long readings are kept"),
     ):
         command = commands.add_parser(name, help=what, description=what)
         command.add_argument("--config", type=Path, required=True, help="backend TOML file, see deploy/backend.example.toml")
         if name in ("load", "rules"):
             command.add_argument("file", type=Path)
+        if name == "retention":
+            retention.add_arguments(command)
     return parser
 
 
@@ -104,7 +108,7 @@ async def _maintain(arguments: argparse.Namespace, config: Config) -> None:
     async with pool, pool.connection() as conn:
         if arguments.command == "migrate":
             applied = await migrations.migrate(conn, migrations.files())
-            await partitions.prepare(conn, today=datetime.now(UTC).date())
+            await partitions.prepare(conn, now=datetime.now(UTC))
             async with conn.transaction():
                 changed = await rules.save(conn, rules.read_file(rules.DEFAULTS), by=rules.SHIPPED)
             print(f"applied {len(applied)} migrations: {', '.join(applied) or 'none were missing'}; rules changed: {len(changed)}")
@@ -112,6 +116,9 @@ async def _maintain(arguments: argparse.Namespace, config: Config) -> None:
             async with conn.transaction():
                 changed = await rules.save(conn, rules.read_file(arguments.file), by="file")
             print(f"rules with a new version: {', '.join(changed) or 'none, all were the same'}")
+        elif arguments.command == "retention":
+            async with conn.transaction():
+                print(await retention.change(conn, arguments))
         else:
             async with conn.transaction():
                 await people.load(conn, people.read_file(arguments.file))

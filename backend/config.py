@@ -82,6 +82,22 @@ class WebConfig(_Section):
     demo_accounts: list[DemoAccount] = Field(default_factory=list)
 
 
+class MetricsConfig(_Section):
+    """Where each process answers /metrics, /healthz and /readyz; without its port it does not. Two ingests need a file each."""
+
+    host: str = "127.0.0.1"
+    ingest_port: int | None = Field(default=None, ge=1, le=65535)
+    worker_port: int | None = Field(default=None, ge=1, le=65535)
+    web_port: int | None = Field(default=None, ge=1, le=65535)
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        ports = [port for port in (self.ingest_port, self.worker_port, self.web_port) if port is not None]
+        if len(set(ports)) != len(ports):
+            raise ValueError("ingest_port, worker_port and web_port must differ")
+        return self
+
+
 class Config(_Section):
     """The whole file."""
 
@@ -90,6 +106,7 @@ class Config(_Section):
     ingest: IngestConfig = IngestConfig()
     worker: WorkerConfig = WorkerConfig()
     web: WebConfig = WebConfig()
+    metrics: MetricsConfig = MetricsConfig()
 
 
 def read(path: Path) -> Config:

@@ -1,7 +1,8 @@
-"""The worker: the clock of the backend. Silence rules, offers to doctors, sending, partitions. Any number may run at once."""
+"""The worker: the clock of the backend. Silence rules, offers to doctors, sending, storage. Any number may run at once."""
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +15,14 @@ from backend.config import Config
 from backend.db import partitions
 from backend.db.pool import TRANSIENT, Pool, open_pool
 from backend.dispatch import store as dispatch
-from backend.monitor import Monitor
+from backend.metrics import store as whole
+from backend.metrics.health import Health
+from backend.metrics.jobs import Jobs
+from backend.metrics.serving import make_registry, serving
+from backend.metrics.worker import GATEWAYS_S, OPEN_S, WorkerMetrics
+from backend.monitor import AHEAD_MAX, BEHIND_MAX, Monitor
 from backend.notify import sender
+from backend.readings import compaction, retention
 from backend.readings import store as readings
 from backend.readings.model import Home
 from backend.rules import store as rules
@@ -29,7 +36,8 @@ logger = logging.getLogger(__name__)
 
 ONLINE_S = 90
 """A gateway reports every 30 s; one not heard for three times as long cannot tell whether its devices are silent."""
-HOUSEKEEPING_S = 3600
+HOUSEKEEPING_S = 600
+COMPACTION_S = 60
 SENDERS = 4
 """Messages on their way at once: one receiver that does not answer must not hold up the others."""
 
@@ -39,16 +47,25 @@ class Worker:
 
     def __init__(self, config: Config, pool: Pool) -> None:
         self._config = config.worker
+        self._metrics_config = config.metrics
         self._pool = pool
+        self._registry = make_registry()
+        self._metrics = WorkerMetrics(self._registry, lambda: datetime.now(UTC))
+        self._health = Health(pool, self._metrics.jobs.conditions)
 
     async def run(self) -> None:
         """Run until cancelled."""
+        with serving(self._metrics_config.host, self._metrics_config.worker_port, self._registry, self._health):
+            await self._run()
+
+    async def _run(self) -> None:
         scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
         for job, every_s in self._jobs():
-            scheduler.add_job(_guarded(job), "interval", seconds=every_s, next_run_time=datetime.now(UTC))
+            self._metrics.jobs.plan(job.__name__, every_s=every_s)
+            scheduler.add_job(_guarded(job, self._metrics.jobs), "interval", seconds=every_s, next_run_time=datetime.now(UTC))
         scheduler.start()
         try:
-            await asyncio.Event().wait()
+            await self._health.run()
         finally:
             scheduler.shutdown(wait=False)
 
@@ -58,6 +75,10 @@ class Worker:
             (self.offer_visits, self._config.offer_tick_s),
             (self.send_notifications, self._config.send_tick_s),
             (self.keep_house, HOUSEKEEPING_S),
+            (self.compact, COMPACTION_S),
+            (self.drop_expired, HOUSEKEEPING_S),
+            (self.count_open, OPEN_S),
+            (self.count_gateways, GATEWAYS_S),
         ]
 
     async def judge_silence(self) -> None:
@@ -110,9 +131,34 @@ class Worker:
             pass
 
     async def keep_house(self) -> None:
-        """Make the coming days' partitions."""
+        """Make the coming partitions."""
         async with self._pool.connection() as conn:
-            await partitions.prepare(conn, today=datetime.now(UTC).date())
+            await partitions.prepare(conn, now=datetime.now(UTC))
+
+    async def compact(self) -> None:
+        """Turn what was received into long segments and rollups, chunk by chunk."""
+        async with self._pool.connection() as conn:
+            for done in await compaction.compact(conn, now=datetime.now(UTC)):
+                logger.info("compacted %d readings of %s", done.readings, done.chunk, extra={"event": "compacted"})
+
+    async def drop_expired(self) -> None:
+        """Drop what is past its retention."""
+        async with self._pool.connection() as conn:
+            for name in await retention.drop_expired(conn, now=datetime.now(UTC)):
+                logger.info("dropped %s", name, extra={"event": "chunk_dropped"})
+            await retention.to_columnstore(conn, now=datetime.now(UTC))
+
+    async def count_open(self) -> None:
+        """Read for Prometheus what people have to do."""
+        async with self._pool.connection() as conn:
+            self._metrics.take_open(await whole.read_open(conn, now=datetime.now(UTC)))
+
+    async def count_gateways(self) -> None:
+        """Read for Prometheus how the homes are."""
+        online_since = datetime.now(UTC) - timedelta(seconds=ONLINE_S)
+        limits = {"behind_s": BEHIND_MAX.total_seconds(), "ahead_s": AHEAD_MAX.total_seconds()}
+        async with self._pool.connection() as conn:
+            self._metrics.take_gateways(await whole.read_gateways(conn, online_since=online_since, **limits))
 
 
 def _subject(home: Home) -> Subject:
@@ -130,18 +176,22 @@ async def _heard(monitor: Monitor, rule: AbsenceRule, *, also: Collection[str]) 
     return [(home, heard_at, readings.EVER) for home, heard_at in heard]
 
 
-def _guarded(job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    """A job whose failure is logged and does not stop the others; it runs again at its next tick."""
+def _guarded(job: Callable[[], Awaitable[None]], jobs: Jobs) -> Callable[[], Awaitable[None]]:
+    """A job whose failure is logged and does not stop the others; it runs again at its next tick. How it went is noted in `jobs`."""
 
     async def run() -> None:
+        began_s = time.perf_counter()
         try:
             await job()
+            jobs.succeeded(job.__name__, time.perf_counter() - began_s)
+            return
         except asyncio.CancelledError:
             logger.debug("%s was cut short by the end of the process", job.__name__)
         except TRANSIENT as error:
             logger.warning("%s must wait: %s", job.__name__, type(error).__name__, extra={"event": "job_delayed"})
         except Exception:
             logger.exception("%s failed", job.__name__, extra={"event": "job_failed"})
+        jobs.failed(job.__name__, time.perf_counter() - began_s)
 
     run.__name__ = job.__name__
     return run

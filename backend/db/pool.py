@@ -1,5 +1,6 @@
 """Connections: the pool every process opens once, and the hint that something changed."""
 
+import time
 from typing import Any
 
 from psycopg import AsyncConnection, InternalError, NotSupportedError, OperationalError, ProgrammingError
@@ -58,14 +59,28 @@ async def open_pool(database: DatabaseConfig) -> Pool:
         timeout=database.connect_timeout_s,
         reconnect_timeout=RECONNECT_S,
     )
+    await pool.open()
     try:
-        await pool.open(wait=True, timeout=database.connect_timeout_s)
+        await _reach(pool, database.connect_timeout_s)
     except PoolTimeout as error:
         await pool.close()
         raise Unavailable(
             f"no database at {place(database)}: is PostgreSQL running, and are [database] url and {DATABASE_PASSWORD} right?"
         ) from error
     return pool
+
+
+async def _reach(pool: Pool, within_s: float) -> None:
+    """Ask for a connection until there is one: the pool itself tries for RECONNECT_S only. Raises PoolTimeout after `within_s`."""
+    ends_s = time.monotonic() + within_s
+    while True:
+        left_s = ends_s - time.monotonic()
+        try:
+            async with pool.connection(timeout=max(0.01, min(left_s, RECONNECT_S))):
+                return
+        except PoolTimeout:
+            if left_s <= RECONNECT_S:
+                raise
 
 
 async def hint(conn: Connection, channel: str) -> None:

@@ -214,6 +214,60 @@ CREATE TABLE gateway_log (
     CONSTRAINT gateway_log_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id)
 );
 
+CREATE TABLE history_brief (
+    series_id integer NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    received_from timestamp with time zone NOT NULL,
+    received_to timestamp with time zone NOT NULL,
+    delay_ms_max bigint NOT NULL,
+    step_ms integer,
+    decimals smallint,
+    gaps_ms smallint[],
+    wide_gaps_ms integer[],
+    scaled smallint[],
+    values_ real[],
+    CONSTRAINT history_brief_check CHECK ((num_nonnulls(step_ms, gaps_ms, wide_gaps_ms) = 1)),
+    CONSTRAINT history_brief_check1 CHECK (((num_nonnulls(scaled, values_) = 1) AND (num_nonnulls(scaled, decimals) = ANY (ARRAY[0, 2])))),
+    CONSTRAINT history_brief_check2 CHECK ((cardinality(COALESCE((gaps_ms)::integer[], wide_gaps_ms)) = COALESCE(cardinality(scaled), cardinality(values_))))
+) PARTITION BY RANGE (start_at);
+CREATE INDEX history_brief_by_series ON ONLY public.history_brief USING btree (series_id, start_at);
+
+CREATE TABLE history_lasting (
+    series_id integer NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    received_from timestamp with time zone NOT NULL,
+    received_to timestamp with time zone NOT NULL,
+    delay_ms_max bigint NOT NULL,
+    step_ms integer,
+    decimals smallint,
+    gaps_ms smallint[],
+    wide_gaps_ms integer[],
+    scaled smallint[],
+    values_ real[],
+    CONSTRAINT history_lasting_check CHECK ((num_nonnulls(step_ms, gaps_ms, wide_gaps_ms) = 1)),
+    CONSTRAINT history_lasting_check1 CHECK (((num_nonnulls(scaled, values_) = 1) AND (num_nonnulls(scaled, decimals) = ANY (ARRAY[0, 2])))),
+    CONSTRAINT history_lasting_check2 CHECK ((cardinality(COALESCE((gaps_ms)::integer[], wide_gaps_ms)) = COALESCE(cardinality(scaled), cardinality(values_))))
+) PARTITION BY RANGE (start_at);
+CREATE INDEX history_lasting_by_series ON ONLY public.history_lasting USING btree (series_id, start_at);
+
+CREATE TABLE history_usual (
+    series_id integer NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    received_from timestamp with time zone NOT NULL,
+    received_to timestamp with time zone NOT NULL,
+    delay_ms_max bigint NOT NULL,
+    step_ms integer,
+    decimals smallint,
+    gaps_ms smallint[],
+    wide_gaps_ms integer[],
+    scaled smallint[],
+    values_ real[],
+    CONSTRAINT history_usual_check CHECK ((num_nonnulls(step_ms, gaps_ms, wide_gaps_ms) = 1)),
+    CONSTRAINT history_usual_check1 CHECK (((num_nonnulls(scaled, values_) = 1) AND (num_nonnulls(scaled, decimals) = ANY (ARRAY[0, 2])))),
+    CONSTRAINT history_usual_check2 CHECK ((cardinality(COALESCE((gaps_ms)::integer[], wide_gaps_ms)) = COALESCE(cardinality(scaled), cardinality(values_))))
+) PARTITION BY RANGE (start_at);
+CREATE INDEX history_usual_by_series ON ONLY public.history_usual USING btree (series_id, start_at);
+
 CREATE TABLE ingest_reject (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     received_at timestamp with time zone NOT NULL,
@@ -263,6 +317,104 @@ CREATE TABLE notification (
 );
 CREATE INDEX notification_due ON public.notification USING btree (due_at) WHERE (state = 'waiting'::text);
 
+CREATE TABLE retention (
+    quantity text NOT NULL,
+    class text NOT NULL,
+    CONSTRAINT retention_pkey PRIMARY KEY (quantity),
+    CONSTRAINT retention_class_fkey FOREIGN KEY (class) REFERENCES retention_class(name)
+);
+
+CREATE TABLE retention_class (
+    name text NOT NULL,
+    raw_days integer NOT NULL,
+    minute_days integer NOT NULL,
+    rollup_days integer NOT NULL,
+    source text NOT NULL,
+    CONSTRAINT retention_class_pkey PRIMARY KEY (name),
+    CONSTRAINT retention_class_check CHECK (((raw_days <= minute_days) AND (minute_days <= rollup_days))),
+    CONSTRAINT retention_class_name_check CHECK ((name = ANY (ARRAY['brief'::text, 'usual'::text, 'lasting'::text]))),
+    CONSTRAINT retention_class_raw_days_check CHECK ((raw_days >= 1)),
+    CONSTRAINT retention_class_rollup_days_check CHECK ((rollup_days <= 36525))
+);
+
+CREATE TABLE rollup_day_brief (
+    series_id integer NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    count integer NOT NULL,
+    mean double precision NOT NULL,
+    low real NOT NULL,
+    high real NOT NULL,
+    hours smallint[] NOT NULL,
+    counts integer[] NOT NULL,
+    means double precision[] NOT NULL,
+    lows real[] NOT NULL,
+    highs real[] NOT NULL
+) PARTITION BY RANGE (start_at);
+CREATE UNIQUE INDEX rollup_day_brief_once ON ONLY public.rollup_day_brief USING btree (series_id, start_at);
+
+CREATE TABLE rollup_day_lasting (
+    series_id integer NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    count integer NOT NULL,
+    mean double precision NOT NULL,
+    low real NOT NULL,
+    high real NOT NULL,
+    hours smallint[] NOT NULL,
+    counts integer[] NOT NULL,
+    means double precision[] NOT NULL,
+    lows real[] NOT NULL,
+    highs real[] NOT NULL
+) PARTITION BY RANGE (start_at);
+CREATE UNIQUE INDEX rollup_day_lasting_once ON ONLY public.rollup_day_lasting USING btree (series_id, start_at);
+
+CREATE TABLE rollup_day_usual (
+    series_id integer NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    count integer NOT NULL,
+    mean double precision NOT NULL,
+    low real NOT NULL,
+    high real NOT NULL,
+    hours smallint[] NOT NULL,
+    counts integer[] NOT NULL,
+    means double precision[] NOT NULL,
+    lows real[] NOT NULL,
+    highs real[] NOT NULL
+) PARTITION BY RANGE (start_at);
+CREATE UNIQUE INDEX rollup_day_usual_once ON ONLY public.rollup_day_usual USING btree (series_id, start_at);
+
+CREATE TABLE rollup_minute_brief (
+    series_id integer NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    minutes smallint[] NOT NULL,
+    counts integer[] NOT NULL,
+    means real[] NOT NULL,
+    lows real[] NOT NULL,
+    highs real[] NOT NULL
+) PARTITION BY RANGE (start_at);
+CREATE UNIQUE INDEX rollup_minute_brief_once ON ONLY public.rollup_minute_brief USING btree (series_id, start_at);
+
+CREATE TABLE rollup_minute_lasting (
+    series_id integer NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    minutes smallint[] NOT NULL,
+    counts integer[] NOT NULL,
+    means real[] NOT NULL,
+    lows real[] NOT NULL,
+    highs real[] NOT NULL
+) PARTITION BY RANGE (start_at);
+CREATE UNIQUE INDEX rollup_minute_lasting_once ON ONLY public.rollup_minute_lasting USING btree (series_id, start_at);
+
+CREATE TABLE rollup_minute_usual (
+    series_id integer NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    minutes smallint[] NOT NULL,
+    counts integer[] NOT NULL,
+    means real[] NOT NULL,
+    lows real[] NOT NULL,
+    highs real[] NOT NULL
+) PARTITION BY RANGE (start_at);
+CREATE UNIQUE INDEX rollup_minute_usual_once ON ONLY public.rollup_minute_usual USING btree (series_id, start_at);
+
 CREATE TABLE rule (
     id text NOT NULL,
     version integer NOT NULL,
@@ -281,9 +433,9 @@ CREATE TABLE segment (
     received_at timestamp with time zone NOT NULL,
     offsets_ms integer[] NOT NULL,
     values_ real[] NOT NULL,
-    CONSTRAINT segment_check CHECK ((cardinality(offsets_ms) = cardinality(values_))),
-    CONSTRAINT segment_values__check CHECK ((cardinality(values_) > 0))
-) PARTITION BY RANGE (start_at);
+    CONSTRAINT inbox_check CHECK ((cardinality(offsets_ms) = cardinality(values_))),
+    CONSTRAINT inbox_values__check CHECK ((cardinality(values_) > 0))
+) PARTITION BY RANGE (received_at);
 CREATE INDEX segment_by_series ON ONLY public.segment USING btree (series_id, start_at);
 
 CREATE TABLE series (
@@ -320,6 +472,15 @@ CREATE TABLE shift (
     CONSTRAINT shift_pkey PRIMARY KEY (doctor_id, starts_at),
     CONSTRAINT shift_check CHECK ((ends_at > starts_at)),
     CONSTRAINT shift_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id) ON DELETE CASCADE
+);
+
+CREATE TABLE storage_job (
+    name text NOT NULL,
+    done_at timestamp with time zone NOT NULL,
+    seconds double precision NOT NULL,
+    readings bigint DEFAULT 0 NOT NULL,
+    detail text DEFAULT ''::text NOT NULL,
+    CONSTRAINT storage_job_pkey PRIMARY KEY (name)
 );
 
 CREATE TABLE team (
@@ -403,6 +564,63 @@ CREATE TABLE visit_step (
 CREATE INDEX visit_step_by_visit ON public.visit_step USING btree (visit_id, id);
 CREATE TRIGGER visit_step_is_append_only BEFORE DELETE OR UPDATE ON public.visit_step FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE VIEW any_segment AS
+ SELECT segment.series_id,
+    segment.start_at,
+    segment.received_at,
+    NULL::bigint AS delay_ms_max,
+    segment.offsets_ms,
+    segment.values_
+   FROM segment
+UNION ALL
+ SELECT history.series_id,
+    history.start_at,
+    history.received_to AS received_at,
+    history.delay_ms_max,
+    long_offsets_ms(history.step_ms, COALESCE((history.gaps_ms)::integer[], history.wide_gaps_ms), COALESCE(cardinality(history.scaled), cardinality(history.values_))) AS offsets_ms,
+    COALESCE(history.values_, long_values(history.scaled, history.decimals)) AS values_
+   FROM history;
+
+CREATE VIEW history AS
+ SELECT history_brief.series_id,
+    history_brief.start_at,
+    history_brief.received_from,
+    history_brief.received_to,
+    history_brief.delay_ms_max,
+    history_brief.step_ms,
+    history_brief.decimals,
+    history_brief.gaps_ms,
+    history_brief.wide_gaps_ms,
+    history_brief.scaled,
+    history_brief.values_
+   FROM history_brief
+UNION ALL
+ SELECT history_usual.series_id,
+    history_usual.start_at,
+    history_usual.received_from,
+    history_usual.received_to,
+    history_usual.delay_ms_max,
+    history_usual.step_ms,
+    history_usual.decimals,
+    history_usual.gaps_ms,
+    history_usual.wide_gaps_ms,
+    history_usual.scaled,
+    history_usual.values_
+   FROM history_usual
+UNION ALL
+ SELECT history_lasting.series_id,
+    history_lasting.start_at,
+    history_lasting.received_from,
+    history_lasting.received_to,
+    history_lasting.delay_ms_max,
+    history_lasting.step_ms,
+    history_lasting.decimals,
+    history_lasting.gaps_ms,
+    history_lasting.wide_gaps_ms,
+    history_lasting.scaled,
+    history_lasting.values_
+   FROM history_lasting;
+
 CREATE VIEW reading AS
  SELECT s.elder_id,
     s.gateway_id,
@@ -410,11 +628,151 @@ CREATE VIEW reading AS
     s.quantity,
     s.statistic,
     (g.start_at + ((item.offset_ms)::double precision * '00:00:00.001'::interval)) AS measured_at,
-    g.received_at,
-    item.value
-   FROM ((segment g
+        CASE
+            WHEN (g.delay_ms_max IS NULL) THEN g.received_at
+            ELSE LEAST(g.received_at, (g.start_at + (((item.offset_ms + g.delay_ms_max))::double precision * '00:00:00.001'::interval)))
+        END AS received_at,
+    item.value,
+    g.start_at AS segment_at
+   FROM ((any_segment g
      JOIN series s ON ((s.id = g.series_id)))
      CROSS JOIN LATERAL UNNEST(g.offsets_ms, g.values_) item(offset_ms, value));
+
+CREATE VIEW reading_day AS
+ SELECT s.elder_id,
+    s.gateway_id,
+    s.device_id,
+    s.quantity,
+    s.statistic,
+    r.start_at AS at,
+    r.count,
+    r.mean,
+    r.low,
+    r.high,
+    r.start_at AS segment_at
+   FROM (rollup_day r
+     JOIN series s ON ((s.id = r.series_id)));
+
+CREATE VIEW reading_hour AS
+ SELECT s.elder_id,
+    s.gateway_id,
+    s.device_id,
+    s.quantity,
+    s.statistic,
+    (r.start_at + ((item.hour)::double precision * '01:00:00'::interval)) AS at,
+    item.count,
+    item.mean,
+    item.low,
+    item.high,
+    r.start_at AS segment_at
+   FROM ((rollup_day r
+     JOIN series s ON ((s.id = r.series_id)))
+     CROSS JOIN LATERAL UNNEST(r.hours, r.counts, r.means, r.lows, r.highs) item(hour, count, mean, low, high));
+
+CREATE VIEW reading_minute AS
+ SELECT s.elder_id,
+    s.gateway_id,
+    s.device_id,
+    s.quantity,
+    s.statistic,
+    (r.start_at + ((item.minute)::double precision * '00:01:00'::interval)) AS at,
+    item.count,
+    item.mean,
+    item.low,
+    item.high,
+    r.start_at AS segment_at
+   FROM ((rollup_minute r
+     JOIN series s ON ((s.id = r.series_id)))
+     CROSS JOIN LATERAL UNNEST(r.minutes, r.counts, r.means, r.lows, r.highs) item(minute, count, mean, low, high));
+
+CREATE VIEW rollup_day AS
+ SELECT rollup_day_brief.series_id,
+    rollup_day_brief.start_at,
+    rollup_day_brief.count,
+    rollup_day_brief.mean,
+    rollup_day_brief.low,
+    rollup_day_brief.high,
+    rollup_day_brief.hours,
+    rollup_day_brief.counts,
+    rollup_day_brief.means,
+    rollup_day_brief.lows,
+    rollup_day_brief.highs
+   FROM rollup_day_brief
+UNION ALL
+ SELECT rollup_day_usual.series_id,
+    rollup_day_usual.start_at,
+    rollup_day_usual.count,
+    rollup_day_usual.mean,
+    rollup_day_usual.low,
+    rollup_day_usual.high,
+    rollup_day_usual.hours,
+    rollup_day_usual.counts,
+    rollup_day_usual.means,
+    rollup_day_usual.lows,
+    rollup_day_usual.highs
+   FROM rollup_day_usual
+UNION ALL
+ SELECT rollup_day_lasting.series_id,
+    rollup_day_lasting.start_at,
+    rollup_day_lasting.count,
+    rollup_day_lasting.mean,
+    rollup_day_lasting.low,
+    rollup_day_lasting.high,
+    rollup_day_lasting.hours,
+    rollup_day_lasting.counts,
+    rollup_day_lasting.means,
+    rollup_day_lasting.lows,
+    rollup_day_lasting.highs
+   FROM rollup_day_lasting;
+
+CREATE VIEW rollup_minute AS
+ SELECT rollup_minute_brief.series_id,
+    rollup_minute_brief.start_at,
+    rollup_minute_brief.minutes,
+    rollup_minute_brief.counts,
+    rollup_minute_brief.means,
+    rollup_minute_brief.lows,
+    rollup_minute_brief.highs
+   FROM rollup_minute_brief
+UNION ALL
+ SELECT rollup_minute_usual.series_id,
+    rollup_minute_usual.start_at,
+    rollup_minute_usual.minutes,
+    rollup_minute_usual.counts,
+    rollup_minute_usual.means,
+    rollup_minute_usual.lows,
+    rollup_minute_usual.highs
+   FROM rollup_minute_usual
+UNION ALL
+ SELECT rollup_minute_lasting.series_id,
+    rollup_minute_lasting.start_at,
+    rollup_minute_lasting.minutes,
+    rollup_minute_lasting.counts,
+    rollup_minute_lasting.means,
+    rollup_minute_lasting.lows,
+    rollup_minute_lasting.highs
+   FROM rollup_minute_lasting;
+
+CREATE OR REPLACE FUNCTION public.long_offsets_ms(step_ms integer, gaps integer[], length integer)
+ RETURNS integer[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE
+        WHEN step_ms IS NOT NULL THEN ARRAY(SELECT place * step_ms FROM generate_series(0, length - 1) AS place)
+        ELSE ARRAY(SELECT sum(gap) OVER (ORDER BY place)::integer FROM unnest(gaps) WITH ORDINALITY AS one (gap, place) ORDER BY place)
+    END
+$function$;
+
+CREATE OR REPLACE FUNCTION public.long_values(scaled smallint[], decimals smallint)
+ RETURNS real[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT ARRAY(
+        SELECT (number / (10::double precision ^ decimals))::real FROM unnest(scaled) WITH ORDINALITY AS one (number, place) ORDER BY place
+    )
+$function$;
 
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from backend.commands import store as commands
 from backend.config import Config
@@ -14,6 +16,9 @@ from backend.db.pool import SYSTEMIC, TOO_LARGE, TRANSIENT, Connection, Pool, op
 from backend.ingest import store, writer
 from backend.ingest.decode import Letter, Reject, decode
 from backend.ingest.subscriber import Arrival, Inbox, Subscriber
+from backend.metrics.health import Condition, Health, too_old
+from backend.metrics.ingest import IngestMetrics, IngestState
+from backend.metrics.serving import make_registry, serving
 from backend.rules import store as rule_store
 from backend.rules.engine import RuleBook
 from contract.events import Event
@@ -22,11 +27,15 @@ from contract.topics import Leaf
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 RULES_REFRESH_S = 5.0
 COMMAND_TICK_S = 1.0
 LISTEN_TICK_S = 5.0
 RETRY_S = 0.5
 RETRY_MAX_S = 2.0
+WAITING_MAX_S = 30.0
+"""A message that is not stored by then is sent again by its gateway; one that is older means that we do not keep up."""
 
 
 class Ingest:
@@ -34,16 +43,26 @@ class Ingest:
 
     def __init__(self, config: Config, pool: Pool, rules: RuleBook) -> None:
         self._config = config.ingest
+        self._metrics_config = config.metrics
         self._pool = pool
         self._rules = rules
         self._inbox = Inbox(config.ingest.queue_max)
         self._subscriber = Subscriber(config.broker, config.ingest, self._inbox, client_id=f"ingest-{secrets.token_hex(4)}")
+        self._in_hand_since: datetime | None = None
+        self._health = Health(pool, self._conditions)
+        self._registry = make_registry()
+        self._metrics = IngestMetrics(self._registry, self._look)
 
     async def run(self) -> None:
         """Run until cancelled. Raises Unavailable when the broker refuses our name and password."""
+        with serving(self._metrics_config.host, self._metrics_config.ingest_port, self._registry, self._health):
+            await self._run()
+
+    async def _run(self) -> None:
         await self._subscriber.start()
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._health.run())
                 group.create_task(self._store_forever())
                 group.create_task(self._refresh_rules())
                 group.create_task(self._send_commands())
@@ -61,6 +80,7 @@ class Ingest:
             await self._store(arrivals)
 
     async def _store(self, arrivals: list[Arrival]) -> None:
+        self._in_hand_since = min(arrival.received_at for arrival in arrivals)
         decoded = [decode(arrival, bytes_max=self._config.message_bytes_max) for arrival in arrivals]
         letters = [one for one in decoded if isinstance(one, Letter)]
         if letters:
@@ -68,6 +88,7 @@ class Ingest:
         for one in decoded:
             if isinstance(one, Reject):
                 await self._keep(one)
+        self._in_hand_since = None
 
     async def _write(self, letters: list[Letter]) -> None:
         """Store letters in one transaction; if that fails, each alone. One that fails alone is a fault of ours, see `_give_up`.
@@ -75,7 +96,7 @@ class Ingest:
         What would fail for all alike rises and ends the process: gateways keep what is not answered.
         """
         try:
-            await self._commit(lambda conn: writer.write(conn, letters, self._rules, now=datetime.now(UTC)))
+            written = await self._commit(lambda conn: writer.write(conn, letters, self._rules, now=datetime.now(UTC)))
         except SYSTEMIC:
             raise
         except Exception:
@@ -85,6 +106,9 @@ class Ingest:
                 return
             for letter in letters:
                 await self._write([letter])
+            return
+        self._answer(written.replies)
+        self._count(letters, written)
 
     async def _give_up(self, letter: Letter) -> None:
         """Keep a copy. A batch is refused, so that it does not block its home; an event is not, so that its home sends it again."""
@@ -97,28 +121,55 @@ class Ingest:
     async def _keep(self, reject: Reject) -> None:
         extra = {"event": "message_refused", "gateway_id": reject.gateway_id, "reason": reject.reason, "detail": reject.detail}
         logger.warning("set aside a message that cannot be read or stored: %s", reject.reason, extra=extra)
-        await self._commit(lambda conn: writer.keep(conn, reject, now=datetime.now(UTC)))
+        self._answer(await self._commit(lambda conn: writer.keep(conn, reject, now=datetime.now(UTC))))
+        self._metrics.rejected(reject.reason)
 
-    async def _commit(self, work: Callable[[Connection], Awaitable[list[writer.Reply]]]) -> None:
-        """Run `work` in a transaction, again and again while the database is in trouble, and answer once it has committed."""
+    async def _commit(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run `work` in a transaction, again and again while the database is in trouble; what it gave may be told once this returns."""
         wait_s = RETRY_S
         while True:
+            began_s = time.perf_counter()
             try:
                 async with self._pool.connection() as conn, conn.transaction():
-                    replies = await work(conn)
+                    result = await work(conn)
             except TOO_LARGE:
                 raise
             except TRANSIENT as error:
                 logger.warning("cannot store now: %s", type(error).__name__, extra={"event": "store_delayed"})
+                self._metrics.delayed()
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, RETRY_MAX_S)
                 continue
-            self._answer(replies)
-            return
+            self._metrics.transacted(time.perf_counter() - began_s)
+            return result
+
+    def _count(self, letters: list[Letter], written: writer.Written) -> None:
+        now = datetime.now(UTC)
+        came = ((one.arrival.topic.rpartition("/")[2], (now - one.arrival.received_at).total_seconds()) for one in letters)
+        self._metrics.committed(came, readings=written.readings, events=written.events, repeats=written.repeats)
 
     def _answer(self, replies: list[writer.Reply]) -> None:
         for gateway_id, answer in replies:
             self._subscriber.publish(gateway_id, Leaf.STORED, answer.model_dump_json().encode())
+
+    # -- asked by Prometheus, in another thread ------------------------------------------------------------------------------------------
+
+    def _look(self) -> IngestState:
+        urgent, other = self._inbox.waiting
+        return IngestState(urgent, other, self._oldest_s(), self._subscriber.is_connected, self._inbox.dropped)
+
+    def _conditions(self) -> list[Condition]:
+        return [
+            Condition("broker", None if self._subscriber.is_connected else "not subscribed at the broker"),
+            Condition("storing", too_old("a message has waited", self._oldest_s(), WAITING_MAX_S)),
+        ]
+
+    def _oldest_s(self) -> float:
+        """Age of the oldest message that waits or is just being stored, 0 when there is none."""
+        oldest_at = min((at for at in (self._in_hand_since, self._inbox.oldest_at) if at is not None), default=None)
+        return max(0.0, (datetime.now(UTC) - oldest_at).total_seconds()) if oldest_at is not None else 0.0
+
+    # ------------------------------------------------------------------------------------------------------------------------------------
 
     async def _refresh_rules(self) -> None:
         while True:

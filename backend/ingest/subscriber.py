@@ -62,6 +62,17 @@ class Inbox:
         self._ready = asyncio.Event()
         self.dropped = 0
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """How many urgent ones wait, and how many others."""
+        return len(self._urgent), len(self._other)
+
+    @property
+    def oldest_at(self) -> datetime | None:
+        """When the one that has waited longest came; None when none waits."""
+        firsts = (_came_first(queue) for queue in (self._urgent, self._other))
+        return min((at for at in firsts if at is not None), default=None)
+
     def put(self, arrival: Arrival) -> None:
         """Add one arrival; on the event loop's thread."""
         is_event = arrival.topic.endswith("/" + Leaf.EVENT)
@@ -83,6 +94,14 @@ class Inbox:
         if not self._urgent and not self._other:
             self._ready.clear()
         return taken
+
+
+def _came_first(queue: deque[Arrival]) -> datetime | None:
+    """Asked from other threads too, while the loop's thread may just take the last one."""
+    try:
+        return queue[0].received_at
+    except IndexError:
+        return None
 
 
 def _sender(arrival: Arrival) -> str:

@@ -1,6 +1,7 @@
 """Stores a group of letters in one transaction, always in order of home, and says what may be answered after the commit."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from backend.alerts.model import Subject
@@ -25,7 +26,17 @@ Reply = tuple[str, Message]
 Logs = dict[tuple[str, str], Log]
 
 
-async def write(conn: Connection, letters: Sequence[Letter], rules: RuleBook, *, now: datetime) -> list[Reply]:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What may be answered once it is committed, and what was new: readings, events; the rest of what came were repeats."""
+
+    replies: list[Reply]
+    readings: int
+    events: int
+    repeats: int
+
+
+async def write(conn: Connection, letters: Sequence[Letter], rules: RuleBook, *, now: datetime) -> Written:
     """Store and judge all letters; the caller owns the transaction and sends the replies once it has committed."""
     ordered = sorted(letters, key=lambda one: one.gateway_id)
     homes = await _homes(conn, ordered, now=now)
@@ -40,7 +51,13 @@ async def write(conn: Connection, letters: Sequence[Letter], rules: RuleBook, *,
     if logs:
         await cursor.advance(conn, logs.values())
     spans = [_span(one) for one in ordered if not isinstance(one.message, GatewayStatus)]
-    return [(one.gateway_id, Stored(log_id=one.log_id, first=one.first, last=one.last, at=now)) for one in spans]
+    replies: list[Reply] = [(one.gateway_id, Stored(log_id=one.log_id, first=one.first, last=one.last, at=now)) for one in spans]
+    return Written(
+        replies,
+        readings=sum(log.readings for log in logs.values()),
+        events=sum(log.events for log in logs.values()),
+        repeats=sum(log.repeats for log in logs.values()),
+    )
 
 
 async def keep(conn: Connection, reject: Reject, *, now: datetime) -> list[Reply]:
@@ -78,15 +95,15 @@ async def _write_batches(
 ) -> None:
     """Store the readings of all batches together, then judge home by home."""
     fresh: list[tuple[Home, Columns]] = []
-    skews: dict[str, timedelta] = {}
+    skews: list[timedelta] = []
     for letter in letters:
         batch = letter.message
         assert isinstance(batch, SeriesBatch)
         columns = _take(logs[letter.gateway_id, batch.log_id], batch)
         fresh += [(homes[letter.gateway_id], one) for one in columns]
-        skews[letter.gateway_id] = _skew(letter)
+        skews += [_skew(letter)] * len(columns)
     stored = await readings.store(conn, fresh, received_at=now)
-    await monitor_all(conn, rules, stored, skews, now=now)
+    await monitor_all(conn, rules, list(zip(stored, skews, strict=True)), now=now)
 
 
 def _take(log: Log, batch: SeriesBatch) -> list[Columns]:

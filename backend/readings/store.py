@@ -34,7 +34,7 @@ JOIN gateway g ON g.id = n.gateway_id
 ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING
 """
 WINDOW = """
-SELECT start_at, offsets_ms, values_ FROM segment
+SELECT start_at, offsets_ms, values_ FROM any_segment
 WHERE series_id = %(series_id)s AND start_at BETWEEN %(from_at)s - %(segment_max)s AND %(to_at)s
 ORDER BY start_at
 """

@@ -1,26 +1,30 @@
 """The web application: what it is made of, and what it opens at its start and closes at its end."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 
 from backend.config import Config
 from backend.db.pool import open_pool
+from backend.metrics.health import Condition, Health, answer, too_old
+from backend.metrics.serving import JSON, make_registry, serving
+from backend.metrics.web import WebMetrics, WebState
 from backend.web import auth, problems
 from backend.web.api import ROUTERS as API
-from backend.web.auth import Now, TheWeb, Web
+from backend.web.auth import Web
 from backend.web.language import STATIC
-from backend.web.live import BEAT_S, POLL_S, Live
+from backend.web.live import Live
+from backend.web.meter import Meter
 from backend.web.pages import ROUTERS as PAGES
 from backend.web.shield import Shield
 
-BLIND_AFTER = timedelta(seconds=BEAT_S + 2 * POLL_S)
-"""No look at the tables for this long: the process is not healthy."""
+BLIND_AFTER = timedelta(seconds=10)
+"""No look at the tables for this long: the pages that it serves would show the past. It looks at least every 2 s."""
 
 
 def _now() -> datetime:
@@ -33,33 +37,57 @@ def create_app(config: Config, clock: Callable[[], datetime] = _now) -> FastAPI:
     Streams stay open, so serve it with a limit on graceful shutdown (uvicorn: `timeout_graceful_shutdown`).
     """
 
+    def look() -> WebState:
+        live: Live = app.state.web.live
+        return WebState(live.pages, (clock() - live.looked_at).total_seconds() if live.looked_at else None)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(config.database)
         live = Live(pool, clock=clock, sees=auth.sees)
+        health = Health(pool, lambda: [_sees(live, clock())])
         app.state.web = Web(config, pool, live, clock, asyncio.Semaphore(auth.SIGN_INS_MAX))
-        watching = asyncio.create_task(live.run())
+        app.state.health = health
+        watching = [asyncio.create_task(live.run()), asyncio.create_task(health.run())]
         try:
-            yield
+            with serving(config.metrics.host, config.metrics.web_port, registry, health):
+                yield
         finally:
             live.stop()
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            for task in watching:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await pool.close()
 
     app = FastAPI(title="Jiahu 家护", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    registry = make_registry()
     app.add_middleware(Shield)
+    app.add_middleware(Meter, metrics=WebMetrics(registry, look))  # outermost, so that refusals count too
     problems.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_api_route("/healthz", healthz, include_in_schema=False)
+    app.add_api_route("/readyz", readyz, include_in_schema=False)
     for router in (*API, *PAGES):
         app.include_router(router)
     return app
 
 
-async def healthz(web: TheWeb, now: Now) -> JSONResponse:
-    """200 while this process sees the tables, 503 when it is blind."""
-    looked_at = web.live.looked_at
-    is_well = looked_at is not None and now - looked_at < BLIND_AFTER
-    return JSONResponse({"ok": is_well, "looked_at": looked_at.isoformat() if looked_at else None}, 200 if is_well else 503)
+async def healthz(request: Request) -> Response:
+    """200 while this process need not be started again, else 503. Without a database it only waits: a restart would not help."""
+    return _say(request.app.state.health.is_alive())
+
+
+async def readyz(request: Request) -> Response:
+    """200 while pages show what is, else 503: the database does not answer, or live updates are blind."""
+    return _say(request.app.state.health.is_ready())
+
+
+def _say(conditions: list[Condition]) -> Response:
+    status, body = answer(conditions)
+    return Response(body, status, media_type=JSON)
+
+
+def _sees(live: Live, now: datetime) -> Condition:
+    age_s = (now - live.looked_at).total_seconds() if live.looked_at else math.inf
+    return Condition("live", too_old("no look at the tables", age_s, BLIND_AFTER.total_seconds()))

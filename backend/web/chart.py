@@ -1,7 +1,7 @@
 """What a chart shows: which quantity belongs to an alert, where the rule's limits are, how wide a bucket is. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backend.web.model import SeriesColumns, SeriesView
@@ -10,9 +10,12 @@ from contract.quantities import QUANTITIES, QuantityName
 
 POINTS_MAX = 720
 """Buckets of one chart: about one per pixel column of the pane."""
-STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
-"""Widths of a bucket; the last gives 60 days in POINTS_MAX."""
+DAY_S = 86_400
+STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, DAY_S, 2 * DAY_S, 4 * DAY_S, 8 * DAY_S)
+"""Widths of a bucket; the last gives 15 years in POINTS_MAX. From a minute on each is a multiple of a rollup's."""
 SPAN_S_MAX = POINTS_MAX * STEPS_S[-1]
+ROLLUPS_S = (DAY_S, 3600, 60)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BOUNDS = {"below": "<", "at_most": "≤", "above": ">", "at_least": "≥"}
 
 
@@ -28,6 +31,24 @@ class Limit:
 def step_s(span_s: float) -> int:
     """Width of a bucket in seconds, so that a span has at most POINTS_MAX of them."""
     return next((step for step in STEPS_S if span_s / step <= POINTS_MAX), STEPS_S[-1])
+
+
+def source_s(step: int, age: timedelta, *, raw_kept: timedelta, minutes_kept: timedelta) -> int:
+    """What a chart with buckets of `step` seconds is made of: 1 readings, else rollups of 60, 3600 or 86400 seconds.
+
+    The coarsest that fits the step is the cheapest. Where the chart begins `age` ago and what it would be made of has expired, it is made
+    of a coarser one.
+    """
+    wanted = next((width for width in ROLLUPS_S if step % width == 0), 1)
+    if wanted == 1 and age > raw_kept:
+        wanted = 60
+    return 3600 if wanted == 60 and age > minutes_kept else wanted
+
+
+def widen(from_at: datetime, to_at: datetime, width_s: int) -> tuple[datetime, datetime]:
+    """The span that begins and ends at multiples of `width_s` since 1970 and holds from..to: rollups cannot be cut."""
+    width = timedelta(seconds=width_s)
+    return from_at - (from_at - EPOCH) % width, to_at + (EPOCH - to_at) % width
 
 
 def quantity_of(rule: dict[str, Any]) -> QuantityName:
@@ -47,7 +68,7 @@ def limits_of(rule: dict[str, Any]) -> list[Limit]:
 
 
 def columns(elder_id: str, quantity: QuantityName, rows: list[Row], *, from_at: datetime, to_at: datetime, step: int) -> SeriesView:
-    """Rows of `read.series` as columns per device."""
+    """Rows of `series.buckets` as columns per device."""
     by_device: dict[str, list[Row]] = {}
     for row in rows:
         by_device.setdefault(row["device_id"], []).append(row)

@@ -128,6 +128,11 @@ class Live:
         self._rate = Rate()
         self._beat_at: datetime | None = None
 
+    @property
+    def pages(self) -> int:
+        """Pages that listen now."""
+        return len(self._clients)
+
     async def run(self) -> None:
         """Watch until cancelled; a lost database is found again, with waiting that grows to RETRY_S_MAX."""
         retry_s = RETRY_S_MIN

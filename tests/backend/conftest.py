@@ -12,7 +12,7 @@ from backend.config import DatabaseConfig
 from backend.db import migrate, partitions
 from backend.db.pool import Connection, Pool, open_pool
 from backend.rules import store as rules
-from tests.backend.street import TODAY, settle
+from tests.backend.street import NOW, settle
 from tests.conftest import DatabaseServer
 
 
@@ -40,7 +40,7 @@ async def prepare(url: str) -> None:
     conn: Connection = await Connection.connect(url, autocommit=True, row_factory=dict_row)
     async with conn:
         await migrate.migrate(conn, migrate.files())
-        await partitions.prepare(conn, today=TODAY)
+        await partitions.prepare(conn, now=NOW)
         async with conn.transaction():
             await rules.save(conn, rules.read_file(rules.DEFAULTS), by="test")
 

@@ -47,7 +47,7 @@ async def settle(conn: Connection) -> None:
 async def write(conn: Connection, *letters: Letter, now: datetime = NOW) -> Sequence[writer.Reply]:
     """Store letters as ingest does, in a transaction of their own, under the rules in force."""
     async with conn.transaction():
-        return await writer.write(conn, letters, await rules.load(conn), now=now)
+        return (await writer.write(conn, letters, await rules.load(conn), now=now)).replies
 
 
 async def at_once(pool: Pool, count: int, work: Callable[[Connection, int], Awaitable[T]]) -> list[T]:

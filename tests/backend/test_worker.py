@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from backend.alerts import store as alerts
 from backend.alerts.lifecycle import Disposition
 from backend.config import Config, DatabaseConfig, WorkerConfig
 from backend.db.pool import Connection, Pool
 from backend.dispatch import store as dispatch
+from backend.metrics.jobs import Jobs
 from backend.notify.channels import CHANNELS
 from backend.worker import Worker, _guarded
 from contract.events import EventKind
@@ -32,6 +34,11 @@ def ago(count_s: float) -> datetime:
 def worker(pool: Pool, database_url: str) -> Worker:
     fast = WorkerConfig(silence_tick_s=0.1, offer_tick_s=0.1, send_tick_s=0.1)
     return Worker(Config(database=DatabaseConfig(url=database_url), worker=fast), pool)
+
+
+@pytest.fixture
+def jobs() -> Jobs:
+    return Jobs(CollectorRegistry(), lambda: ago(0))
 
 
 async def hear(conn: Connection, at: datetime, gateway_id: str = "gw-1") -> None:
@@ -231,7 +238,7 @@ async def test_a_receiver_that_does_not_answer_holds_up_nobody_else(
 async def test_days_are_prepared(street: Connection, worker: Worker) -> None:
     await worker.keep_house()
     row = await one(
-        street, f"SELECT relkind, to_regclass('segment_{ago(0):%Y%m%d}') AS today FROM pg_class WHERE oid = 'segment'::regclass"
+        street, f"SELECT relkind, to_regclass('history_usual_{ago(0):%Y%m%d}') AS today FROM pg_class WHERE oid = 'history_usual'::regclass"
     )
     assert row["relkind"] != "p" or row["today"] is not None
 
@@ -259,19 +266,19 @@ async def test_a_worker_that_runs_does_all_of_it(street: Connection, worker: Wor
 # -- trouble -----------------------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_tick_that_fails_is_logged_and_does_not_rise(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_tick_that_fails_is_logged_and_does_not_rise(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
     async def count_sheep() -> None:
         raise ZeroDivisionError
 
     with caplog.at_level(logging.WARNING):
-        await _guarded(count_sheep)()
+        await _guarded(count_sheep, jobs)()
     assert [record.getMessage() for record in caplog.records] == ["count_sheep failed"]
 
 
-async def test_a_tick_without_a_database_is_one_warning(worker: Worker, pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_tick_without_a_database_is_one_warning(worker: Worker, pool: Pool, jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
     await pool.close()
     with caplog.at_level(logging.WARNING):
-        await _guarded(worker.judge_silence)()
+        await _guarded(worker.judge_silence, jobs)()
     assert [record.getMessage() for record in caplog.records] == ["judge_silence must wait: PoolClosed"]
 
 

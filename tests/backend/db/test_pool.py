@@ -10,6 +10,7 @@ from backend.config import DATABASE_PASSWORD, DatabaseConfig
 from backend.db import pool as pools
 from backend.db.pool import Connection, Pool
 from backend.errors import BadInput, Unavailable
+from simulators.network import TcpProxy
 from simulators.servers import free_port
 from tests.backend.street import one
 
@@ -30,6 +31,19 @@ async def test_a_wrong_password_is_no_endless_wait(database_url: str, monkeypatc
     with pytest.raises(Unavailable, match="no database at"):
         await pools.open_pool(DatabaseConfig(url=database_url, connect_timeout_s=1))
     assert time.monotonic() - began < 10
+
+
+async def test_a_process_that_starts_before_its_database_goes_on_as_soon_as_that_is_there(database_url: str) -> None:
+    parts = urlsplit(database_url)
+    assert parts.hostname and parts.port
+    with TcpProxy(parts.hostname, parts.port) as network:
+        network.cut()
+        url = urlunsplit(parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{network.port}"))
+        loop = asyncio.get_running_loop()
+        loop.call_later(4.0, network.restore)
+        began = time.monotonic()
+        async with await pools.open_pool(DatabaseConfig(url=url, connect_timeout_s=20)):
+            assert 4.0 <= time.monotonic() - began < 4.0 + 2 * pools.RECONNECT_S + 2
 
 
 async def test_the_password_comes_from_the_environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,14 @@ class Ingest:
     """`python -m backend ingest` as a child process; its log is a file."""
 
     def __init__(
-        self, folder: Path, database_url: str, broker: Broker, *, password: str | None = None, connect_timeout_s: float = 5
+        self,
+        folder: Path,
+        database_url: str,
+        broker: Broker,
+        *,
+        password: str | None = None,
+        connect_timeout_s: float = 5,
+        more: str = "",
     ) -> None:
         self.log = folder / "ingest.log"
         self._config = folder / "backend.toml"
@@ -47,7 +54,7 @@ class Ingest:
         text = CONFIG.format(
             database=database_url, host=broker.host, port=broker.port, protocol=broker.protocol, connect_timeout_s=connect_timeout_s
         )
-        self._config.write_text(text)
+        self._config.write_text(text + more)
 
     def spawn(self) -> None:
         """Start without waiting."""

@@ -122,6 +122,16 @@ async def test_old_readings_page_nobody(street: Connection) -> None:
     assert await rows(street, "SELECT id FROM notification") == []
 
 
+async def test_old_readings_page_nobody_though_the_homes_clock_was_set_right_before_its_next_batch(street: Connection) -> None:
+    old = NOW - seconds(7200)
+    ahead_s = 86_400
+    wrong = letter(batch([86] * 8, start_at=old + seconds(ahead_s)), clock_behind_s=-ahead_s)
+    await write(street, wrong, letter(batch([97], first=9)))
+    [alert] = await rows(street, "SELECT priority, evidence FROM alert")
+    assert alert["priority"] == "low" and alert["evidence"]["late"] is True
+    assert await rows(street, "SELECT id FROM notification") == []
+
+
 async def test_an_sos_is_loud_whatever_its_age(street: Connection) -> None:
     await write(street, letter(event(EventKind.SOS, at=NOW - seconds(86_400))))
     assert (await rows(street, "SELECT priority FROM alert"))[0]["priority"] == "high"

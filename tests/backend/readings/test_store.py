@@ -134,6 +134,7 @@ async def test_the_view_shows_one_row_per_reading_with_everything_a_person_asks(
         "measured_at": NOW,
         "received_at": NOW + seconds(9),
         "value": 95,
+        "segment_at": NOW,
     }
     assert second["measured_at"] == NOW + seconds(1.5)
 

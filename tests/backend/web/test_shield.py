@@ -1,4 +1,6 @@
-"""The guard in front of the application."""
+"""The guard in front of the application, and how the application says that it is well."""
+
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -61,15 +63,23 @@ async def test_pages_run_no_foreign_script_and_are_not_kept(anonymous: httpx.Asy
 
 
 @pytest.mark.store
-async def test_a_process_is_well_while_it_sees_the_tables(app: FastAPI, anonymous: httpx.AsyncClient, clock: Clock) -> None:
-    live: Live = app.state.web.live
-    await eventually(lambda: live.looked_at is not None)
+async def test_a_process_is_ready_while_it_sees_the_tables(app: FastAPI, anonymous: httpx.AsyncClient, clock: Clock) -> None:
+    await seeing(app)
+    assert (await anonymous.get("/readyz")).json() == {"ok": True, "wrong": {}, "holds": ["event_loop", "database", "live"]}
     assert (await anonymous.get("/healthz")).status_code == 200
 
 
 @pytest.mark.store
-async def test_a_process_that_is_blind_says_so(app: FastAPI, anonymous: httpx.AsyncClient, clock: Clock) -> None:
+async def test_a_process_that_is_blind_says_so_and_needs_no_restart(app: FastAPI, anonymous: httpx.AsyncClient, clock: Clock) -> None:
+    (await seeing(app)).looked_at = clock.at - BLIND_AFTER - timedelta(seconds=1)
+    answer = await anonymous.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["wrong"] == {"live": "no look at the tables for 11 s; 10 s are allowed"}
+    assert (await anonymous.get("/healthz")).status_code == 200
+
+
+async def seeing(app: FastAPI) -> Live:
+    """The watcher, once it has looked and the database has answered."""
     live: Live = app.state.web.live
-    await eventually(lambda: live.looked_at is not None)
-    live.looked_at = clock.at - BLIND_AFTER
-    assert (await anonymous.get("/healthz")).status_code == 503
+    await eventually(lambda: not any(one.fault for one in app.state.health.is_ready()))
+    return live
