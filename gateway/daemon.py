@@ -14,11 +14,13 @@ from contract.commands import Command, Speak
 from contract.events import URGENT, EventKind
 from contract.message import INSTANT_MAX, INSTANT_MIN
 from contract.status import GatewayStatus
-from gateway.bridges.serial_port import Chunk, SerialPort
+from gateway.bridges.serial_port import Chunk
 from gateway.config import Config
+from gateway.marks import read_marks, write_marks
 from gateway.outbox import MILLISECOND, Outbox
 from gateway.pipeline import Harvest, Occurrence, Pipeline
 from gateway.publisher import Publisher, Refusal
+from gateway.sources import make_source
 from gateway.stored_event import StoredEvent
 
 logger = logging.getLogger(__name__)
@@ -38,9 +40,11 @@ class Daemon:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._chunks: queue.Queue[Chunk] = queue.Queue(QUEUE_MAX)
-        self._ports = {port.path: SerialPort(port.path, port.baud, self._chunks, self._die) for port in config.port}
+        self._ports = {port.path: make_source(port, self._chunks, self._die) for port in config.port}
         self._outbox = Outbox(config.outbox.path, config.outbox.rows_max)
-        self._pipeline = Pipeline(config, now_s=time.monotonic())
+        self._marks_path = config.outbox.path.with_name(f"{config.outbox.path.name}.records")
+        self._marks = read_marks(self._marks_path)
+        self._pipeline = Pipeline(config, now_s=time.monotonic(), known=self._marks)
         self._started_at = _now()
         self._publisher = Publisher(config, self._outbox, self._status, now=self._started_at)
         self._commands_done: deque[int] = deque(maxlen=COMMANDS_REMEMBERED)
@@ -105,6 +109,9 @@ class Daemon:
             self._accept_event(occurrence)
         if harvest.readings:
             self._outbox.append_readings(harvest.readings)
+        if (marks := self._pipeline.known()) != self._marks:
+            self._marks = marks
+            write_marks(self._marks_path, marks)
         for port, reply in harvest.replies:
             self._ports[port].write(reply)
 
