@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import ingest, outbox
+from benchmarks import devices, fuzz, ingest, outbox
 
 Part = Callable[[float], dict[str, float]]
-PARTS: dict[str, Part] = {"ingest": ingest.measure, "outbox": outbox.measure}
+PARTS: dict[str, Part] = {"devices": devices.measure, "fuzz": fuzz.measure, "ingest": ingest.measure, "outbox": outbox.measure}
 """Name of a part: measure(seconds) -> figures by name, units last."""
 
 

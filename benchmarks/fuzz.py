@@ -21,7 +21,7 @@ from contract.quantities import QUANTITIES, QuantityName
 from gateway.devices import DRIVERS
 from gateway.devices.driver import Driver, Enrolled, Meaning, Measurement, Options, Signal
 from simulators.instruments.cuffs import Bm65, CuffReading, Visomat
-from simulators.instruments.hlk import Ld2410, Ld2450
+from simulators.instruments.hlk import Ld1125h, Ld2410, Ld2450
 from simulators.instruments.instrument import Instrument
 from simulators.instruments.oximeters import Bci, Contec5, Nonin, contec7, nonin_result
 from simulators.instruments.radar_sy import sy_frame
@@ -81,6 +81,7 @@ def targets() -> list[Target]:
         Target("contec_v7", Options(), [contec7(0x01, 5, 51, 6, 72, 97, 0xA4, 1), contec7(0x0C), contec7(0x0F, *(97, 70) * 3)], False),
         Target("emfit_qs", Options(), [page], False),
         Target("enocean_esp3", Options(enrolled=enrolled), enocean, True),
+        Target("hlk_ld1125h", Options(), [Ld1125h().write(0.0), b"rmax is 6.00\r\n"], False),
         Target("hlk_ld2410", Options(), [Ld2410().write(0.0)], False),
         Target("hlk_ld2450", Options(), [Ld2450().write(0.0)], False),
         Target("nonin_serial", Options({"format": "2"}), [_nonin("2")], True),

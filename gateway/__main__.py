@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway import config as configuration
 from gateway import decode, probe
+from gateway.bridges.serial_port import stable_name
 from gateway.daemon import Daemon
 from gateway.errors import BadInput, GatewayError
 
@@ -64,6 +65,8 @@ def _check(arguments: argparse.Namespace) -> int:
     for port in config.port:
         if port.is_serial and not Path(port.path).exists():
             print(f"缺少端口 missing: {port.path} ({', '.join(device.id for device in port.device)})")
+        elif port.is_serial and (better := stable_name(port.path)) != port.path:
+            print(f"请改用固定的名字 use the name that stays: {better} instead of {port.path}")
     return 0
 
 

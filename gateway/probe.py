@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from contract.quantities import QUANTITIES, QuantityName
 from gateway.bridges.framing import Frame, FrameReader
-from gateway.bridges.serial_port import TROUBLE, SerialLine, open_line
+from gateway.bridges.serial_port import TROUBLE, SerialLine, open_line, stable_name
 from gateway.devices import DRIVERS
 from gateway.devices.driver import ALIVE, Alive, Command, Driver, Measurement, Options, Output, Reason, Refusal, Setting, Signal
 from gateway.errors import BadInput
@@ -233,7 +233,7 @@ def _report(port: str, setting: Setting, found: list[Suspect]) -> Iterator[str]:
 
 def _toml(port: str, setting: Setting, found: list[Suspect]) -> Iterator[str]:
     yield "[[port]]"
-    yield f'path = "{port}"'
+    yield f'path = "{stable_name(port)}"'
     usual = DRIVERS[found[0].type].line.settings()[0]
     if setting != usual:
         yield f"baud = {setting.baud}"

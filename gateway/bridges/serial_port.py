@@ -10,6 +10,7 @@ import termios
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import serial
@@ -21,6 +22,7 @@ SerialLine: TypeAlias = serial.Serial
 
 logger = logging.getLogger(__name__)
 
+BY_ID = Path("/dev/serial/by-id")
 READ_WAIT_S = 0.2
 READ_BYTES_MAX = 4096
 REOPEN_S = 0.2
@@ -122,6 +124,13 @@ class SerialPort:
                 self._line = None
                 line.close()
         self._is_stopping.wait(REOPEN_S)
+
+
+def stable_name(path: str, folder: Path = BY_ID) -> str:
+    """The name of a port in `folder`, which stays when devices are plugged in another order; the path itself where it has none there."""
+    if Path(path).parent == folder:
+        return path
+    return next((str(link) for link in sorted(folder.glob("*")) if link.resolve() == Path(path).resolve()), path)
 
 
 def open_line(path: str, setting: Setting) -> SerialLine:

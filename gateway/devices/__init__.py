@@ -8,6 +8,7 @@ from gateway.devices.contec_v7 import ContecV7
 from gateway.devices.driver import Driver
 from gateway.devices.emfit_qs import EmfitQs
 from gateway.devices.enocean_esp3 import EnoceanEsp3
+from gateway.devices.hlk_ld1125h import HlkLd1125h
 from gateway.devices.hlk_ld2410 import HlkLd2410
 from gateway.devices.hlk_ld2450 import HlkLd2450
 from gateway.devices.jiahu_bed_mat import BedMat
@@ -29,6 +30,7 @@ DRIVERS: dict[str, type[Driver]] = {
     "contec_v7": ContecV7,
     "emfit_qs": EmfitQs,
     "enocean_esp3": EnoceanEsp3,
+    "hlk_ld1125h": HlkLd1125h,
     "hlk_ld2410": HlkLd2410,
     "hlk_ld2450": HlkLd2450,
     "jiahu_bed_mat": BedMat,

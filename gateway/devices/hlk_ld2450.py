@@ -114,5 +114,6 @@ def _tell(items: Iterable[Packet | Reason]) -> Iterator[Output]:
             yield Refusal(item)
         else:
             yield Measurement(QuantityName.PRESENCE, bool(item.targets))
-            if item.targets:
-                yield Measurement(QuantityName.DISTANCE, min(math.hypot(one.x_mm, one.y_mm) for one in item.targets) / MM_PER_CM)
+            nearest_mm = min((math.hypot(one.x_mm, one.y_mm) for one in item.targets), default=0.0)
+            if nearest_mm:  # nobody stands in the radar itself
+                yield Measurement(QuantityName.DISTANCE, nearest_mm / MM_PER_CM)

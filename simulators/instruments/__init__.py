@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from simulators.instruments.cuffs import Bm65, CuffReading, Visomat
-from simulators.instruments.hlk import Ld2410, Ld2450
+from simulators.instruments.hlk import Ld1125h, Ld2410, Ld2450
 from simulators.instruments.instrument import Instrument
 from simulators.instruments.oximeters import Bci, Contec5, Contec7, Nonin
 from simulators.instruments.radar_sy import RadarSy
@@ -20,6 +20,7 @@ INSTRUMENTS: dict[str, Callable[[], Instrument]] = {
     "contec_v5": Contec5,
     "contec_v7": Contec7,
     "enocean_esp3": EnoceanReceiver,
+    "hlk_ld1125h": Ld1125h,
     "hlk_ld2410": Ld2410,
     "hlk_ld2450": Ld2450,
     "nonin_serial": Nonin,

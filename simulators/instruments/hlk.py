@@ -1,5 +1,6 @@
-"""Hi-Link presence radars LD2410 and LD2450, written from the vendor's layouts.
+"""Hi-Link presence radars LD1125H, LD2410 and LD2450, written from the vendor's layouts.
 
+LD1125H "mov, dis=1.23" or "occ, dis=0.85" while somebody is there, "rmax is 6.00" and so on to "get_all"; lines end with CR LF
 LD2410  F4F3F2F1 len LE | 02 AA state | moving cm u16, energy | still cm u16, energy | cm u16 | 55 00 | F8F7F6F5
 LD2450  AA FF 03 00 | 3 x (x, y, speed, resolution: u16 LE, bit 15 set is plus) | 55 CC
 """
@@ -10,6 +11,31 @@ from dataclasses import dataclass, field
 from simulators.instruments.rhythm import Rhythm
 
 FRAMES_PER_S = 10
+LINES_PER_S = 4
+
+
+@dataclass(slots=True)
+class Ld1125h:
+    """What the radar sees: a distance in cm; nobody while `is_present` is False."""
+
+    is_present: bool = True
+    is_moving: bool = False
+    distance_cm: int = 140
+    _asked: bytearray = field(default_factory=bytearray)
+    _rhythm: Rhythm = field(default_factory=lambda: Rhythm(LINES_PER_S))
+
+    def write(self, now_s: float) -> bytes:
+        """What the radar says by itself until now."""
+        due = self._rhythm.due(now_s)
+        line = f"{'mov' if self.is_moving else 'occ'}, dis={self.distance_cm / 100:.2f}\r\n"
+        return line.encode() * due if self.is_present else b""
+
+    def answer(self, data: bytes, now_s: float) -> bytes:
+        """All settings, for each question in these bytes."""
+        self._asked += data
+        *lines, rest = self._asked.split(b"\n")
+        self._asked = bytearray(rest[-80:])
+        return b"rmax is 6.00\r\nmth1_mov is 60\r\nmth1_occ is 60\r\n" * sum(line.strip() == b"get_all" for line in lines)
 
 
 @dataclass(slots=True)

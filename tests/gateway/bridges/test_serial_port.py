@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.bridges.serial_port import Chunk, SerialPort, open_line
+from gateway.bridges.serial_port import Chunk, SerialPort, open_line, stable_name
 from gateway.devices.driver import Setting
 from simulators.serial_bridge import SerialBridge
 from tests.gateway.home import WAIT_S, eventually
@@ -202,3 +202,13 @@ def test_a_port_is_opened_as_its_device_needs_it(bridge: SerialBridge, setting: 
             setting.dtr,
             setting.rts,
         )
+
+
+def test_a_port_is_named_by_what_stays(bridge: SerialBridge, tmp_path: Path) -> None:
+    folder = tmp_path / "by-id"
+    assert stable_name(str(bridge.link), folder) == str(bridge.link)
+    folder.mkdir()
+    (folder / "usb-oximeter").symlink_to(bridge.link)
+    (folder / "usb-other").symlink_to("/dev/null")
+    for name in (bridge.link, bridge.link.resolve(), folder / "usb-oximeter"):
+        assert stable_name(str(name), folder) == str(folder / "usb-oximeter")
