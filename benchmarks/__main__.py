@@ -11,11 +11,19 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import ingest, outbox, storage
+from benchmarks import devices, fuzz, ingest, outbox, rules, storage
 from benchmarks.peers import run as peers
 
 Part = Callable[[float], dict[str, float]]
-PARTS: dict[str, Part] = {"ingest": ingest.measure, "outbox": outbox.measure, "peers": peers.measure, "storage": storage.measure}
+PARTS: dict[str, Part] = {
+    "devices": devices.measure,
+    "fuzz": fuzz.measure,
+    "ingest": ingest.measure,
+    "outbox": outbox.measure,
+    "peers": peers.measure,
+    "rules": rules.measure,
+    "storage": storage.measure,
+}
 """Name of a part: measure(seconds) -> figures by name, units last."""
 
 

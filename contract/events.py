@@ -21,6 +21,20 @@ class EventKind(StrEnum):
     FALL_CANCELLED = "fall_cancelled"
     BED_ENTRY = "bed_entry"
     BED_EXIT = "bed_exit"
+    LONG_STAY = "long_stay"
+    """Somebody lies or stands still in one place for long."""
+    DOOR_OPENED = "door_opened"
+    DOOR_CLOSED = "door_closed"
+    MOTION = "motion"
+    BUTTON = "button"
+    """A press that means no alarm."""
+    SMOKE = "smoke"
+    GAS = "gas"
+    WATER = "water"
+    ALARM_ENDED = "alarm_ended"
+    """Smoke, gas or water is over; `detail` says which."""
+    TAMPER = "tamper"
+    BATTERY_LOW = "battery_low"
     DEVICE_LOST = "device_lost"
     DEVICE_FOUND = "device_found"
     OUTBOX_DAMAGED = "outbox_damaged"
@@ -31,7 +45,17 @@ class EventKind(StrEnum):
     MODEM_WORKS = "modem_works"
 
 
-URGENT = frozenset({EventKind.SOS, EventKind.SOS_CANCELLED, EventKind.FALL, EventKind.FALL_CANCELLED})
+URGENT = frozenset(
+    {
+        EventKind.SOS,
+        EventKind.SOS_CANCELLED,
+        EventKind.FALL,
+        EventKind.FALL_CANCELLED,
+        EventKind.SMOKE,
+        EventKind.GAS,
+        EventKind.WATER,
+    }
+)
 """Kinds that a gateway sends before all others."""
 
 ALONE = frozenset({EventKind.ACTED_ALONE, EventKind.ALONE_SMS})

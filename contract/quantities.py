@@ -25,6 +25,12 @@ class QuantityName(StrEnum):
     BED_OCCUPIED = "bed_occupied"
     MOVEMENT = "body_movement"
     BATTERY = "battery"
+    PERFUSION_INDEX = "perfusion_index"
+    PRESENCE = "presence"
+    DISTANCE = "distance"
+    ACTIVITY = "activity"
+    ROOM_TEMPERATURE = "room_temperature"
+    HUMIDITY = "humidity"
 
 
 class Statistic(StrEnum):
@@ -74,6 +80,12 @@ _ROWS = (
     Quantity(_Q.BED_OCCUPIED, "在床", "In bed", "1", 0, 1, 0, None, None, "0 out, 1 in"),
     Quantity(_Q.MOVEMENT, "体动", "Movement", "%", 0, 100, 0, None, None, "own bed mat and radar scale"),
     Quantity(_Q.BATTERY, "电量", "Battery", "%", 0, 100, 0, None, None, "GATT 0x2A19: 101 and above are invalid"),
+    Quantity(_Q.PERFUSION_INDEX, "灌注指数", "Perfusion index", "%", 0.01, 30, 2, 150488, "61006-3", "Contec V7.0: to 22; 0 is no pulse"),
+    Quantity(_Q.PRESENCE, "有人", "Presence", "1", 0, 1, 0, None, None, "0 nobody, 1 somebody, in a radar's view"),
+    Quantity(_Q.DISTANCE, "距离", "Distance", "cm", 1, 1000, 0, None, None, "radar to person; upper: twice the farthest range sold"),
+    Quantity(_Q.ACTIVITY, "活动量", "Activity", "1", 0, 65535, 0, None, None, "a bed sensor's own scale"),
+    Quantity(_Q.ROOM_TEMPERATURE, "室温", "Room temperature", "Cel", -40, 85, 1, None, None, "range of the sensor chips sold"),
+    Quantity(_Q.HUMIDITY, "湿度", "Humidity", "%", 0, 100, 0, None, None, "a percentage"),
 )
 
 QUANTITIES: dict[QuantityName, Quantity] = {row.name: row for row in _ROWS}

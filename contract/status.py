@@ -10,7 +10,8 @@ DEVICES_MAX = 64
 
 class DeviceStatus(Message):
     """One device as its gateway sees it. Counted since the gateway started: `rejects` by reason, `frames`
-    whatever else it said (frames of our own firmware, single values of other devices).
+    whatever else it said (frames of our own firmware, single values of other devices). `clock_off_s`: what its own clock was ahead of the
+    gateway's when it last told; None for a device without a clock.
     """
 
     id: DeviceId
@@ -20,6 +21,7 @@ class DeviceStatus(Message):
     frames: int = Field(default=0, ge=0)
     rejects: dict[Text, int] = Field(default_factory=dict)
     battery_percent: float | None = Field(default=None, ge=0, le=100)
+    clock_off_s: float | None = None
 
 
 class GatewayStatus(Message):

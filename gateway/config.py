@@ -2,19 +2,27 @@
 
 import os
 import re
+import shlex
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from contract.message import DeviceId, GatewayId
 from contract.status import DEVICES_MAX
-from gateway.devices import DRIVERS
+from gateway.devices import DRIVERS, RECEIVERS
+from gateway.devices.driver import Enrolled, Meaning, Options, Parity, Setting
 from gateway.errors import BadInput
 
 BROKER_PASSWORD = "JIAHU_BROKER_PASSWORD"
+HOME_BROKER_PASSWORD = "JIAHU_HOME_BROKER_PASSWORD"
+
+NOT_SERIAL = ("exec:", "http://", "mqtt://")
+BAUD = 115_200
 
 PLACE_MAX = 20
 """Characters of the place's name, so that the Chinese message with all it says fits into the 70 of one SMS."""
@@ -64,6 +72,14 @@ class SendConfig(_Section):
     status_interval_s: float = Field(default=30, gt=0)
 
 
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"there is no time zone {name!r}; give one such as Asia/Shanghai, and is the package tzdata installed?") from error
+    return name
+
+
 def _phone(number: SecretStr) -> SecretStr:
     """E.164, or as it is dialled in the country of the SIM."""
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}|[0-9]{3,15}", number.get_secret_value()):
@@ -75,16 +91,6 @@ def _one_line(place: SecretStr) -> SecretStr:
     if not place.get_secret_value().isprintable() or len(place.get_secret_value()) > PLACE_MAX:
         raise ValueError(f"at most {PLACE_MAX} characters on one line, so that the message stays one")
     return place
-
-
-def _time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(
-            f"{name!r} is no time zone that this machine knows, e.g. Asia/Shanghai; is the package tzdata installed?"
-        ) from error
-    return name
 
 
 Phone = Annotated[SecretStr, AfterValidator(_phone)]
@@ -105,7 +111,6 @@ class LocalAlarmConfig(_Section):
     language: Literal["zh", "en"] = "zh"
     place: Annotated[SecretStr, AfterValidator(_one_line)] = SecretStr("")
     call_back: Phone | None = None
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = "Asia/Shanghai"
 
     @model_validator(mode="after")
     def _can_do_something(self) -> Self:
@@ -124,15 +129,33 @@ class MetricsConfig(_Section):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: int = Field(ge=1, le=65535)
 
+class EnrolledConfig(_Section):
+    """A radio device that a receiver shall listen to, and what it stands for in this home."""
+
+    id: DeviceId
+    address: str = Field(min_length=1, max_length=80, description="as the receiver's log names it")
+    meaning: Meaning
+    quiet_s: float | None = Field(default=None, gt=0, description="longest silence of a healthy one; none if it only speaks when used")
+    eep: str = Field(default="", pattern=r"^([0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2})?$", description="EnOcean equipment profile")
+
 
 class DeviceConfig(_Section):
-    """One device on a port. `address` only where several share the port through our own bridge firmware."""
+    """One device on a port. `address` only where several share the port through our own bridge firmware.
+
+    `settings`: words of the device's driver, e.g. {dialect = "1"}; `enrolled`: of a receiver, the devices it hears.
+    """
 
     id: DeviceId
     type: str
     address: int | None = Field(default=None, ge=1, le=65535)
     placement: Placement | None = None
     summary_s: float | None = Field(default=None, gt=0, le=300, description="thin fast series to mean, min and max per interval")
+    settings: dict[str, str] = Field(default_factory=dict)
+    enrolled: list[EnrolledConfig] = Field(default_factory=list)
+
+    def options(self) -> Options:
+        """As the driver takes them."""
+        return Options(self.settings, tuple(Enrolled(**one.model_dump()) for one in self.enrolled))
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
@@ -141,14 +164,25 @@ class DeviceConfig(_Section):
         needs_address = DRIVERS[self.type].is_framed
         if needs_address != (self.address is not None):
             raise ValueError(f"a {self.type} {'needs an address, the one set in its firmware' if needs_address else 'has no address'}")
+        known = DRIVERS[self.type].settings
+        if strange := sorted(self.settings.keys() - known):
+            raise ValueError(f"a {self.type} has no setting {strange[0]!r}; known are {', '.join(sorted(known)) or 'none'}")
+        if self.enrolled and self.type not in RECEIVERS:
+            raise ValueError(f"a {self.type} hears no other devices, nothing can be enrolled below it")
+        DRIVERS[self.type](self.options())
         return self
 
 
 class PortConfig(_Section):
-    """One serial port. Name it by /dev/serial/by-id, which does not change when devices are plugged in another order."""
+    """Where a device is reached, most often a serial port: name it by /dev/serial/by-id, which does not change when devices are plugged in
+    another order. Else "exec:COMMAND" whose lines are read, "http://..." that is asked again and again, or "mqtt://HOST:PORT/TOPIC".
+
+    `baud`, `parity`: where they are not given, the usual ones of the device.
+    """
 
     path: str = Field(min_length=1)
-    baud: int = Field(default=115200, ge=300, le=4_000_000)
+    baud: int | None = Field(default=None, ge=300, le=4_000_000)
+    parity: Parity | None = None
     device: list[DeviceConfig] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -160,6 +194,29 @@ class PortConfig(_Section):
             raise ValueError("two devices on this port have the same address")
         return self
 
+    @model_validator(mode="after")
+    def _path_can_be_read(self) -> Self:
+        if self.is_serial and not DRIVERS[self.device[0].type].line.bauds:
+            raise ValueError(f"a {self.device[0].type} has no serial line; its path begins with one of {', '.join(NOT_SERIAL)}")
+        if self.path.startswith("exec:") and not shlex.split(self.path.removeprefix("exec:")):
+            raise ValueError("exec: names no command")
+        if self.path.startswith(("http:", "mqtt:")) and urlsplit(self.path).port == 0:
+            raise ValueError("there is no port 0")
+        if self.path.startswith("mqtt:") and urlsplit(self.path).password is not None:
+            raise ValueError(f"the password of this broker comes from {HOME_BROKER_PASSWORD}")
+        return self
+
+    @property
+    def is_serial(self) -> bool:
+        """True for a port of this machine, False for a program or a place in the network."""
+        return not self.path.startswith(NOT_SERIAL)
+
+    def setting(self) -> Setting:
+        """How to set the serial line."""
+        line = DRIVERS[self.device[0].type].line
+        usual = line.settings()[0] if line.bauds else Setting(BAUD, "N", 1, True, True)
+        return replace(usual, baud=self.baud or usual.baud, parity=self.parity or usual.parity)
+
 
 class Config(_Section):
     """The whole file."""
@@ -168,7 +225,8 @@ class Config(_Section):
     broker: BrokerConfig
     outbox: OutboxConfig
     send: SendConfig = SendConfig()
-    lost_after_s: float = Field(default=10, gt=0, description="a device quiet for longer, or for its own quiet time, is lost")
+    lost_after_s: float = Field(default=0, ge=0, description="a device is lost after its own quiet time, but not before this")
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     player: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list, description="command that speaks its standard input")
     local_alarm: LocalAlarmConfig | None = None
     metrics: MetricsConfig | None = None
@@ -176,7 +234,8 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        ids = [device.id for port in self.port for device in port.device]
+        devices = [device for port in self.port for device in port.device]
+        ids = [device.id for device in devices] + [one.id for device in devices for one in device.enrolled]
         if len(ids) > DEVICES_MAX:
             raise ValueError(f"{len(ids)} devices; one gateway serves at most {DEVICES_MAX}")
         if len(set(ids)) != len(ids):

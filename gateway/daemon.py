@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING
 from contract.commands import Command, Speak
 from contract.events import URGENT, EventKind
 from contract.status import GatewayStatus
-from gateway.bridges.serial_port import Chunk, SerialPort
+from gateway.bridges.gsm_modem import GsmModem
+from gateway.bridges.serial_port import Chunk
 from gateway.clock import STEP_MIN, HomeClock, offset_of, read_boot, read_uptime_s, sendable
 from gateway.config import Config
+from gateway.marks import read_marks, write_marks
 from gateway.metrics import State
 from gateway.metrics_server import MetricsServer
 from gateway.outbox import Outbox
 from gateway.pipeline import Harvest, Occurrence, Pipeline
 from gateway.publisher import Publisher, Refusal
+from gateway.sources import make_source
 from gateway.stored_event import StoredEvent
 from gateway.systemd import Systemd
 from gateway.vigil import Parts, Vigil
@@ -50,12 +53,14 @@ class Daemon:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._chunks: queue.Queue[Chunk] = queue.Queue(QUEUE_MAX)
-        self._ports = {port.path: SerialPort(port.path, port.baud, self._chunks, self._die) for port in config.port}
+        self._ports = {port.path: make_source(port, self._chunks, self._die) for port in config.port}
         self._outbox = Outbox(config.outbox.path, config.outbox.rows_max)
         self._clock = HomeClock()
         self._boot = read_boot()
         self._offset: timedelta | None = None
-        self._pipeline = Pipeline(config, now_s=read_uptime_s())
+        self._marks_path = config.outbox.path.with_name(f"{config.outbox.path.name}.records")
+        self._marks = read_marks(self._marks_path)
+        self._pipeline = Pipeline(config, now_s=read_uptime_s(), known=self._marks)
         self._started_at = self._now(read_uptime_s())
         self._publisher = Publisher(config, self._outbox, self._status, now=self._started_at)
         self._local_alarm = self._make_local_alarm()
@@ -71,11 +76,10 @@ class Daemon:
         config = self._config.local_alarm
         if config is None:
             return None
-        from gateway.bridges.gsm_modem import GsmModem
         from gateway.local_alarm import LocalAlarm
 
         modem = GsmModem(config.modem_path, config.modem_baud, self._die) if config.modem_path else None
-        return LocalAlarm(config, self._outbox, self._config.outbox.path, modem)
+        return LocalAlarm(config, self._config.timezone, self._outbox, self._config.outbox.path, modem)
 
     def run(self) -> None:
         """Open everything and loop. Raises what killed a port thread, or StoreBroken."""
@@ -171,6 +175,9 @@ class Daemon:
             self._accept_event(occurrence, now_s)
         if harvest.readings:
             self._outbox.append_readings(harvest.readings)
+        if (marks := self._pipeline.known()) != self._marks:
+            self._marks = marks
+            write_marks(self._marks_path, marks)
         for port, reply in harvest.replies:
             self._ports[port].write(reply)
 

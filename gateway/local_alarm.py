@@ -61,7 +61,7 @@ class _Tries:
 class LocalAlarm:
     """All that one home does alone. Used by the daemon's thread; `step` never waits for the modem or the siren."""
 
-    def __init__(self, config: LocalAlarmConfig, outbox: Outbox, outbox_path: Path, modem: Modem | None) -> None:
+    def __init__(self, config: LocalAlarmConfig, time_zone: str, outbox: Outbox, outbox_path: Path, modem: Modem | None) -> None:
         self._config = config
         self._outbox = outbox
         self._path = outbox_path.with_name(f"{outbox_path.name}.alone")
@@ -72,7 +72,7 @@ class LocalAlarm:
             config.language,
             config.place.get_secret_value(),
             config.call_back.get_secret_value() if config.call_back else "",
-            config.time_zone,
+            time_zone,
         )
         self._record = alone_record.AloneRecord()
         self._news: list[Occurrence] = []

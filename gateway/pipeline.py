@@ -1,9 +1,12 @@
 """From bytes to readings and events: finds the device, asks its driver, stamps time, counts what is refused. No I/O, no clock."""
 
 import logging
+import math
 from collections import Counter, OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from contract.events import EventKind
 from contract.message import INSTANT_MIN
@@ -15,7 +18,8 @@ from gateway.bridges.serial_port import Chunk
 from gateway.clock import MILLISECOND
 from gateway.config import Config, DeviceConfig, PortConfig
 from gateway.devices import DRIVERS
-from gateway.devices.driver import Driver, Measurement, Output, Reason, Refusal, Signal
+from gateway.devices.driver import ALIVE, Alive, Command, Driver, Measurement, Output, Reason, Refusal, SetClock, Signal
+from gateway.history import Mark, ReadOut
 from gateway.outbox import REPEATS_FOR_S, Reading
 from gateway.summary import Summarizer
 
@@ -27,8 +31,10 @@ BACKSTEP_MAX = timedelta(seconds=1)
 """Readings of one series never share a millisecond; a clock set back by more than this is believed."""
 SETTLED_MAX = 64
 """Signals remembered per device, so that a repeat of one already judged is only acknowledged again."""
-ALIVE = (Reason.NO_CONTACT, Reason.SEARCHING, Reason.UNPLUGGED)
-"""What a device refuses that works, but has nothing to measure."""
+SILENT = (Command, SetClock)
+"""Outputs that are for the device, and no sign of life from it."""
+CLOCK_OFF_MAX = timedelta(days=1)
+"""A device's clock that is off by more was never set: the home's time is used alone, and the fault is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,89 +63,123 @@ class Harvest:
 
 
 class _Device:
-    """One configured device with its driver and its counters."""
+    """One configured device with its counters. `driver` is None for a radio device that another one, its receiver, hears."""
 
-    def __init__(self, config: DeviceConfig, port: str, lost_after_s: float, now_s: float) -> None:
-        self.config = config
+    def __init__(self, device_id: str, type_name: str, port: str, driver: Driver | None, now_s: float) -> None:
+        self.id = device_id
+        self.type = type_name
         self.port = port
-        self.driver: Driver = DRIVERS[config.type]()
-        self.lost_after_s = max(lost_after_s, self.driver.quiet_s)
+        self.driver = driver
+        self.lost_after_s = math.inf
         self.heard_s = now_s
         self.heard_at: datetime | None = None
         self.is_lost = False
         self.frames = 0
         self.rejects: Counter[str] = Counter()
         self.battery_percent: float | None = None
-        self.summarizer = Summarizer(config.summary_s or SUMMARY_S) if self.driver.is_fast or config.summary_s else None
+        self.clock_off_s: float | None = None
+        self.summarizer: Summarizer | None = None
+        self.past: ReadOut | None = None
         self.last_at: dict[tuple[QuantityName, Statistic], datetime] = {}
         self.settled: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
 
     def status(self) -> DeviceStatus:
         """Row of GatewayStatus."""
         return DeviceStatus(
-            id=self.config.id,
-            type=self.config.type,
+            id=self.id,
+            type=self.type,
             is_lost=self.is_lost,
             heard_at=self.heard_at,
             frames=self.frames,
             rejects=dict(self.rejects),
             battery_percent=self.battery_percent,
+            clock_off_s=self.clock_off_s,
         )
 
 
 class _Line:
-    """A port: either frames for several devices, or the bytes of one."""
+    """A port: frames for several devices, or the bytes of one, which may be the receiver of others."""
 
-    def __init__(self, config: PortConfig, devices: list[_Device]) -> None:
+    def __init__(self, config: PortConfig, devices: list[_Device], members: list[_Device]) -> None:
         self.devices = devices
-        self.by_address = {device.config.address: device for device in devices if device.config.address is not None}
+        self.by_address = {one.address: device for one, device in zip(config.device, devices, strict=True) if one.address is not None}
+        self.members = {device.id: device for device in members}
         self.reader = FrameReader() if self.by_address else None
-        self.strangers: set[int] = set()
+        self.strangers: set[str] = set()
 
 
 class Pipeline:
-    """All ports and devices of one home."""
+    """All ports and devices of one home. `known`: which stored records of a device are known, by device."""
 
-    def __init__(self, config: Config, *, now_s: float) -> None:
+    def __init__(self, config: Config, *, now_s: float, known: Mapping[str, Mark] | None = None) -> None:
         self._lines: dict[str, _Line] = {}
+        self._devices: list[_Device] = []
+        self._zone = ZoneInfo(config.timezone)
         for port in config.port:
-            devices = [_Device(device, port.path, config.lost_after_s, now_s) for device in port.device]
-            self._lines[port.path] = _Line(port, devices)
-        self._devices = [device for line in self._lines.values() for device in line.devices]
+            devices = [_own_device(device, port.path, config, now_s) for device in port.device]
+            members = [_member(one.id, device.type, one.quiet_s, port.path, now_s) for device in port.device for one in device.enrolled]
+            self._lines[port.path] = _Line(port, devices, members)
+            self._devices += devices + members
+        for device in self._devices:
+            device.past = ReadOut((known or {}).get(device.id, Mark()), device.summarizer)
 
     def feed(self, chunk: Chunk, harvest: Harvest, *, now: datetime, now_s: float) -> None:
         """Decode bytes of one port into `harvest`. `now` is the wall clock, `now_s` a monotonic one."""
         line = self._lines[chunk.port]
-        if not chunk.data:
-            self._begin_anew(line)
+        if chunk.is_lost:
+            self._lose(line, harvest, now)
+        elif not chunk.data:
+            self._begin_anew(line, harvest, now, now_s)
         elif line.reader is None:
-            self._take_raw(line.devices[0], chunk.data, harvest, now, now_s)
+            self._take_raw(line, line.devices[0], chunk.data, harvest, now, now_s)
         else:
             for item in line.reader.feed(chunk.data):
                 self._take_framed(line, item, harvest, now, now_s)
 
     def tick(self, harvest: Harvest, *, now: datetime, now_s: float) -> None:
         """What time alone brings: ended intervals, windows given up, devices lost."""
+        for line in self._lines.values():
+            for device in line.devices:
+                for output in device.driver.tick(now_s) if device.driver else ():
+                    self._put(line, device, output, harvest, now, now_s)
         for device in self._devices:
-            for output in device.driver.tick(now_s):
-                self._put(device, output, harvest, now, now_s)
             if device.summarizer is not None:
                 for summary in device.summarizer.tick(now):
                     self._add_reading(device, summary.quantity, summary.statistic, summary.at, summary.value, harvest)
+            if device.past is not None:
+                for summary in device.past.tick(now_s):
+                    harvest.readings.append(Reading(device.id, summary.quantity, summary.statistic, summary.at, summary.value))
             if not device.is_lost and now_s - device.heard_s > device.lost_after_s:
                 device.is_lost = True
                 harvest.occurrences.append(_state_change(device, EventKind.DEVICE_LOST, now))
+
+    def known(self) -> dict[str, Mark]:
+        """Which stored records of each device are known; to be kept once the readings are on disk."""
+        return {device.id: device.past.mark for device in self._devices if device.past is not None and device.past.mark != Mark()}
 
     def status(self) -> list[DeviceStatus]:
         """All devices, in the order of the configuration."""
         return [device.status() for device in self._devices]
 
-    def _begin_anew(self, line: _Line) -> None:
-        """The port was opened again: a frame cut off by that will not be completed."""
+    def _begin_anew(self, line: _Line, harvest: Harvest, now: datetime, now_s: float) -> None:
+        """The port was opened again: a frame cut off by that will not be completed. It is all that a device shows that is mostly silent."""
         if line.reader is not None:
             line.reader = FrameReader()
-        else:
-            line.devices[0].driver = DRIVERS[line.devices[0].config.type]()
+        for device in line.devices:
+            if device.is_lost and math.isinf(device.lost_after_s):
+                self._hear(device, harvest, now, now_s)
+            for output in device.driver.start(now_s) if device.driver else ():
+                self._put(line, device, output, harvest, now, now_s)
+
+    def _lose(self, line: _Line, harvest: Harvest, now: datetime) -> None:
+        """The port is gone, or the program behind it. A device that speaks all the time has its quiet time; no other would be missed."""
+        for device in (*line.devices, *line.members.values()):
+            if device.past is not None:
+                device.past.interrupt()
+        for device in line.devices:
+            if not device.is_lost and math.isinf(device.lost_after_s):
+                device.is_lost = True
+                harvest.occurrences.append(_state_change(device, EventKind.DEVICE_LOST, now))
 
     def _take_framed(self, line: _Line, item: Frame | str, harvest: Harvest, now: datetime, now_s: float) -> None:
         """A whole frame is a sign of life, whatever it says."""
@@ -147,19 +187,21 @@ class Pipeline:
             line.devices[0].rejects[item] += 1
             return
         device = line.by_address.get(item.address)
-        if device is not None:
+        if device is not None and device.driver is not None:
             self._hear(device, harvest, now, now_s)
             for output in device.driver.take(item, now_s):
-                self._put(device, output, harvest, now, now_s)
-        elif item.address not in line.strangers and len(line.strangers) < SETTLED_MAX:
-            line.strangers.add(item.address)
+                self._put(line, device, output, harvest, now, now_s)
+        elif _is_new(line.strangers, str(item.address)):
             logger.warning("a device with address %d is heard, but not configured", item.address, extra={"event": "device_unknown"})
 
-    def _take_raw(self, device: _Device, data: bytes, harvest: Harvest, now: datetime, now_s: float) -> None:
-        for output in device.driver.feed(data, now_s):
-            if not isinstance(output, Refusal) or output.reason in ALIVE:
+    def _take_raw(self, line: _Line, device: _Device, data: bytes, harvest: Harvest, now: datetime, now_s: float) -> None:
+        """What a receiver passes on is a sign of life from both."""
+        for output in device.driver.feed(data, now_s) if device.driver else ():
+            if not isinstance(output, SILENT) and (not isinstance(output, Refusal) or output.reason in ALIVE):
                 self._hear(device, harvest, now, now_s)
-            self._put(device, output, harvest, now, now_s)
+                if output.member:
+                    self._hear(line.members[output.member], harvest, now, now_s)
+            self._put(line, device, output, harvest, now, now_s)
 
     def _hear(self, device: _Device, harvest: Harvest, now: datetime, now_s: float) -> None:
         device.heard_s = now_s
@@ -169,15 +211,60 @@ class Pipeline:
             device.is_lost = False
             harvest.occurrences.append(_state_change(device, EventKind.DEVICE_FOUND, now))
 
-    def _put(self, device: _Device, output: Output, harvest: Harvest, now: datetime, now_s: float) -> None:
+    def _put(self, line: _Line, device: _Device, output: Output, harvest: Harvest, now: datetime, now_s: float) -> None:
+        if isinstance(output, Command):
+            harvest.replies.append((device.port, output.data))
+            return
+        if isinstance(output, SetClock):
+            harvest.replies.append((device.port, output.build(now.astimezone(self._zone).replace(tzinfo=None))))
+            return
+        device = line.members[output.member] if output.member else device
         if isinstance(output, Refusal):
             device.rejects[output.reason] += 1
+            self._report_stranger(line, output)
         elif isinstance(output, Signal):
             self._add_signal(device, output, harvest, now, now_s)
+        elif isinstance(output, Alive):
+            return
         elif not QUANTITIES[output.quantity].is_plausible(output.value):
             device.rejects[Reason.IMPLAUSIBLE] += 1
+        elif output.is_history:
+            self._add_history(device, output, harvest, now, now_s)
         else:
+            self._compare_clocks(device, output, now)
             self._measure(device, output, harvest, now)
+
+    def _report_stranger(self, line: _Line, refusal: Refusal) -> None:
+        """The installer copies the address from this line; the neighbours' devices are heard too."""
+        if refusal.reason in (Reason.STRANGER, Reason.TEACH_IN) and refusal.detail and _is_new(line.strangers, refusal.detail):
+            logger.info("a device with address %s is heard, but not enrolled", refusal.detail, extra={"event": "device_unknown"})
+
+    def _told_at(self, output: Measurement) -> datetime | None:
+        """The device's clock as an instant; one without a zone shows the home's time."""
+        told_at = output.measured_at
+        return told_at if told_at is None or told_at.tzinfo else told_at.replace(tzinfo=self._zone)
+
+    def _add_history(self, device: _Device, output: Measurement, harvest: Harvest, now: datetime, now_s: float) -> None:
+        told_at = self._told_at(output)
+        if told_at is None or device.past is None:
+            device.rejects[Reason.CLOCK] += 1
+            return
+        found = device.past.add(output.quantity, told_at, output.value, now=now, now_s=now_s)
+        if isinstance(found, Reason):
+            device.rejects[found] += 1
+        else:
+            harvest.readings += [Reading(device.id, one.quantity, one.statistic, one.at, one.value) for one in found]
+
+    def _compare_clocks(self, device: _Device, output: Measurement, now: datetime) -> None:
+        """A live value has the home's time whatever the device's clock says; how far that is off is told."""
+        told_at = self._told_at(output)
+        if told_at is None:
+            return
+        device.clock_off_s = round((told_at - now).total_seconds(), 3)
+        if abs(told_at - now) > CLOCK_OFF_MAX:
+            device.rejects[Reason.CLOCK] += 1
+        elif device.past is not None:
+            device.past.note(told_at)
 
     def _measure(self, device: _Device, output: Measurement, harvest: Harvest, now: datetime) -> None:
         if output.quantity is QuantityName.BATTERY:
@@ -198,7 +285,7 @@ class Pipeline:
         if last is not None and timedelta(0) <= last - at < BACKSTEP_MAX:
             at = last + MILLISECOND
         device.last_at[quantity, statistic] = at
-        harvest.readings.append(Reading(device.config.id, quantity, statistic, at, value))
+        harvest.readings.append(Reading(device.id, quantity, statistic, at, value))
 
     def _add_signal(self, device: _Device, signal: Signal, harvest: Harvest, now: datetime, now_s: float) -> None:
         settled_s, acknowledgement = device.settled.get(signal.key, (now_s, b""))
@@ -215,14 +302,14 @@ class Pipeline:
             return
         harvest.occurrences.append(
             Occurrence(
-                event_id=f"{device.config.id}:{name}",
-                device=device.config.id,
+                event_id=f"{device.id}:{name}",
+                device=device.id,
                 kind=signal.kind,
                 at=at,
                 confidence=verdict.confidence if verdict else None,
                 detail=signal.detail,
                 window_json=signal.window.model_dump_json() if signal.window else None,
-                key=f"{device.config.id}:{signal.key}" if signal.key else None,
+                key=f"{device.id}:{signal.key}" if signal.key else None,
                 port=device.port,
                 acknowledgement=signal.acknowledgement,
             )
@@ -236,9 +323,31 @@ class Pipeline:
                 device.settled.popitem(last=False)
 
 
+def _own_device(config: DeviceConfig, port: str, home: Config, now_s: float) -> _Device:
+    driver = DRIVERS[config.type](config.options())
+    device = _Device(config.id, config.type, port, driver, now_s)
+    device.lost_after_s = max(home.lost_after_s, driver.quiet_s)
+    device.summarizer = Summarizer(config.summary_s or SUMMARY_S) if driver.is_fast or config.summary_s else None
+    return device
+
+
+def _member(device_id: str, type_name: str, quiet_s: float | None, port: str, now_s: float) -> _Device:
+    device = _Device(device_id, type_name, port, None, now_s)
+    device.lost_after_s = math.inf if quiet_s is None else quiet_s
+    return device
+
+
 def _state_change(device: _Device, kind: EventKind, now: datetime) -> Occurrence:
-    return Occurrence(f"{device.config.id}:{_name_by_time(kind, now)}", device.config.id, kind, now)
+    return Occurrence(f"{device.id}:{_name_by_time(kind, now)}", device.id, kind, now)
 
 
 def _name_by_time(kind: EventKind, at: datetime) -> str:
     return f"{kind}-{at:%Y%m%dT%H%M%S.%f}"
+
+
+def _is_new(strangers: set[str], address: str) -> bool:
+    """True once for each address, and for so many only: the log is not for the neighbours."""
+    if address in strangers or len(strangers) >= SETTLED_MAX:
+        return False
+    strangers.add(address)
+    return True

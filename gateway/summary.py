@@ -26,6 +26,7 @@ class Summarizer:
     """The open intervals of one device. An interval begins with its first sample, so silence makes no empty ones."""
 
     def __init__(self, interval_s: float) -> None:
+        self.interval_s = interval_s
         self._length = timedelta(seconds=interval_s)
         self._open: dict[QuantityName, _Interval] = {}
 

@@ -7,6 +7,7 @@ COMMANDS = {
     "demo": ("simulators.demo", "the whole chain on this machine: homes, gateways, broker, backend"),
     "faults": ("simulators.faults", "the proof that nothing is lost: the whole chain, and everything that can break in it"),
     "homes": ("simulators.homes", "only the homes of a scenario, on pseudo terminals"),
+    "instruments": ("simulators.instruments.__main__", "serial devices as they are sold, each on a pseudo terminal"),
     "replay": ("simulators.replay", "a recording of one's own, through a wearable on a pseudo terminal"),
 }
 """Command: module with a function `main(argv) -> exit code`, imported when it is chosen, and what it does."""
@@ -23,7 +24,7 @@ def main(argv: list[str]) -> int:
 
 
 def _usage() -> str:
-    lines = [f"  {name:<8} {what}" for name, (_, what) in COMMANDS.items()]
+    lines = [f"  {name:<11} {what}" for name, (_, what) in COMMANDS.items()]
     return "\n".join(["usage: python -m simulators COMMAND ...", "", *lines])
 
 

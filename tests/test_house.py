@@ -65,7 +65,7 @@ CATCH_ALLS = (
 
 # Folder of one-file-per-thing -> files in it that are not such things.
 REGISTERS = {
-    "gateway/devices": {"driver", "bridge"},
+    "gateway/devices": {"driver", "bridge", "cutter", "edges", "enrolled", "lines", "stored"},
     "gateway/devices/gatt": {"ieee11073"},
     "backend/rules/kinds": set(),
     "backend/notify/channels": {"failure"},

@@ -75,6 +75,17 @@ EVENT = {
     "fall_cancelled": N_("Fall taken back"),
     "bed_entry": N_("Went to bed"),
     "bed_exit": N_("Left the bed"),
+    "long_stay": N_("Long in one place"),
+    "door_opened": N_("Door opened"),
+    "door_closed": N_("Door closed"),
+    "motion": N_("Somebody moved"),
+    "button": N_("Button pressed"),
+    "smoke": N_("Smoke"),
+    "gas": N_("Gas"),
+    "water": N_("Water"),
+    "alarm_ended": N_("Alarm is over"),
+    "tamper": N_("Device tampered with"),
+    "battery_low": N_("Battery low"),
     "device_lost": N_("Device lost"),
     "device_found": N_("Device found"),
     "outbox_damaged": N_("Gateway store damaged"),
@@ -111,7 +122,28 @@ ALONE_REASON = {
 """Words of gateway/bridges/modem_fault.py, and why a message was not needed."""
 SEX = {"female": N_("Female"), "male": N_("Male"), "unknown": N_("Sex unknown")}
 ROLE = {"operator": N_("Operator"), "doctor": N_("Doctor"), "admin": N_("Administrator")}
-DEVICE = {"bci_oximeter": N_("Oximeter"), "jiahu_wearable": N_("Wearable"), "jiahu_bed_mat": N_("Bed mat")}
+DEVICE = {
+    "bci_oximeter": N_("Oximeter"),
+    "bp_beurer_bm65": N_("Cuff"),
+    "bp_visomat": N_("Cuff"),
+    "contec_v5": N_("Oximeter"),
+    "contec_v7": N_("Oximeter"),
+    "emfit_qs": N_("Bed sensor"),
+    "enocean_esp3": N_("Radio receiver"),
+    "hlk_ld1125h": N_("Radar"),
+    "hlk_ld2410": N_("Radar"),
+    "hlk_ld2450": N_("Radar"),
+    "jiahu_bed_mat": N_("Bed mat"),
+    "jiahu_wearable": N_("Wearable"),
+    "nonin_serial": N_("Oximeter"),
+    "nonin_spot": N_("Oximeter"),
+    "radar_sy": N_("Radar"),
+    "radar_tinyframe": N_("Radar"),
+    "rflink": N_("Radio receiver"),
+    "rfxtrx": N_("Radio receiver"),
+    "rtl433_json": N_("Radio receiver"),
+    "zigbee2mqtt": N_("Radio receiver"),
+}
 
 UNIT = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "1": ""}
 """How people write a UCUM unit; one that is not listed is written as it is."""

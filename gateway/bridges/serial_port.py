@@ -1,4 +1,7 @@
-"""The only pyserial user: one blocking reader thread per port that hands bytes on, and reopens a lost port for as long as it takes."""
+"""The only pyserial user: one blocking reader thread per port that hands bytes on, and reopens a lost port for as long as it takes.
+
+A port is taken for this program alone: two readers would each get half of the bytes.
+"""
 
 import logging
 import queue
@@ -7,11 +10,19 @@ import termios
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
 
 import serial
 
+from gateway.devices.driver import Setting
+
+SerialLine: TypeAlias = serial.Serial
+"""An open port, for those who may not import pyserial."""
+
 logger = logging.getLogger(__name__)
 
+BY_ID = Path("/dev/serial/by-id")
 READ_WAIT_S = 0.2
 READ_BYTES_MAX = 512
 REOPEN_S = 0.2
@@ -22,18 +33,19 @@ TROUBLE = (serial.SerialException, OSError, termios.error)
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Bytes as they came from a port. Empty: the port was (re)opened, what came before is cut off."""
+    """Bytes as they came from a port. Empty: the port was (re)opened, what came before is cut off; or, if `is_lost`, it is gone."""
 
     port: str
     data: bytes
+    is_lost: bool = False
 
 
 class SerialPort:
     """A port and its reader thread."""
 
-    def __init__(self, path: str, baud: int, chunks: queue.Queue[Chunk], on_death: Callable[[BaseException], None]) -> None:
+    def __init__(self, path: str, setting: Setting, chunks: queue.Queue[Chunk], on_death: Callable[[BaseException], None]) -> None:
         self.path = path
-        self._baud = baud
+        self._setting = setting
         self._chunks = chunks
         self._on_death = on_death
         self._line: serial.Serial | None = None
@@ -82,14 +94,18 @@ class SerialPort:
 
     def _open(self) -> serial.Serial | None:
         wait_s = REOPEN_S
+        is_told = False
         level = logging.WARNING
         while not self._is_stopping.is_set():
             try:
-                line = serial.Serial(self.path, self._baud, timeout=READ_WAIT_S, write_timeout=1, exclusive=True)
+                line = open_line(self.path, self._setting)
             except (*TROUBLE, ValueError) as error:
                 why = "port %s cannot be opened: %s; plug the device in or correct [[port]] path; trying again"
                 logger.log(level, why, self.path, error, extra={"event": "port_missing"})
                 level = logging.DEBUG
+                if not is_told:
+                    is_told = True
+                    self._chunks.put(Chunk(self.path, b"", is_lost=True))
                 self._is_stopping.wait(wait_s * random.uniform(0.8, 1.2))
                 wait_s = min(wait_s * 2, REOPEN_MAX_S)
                 continue
@@ -107,8 +123,32 @@ class SerialPort:
                     self._chunks.put(Chunk(self.path, data))
         except TROUBLE as error:
             logger.warning("port %s is lost: %s", self.path, error, extra={"event": "port_lost"})
+            self._chunks.put(Chunk(self.path, b"", is_lost=True))
         finally:
             with self._writing:  # a write after the close could reach another file under the same number
                 self._line = None
                 line.close()
         self._is_stopping.wait(REOPEN_S)
+
+
+def stable_name(path: str, folder: Path = BY_ID) -> str:
+    """The name of a port in `folder`, which stays when devices are plugged in another order; the path itself where it has none there."""
+    if Path(path).parent == folder:
+        return path
+    return next((str(link) for link in sorted(folder.glob("*")) if link.resolve() == Path(path).resolve()), path)
+
+
+def open_line(path: str, setting: Setting) -> SerialLine:
+    """Open a port for this program alone. Raises what is in TROUBLE, or ValueError for settings that no port has."""
+    line = serial.Serial(
+        baudrate=setting.baud,
+        parity=setting.parity,
+        stopbits=setting.stop_bits,
+        timeout=READ_WAIT_S,
+        write_timeout=1,
+        exclusive=True,
+    )
+    line.dtr, line.rts = setting.dtr, setting.rts  # before opening: some boards take the edge of DTR for a reset
+    line.port = path
+    line.open()
+    return line

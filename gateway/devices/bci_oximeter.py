@@ -7,16 +7,17 @@
     byte 5: SpO2 %, 7F invalid
 
 Only byte 1 has bit 7 set, so a false start is left at the next such byte and never costs the packet behind it.
+The same bytes mean something else in Contec's protocol V5: which of the two a device speaks is configured.
 Source: BCI Protocol V1.2 (zh2x/BCI_Protocol); values checked against atick-faisal/berry-oximeter.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from contract.quantities import QuantityName
 from gateway.bridges.framing import Frame
-from gateway.devices.driver import Measurement, Output, Reason, Refusal
+from gateway.devices.driver import JSON, NO_OPTIONS, Line, Measurement, Options, Output, Reason, Refusal
 
 PACKET_BYTES = 5
 _SYNC = 0x80
@@ -40,36 +41,19 @@ class Packet:
     spo2_pct: int | None
 
 
-class BciOximeter:
-    """Driver state: the bytes of a packet that has begun, and whether bytes that belong to none are passing."""
-
-    is_framed: ClassVar[bool] = False
-    is_fast: ClassVar[bool] = True
-    quiet_s: ClassVar[float] = 1.0
+class Reader:
+    """Reader state: the bytes of a packet that has begun, and whether bytes that belong to none are passing."""
 
     def __init__(self) -> None:
         self._part = bytearray()
         self._is_astray = False
 
-    def take(self, frame: Frame, now_s: float) -> Iterable[Output]:
-        """Never called: this device owns its port."""
-        raise NotImplementedError
-
-    def tick(self, now_s: float) -> Iterable[Output]:
-        """Time alone changes nothing here."""
-        return []
-
-    def feed(self, data: bytes, now_s: float) -> Iterable[Output]:
-        """Decode bytes, cut anywhere."""
-        for piece in self.packets(data):
-            yield from _outputs(piece) if isinstance(piece, Packet) else [Refusal(piece)]
-
-    def packets(self, data: bytes) -> Iterator[Packet | Reason]:
-        """Packets in a stream, in order, with SYNC once for each run of bytes that belongs to none."""
+    def feed(self, data: bytes) -> Iterator[Packet | Reason]:
+        """Packets in a stream, in order, with SYNC once for each run of bytes that belongs to none, TRUNCATED for a packet cut off."""
         for byte in data:
             if byte & _SYNC:
                 if self._part:
-                    yield Reason.SYNC
+                    yield Reason.TRUNCATED
                     self._part.clear()
             elif not self._part:
                 if not self._is_astray:
@@ -81,6 +65,44 @@ class BciOximeter:
             if len(self._part) == PACKET_BYTES:
                 yield decode(bytes(self._part))
                 self._part.clear()
+
+    def end(self) -> Iterator[Packet | Reason]:
+        """TRUNCATED for a packet that is not whole."""
+        if self._part:
+            yield Reason.TRUNCATED
+        self._part.clear()
+        self._is_astray = False
+
+
+class BciOximeter:
+    """Driver state: the reader's."""
+
+    is_framed: ClassVar[bool] = False
+    is_fast: ClassVar[bool] = True
+    quiet_s: ClassVar[float] = 1.0
+    line: ClassVar[Line] = Line(bauds=(115200, 57600, 38400, 19200, 9600, 4800))
+    settings: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, options: Options = NO_OPTIONS) -> None:
+        self._reader = Reader()
+
+    def start(self, now_s: float) -> Iterable[Output]:
+        """It speaks by itself, and understands nothing."""
+        self._reader = Reader()
+        return []
+
+    def take(self, frame: Frame, now_s: float) -> Iterable[Output]:
+        """Never called: this device owns its port."""
+        raise NotImplementedError
+
+    def tick(self, now_s: float) -> Iterable[Output]:
+        """Time alone changes nothing here."""
+        return []
+
+    def feed(self, data: bytes, now_s: float) -> Iterable[Output]:
+        """Decode bytes, cut anywhere."""
+        for piece in self._reader.feed(data):
+            yield from _outputs(piece) if isinstance(piece, Packet) else [Refusal(piece)]
 
 
 def decode(packet: bytes) -> Packet | Reason:
@@ -118,3 +140,13 @@ def _outputs(packet: Packet) -> Iterator[Output]:
             yield Measurement(QuantityName.SPO2, packet.spo2_pct)
         if packet.pulse_bpm is not None:
             yield Measurement(QuantityName.HEART_RATE, packet.pulse_bpm)
+
+
+def reader(context: Mapping[str, str]) -> Reader:
+    """Reads a stream; nothing of the context matters."""
+    return Reader()
+
+
+def describe(packet: Packet) -> dict[str, JSON]:
+    """The packet as a JSON object."""
+    return asdict(packet)

@@ -13,7 +13,7 @@ from contract.events import EventKind
 from contract.quantities import QuantityName
 from gateway.bridges.framing import Frame
 from gateway.devices import bridge
-from gateway.devices.driver import Measurement, Output, Reason, Refusal, Signal
+from gateway.devices.driver import NO_OPTIONS, Line, Measurement, Options, Output, Reason, Refusal, Signal
 
 _STATE = struct.Struct("<BBBBB")
 MISSING = 0xFF
@@ -25,9 +25,15 @@ class BedMat:
     is_framed: ClassVar[bool] = True
     is_fast: ClassVar[bool] = False
     quiet_s: ClassVar[float] = 15.0
+    line: ClassVar[Line] = Line(bauds=(115200,))
+    settings: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options = NO_OPTIONS) -> None:
         self._was_occupied: bool | None = None
+
+    def start(self, now_s: float) -> Iterable[Output]:
+        """Its bridge needs no telling."""
+        return []
 
     def feed(self, data: bytes, now_s: float) -> Iterable[Output]:
         """Never called: this device sits behind a bridge."""

@@ -19,7 +19,7 @@ from contract.events import AccelerationWindow, EventKind
 from contract.quantities import QuantityName
 from gateway.bridges.framing import Frame
 from gateway.devices import bridge
-from gateway.devices.driver import Measurement, Output, Reason, Refusal, Signal
+from gateway.devices.driver import NO_OPTIONS, Line, Measurement, Options, Output, Reason, Refusal, Signal
 
 _VITALS = struct.Struct("<BBhHBB")
 _CANDIDATE = struct.Struct("<HHHHBBBH")
@@ -56,10 +56,16 @@ class Wearable:
 
     is_framed: ClassVar[bool] = True
     is_fast: ClassVar[bool] = False
-    quiet_s: ClassVar[float] = 5.0
+    quiet_s: ClassVar[float] = 10.0
+    line: ClassVar[Line] = Line(bauds=(115200,))
+    settings: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options = NO_OPTIONS) -> None:
         self._candidates: dict[tuple[int, int], _Candidate] = {}
+
+    def start(self, now_s: float) -> Iterable[Output]:
+        """Its bridge needs no telling."""
+        return []
 
     def feed(self, data: bytes, now_s: float) -> Iterable[Output]:
         """Never called: this device sits behind a bridge."""

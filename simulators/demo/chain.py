@@ -34,6 +34,7 @@ ACCOUNTS = (
 )
 GATEWAY = """
 gateway_id = "{name}"
+lost_after_s = 10
 [broker]
 host = "127.0.0.1"
 port = {port}

@@ -30,8 +30,8 @@ def test_an_event_comes_back_from_the_wire_as_it_was() -> None:
     assert Event.model_validate_json(sent.model_dump_json()) == sent
 
 
-def test_presses_falls_and_their_cancellations_are_urgent_and_nothing_else() -> None:
-    assert {"sos", "sos_cancelled", "fall", "fall_cancelled"} == URGENT
+def test_presses_falls_their_cancellations_smoke_gas_and_water_are_urgent_and_nothing_else() -> None:
+    assert {"sos", "sos_cancelled", "fall", "fall_cancelled", "smoke", "gas", "water"} == URGENT
 
 
 @pytest.mark.parametrize("kind", EventKind)

@@ -73,7 +73,7 @@ class Home:
             {"contacts": [ONE, TWO], "modem_path": "/m", "siren": siren, "place": "王奶奶家"} | changes
         )
         self.modem.sent.clear()
-        self.alarm = LocalAlarm(config, self.outbox, self.folder / "outbox.sqlite", self.modem)
+        self.alarm = LocalAlarm(config, "Asia/Shanghai", self.outbox, self.folder / "outbox.sqlite", self.modem)
         self.alarm.start()
         self.run(0)
         return self

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.bridges.serial_port import Chunk, SerialPort
+from gateway.bridges.serial_port import Chunk, SerialPort, open_line, stable_name
+from gateway.devices.driver import Setting
 from simulators.serial_bridge import SerialBridge
 from tests.gateway.home import WAIT_S, eventually
 
@@ -48,7 +49,7 @@ def start_port(reader: Reader) -> Iterator[StartPort]:
     ports: list[SerialPort] = []
 
     def start(path: Path) -> SerialPort:
-        ports.append(SerialPort(str(path), 115_200, reader.chunks, reader.deaths.append))
+        ports.append(SerialPort(str(path), Setting(115_200, "N", 1, True, True), reader.chunks, reader.deaths.append))
         ports[-1].start()
         return ports[-1]
 
@@ -177,3 +178,37 @@ def test_a_port_is_ours_alone(bridge: SerialBridge, reader: Reader, start_port: 
     eventually(lambda: warnings(caplog))
     assert "cannot be opened" in warnings(caplog)[0]
     assert not second.is_open
+
+
+def test_a_port_that_is_not_there_or_goes_is_told_once(bridge: SerialBridge, reader: Reader, start_port: StartPort) -> None:
+    bridge.unplug()
+    port = start_port(bridge.link)
+    lost, opened = Chunk(str(bridge.link), b"", is_lost=True), Chunk(str(bridge.link), b"")
+    assert reader.chunks.get(timeout=WAIT_S) == lost
+    bridge.plug()
+    assert reader.chunks.get(timeout=WAIT_S) == opened
+    eventually(lambda: port.is_open and bridge.is_heard())
+    bridge.unplug()
+    assert reader.chunks.get(timeout=WAIT_S) == lost
+
+
+@pytest.mark.parametrize("setting", [Setting(19_200, "O", 1, True, True), Setting(1_382_400, "N", 1, False, True)])
+def test_a_port_is_opened_as_its_device_needs_it(bridge: SerialBridge, setting: Setting) -> None:
+    with open_line(str(bridge.link), setting) as line:
+        assert (line.baudrate, line.parity, line.stopbits, line.dtr, line.rts) == (
+            setting.baud,
+            setting.parity,
+            setting.stop_bits,
+            setting.dtr,
+            setting.rts,
+        )
+
+
+def test_a_port_is_named_by_what_stays(bridge: SerialBridge, tmp_path: Path) -> None:
+    folder = tmp_path / "by-id"
+    assert stable_name(str(bridge.link), folder) == str(bridge.link)
+    folder.mkdir()
+    (folder / "usb-oximeter").symlink_to(bridge.link)
+    (folder / "usb-other").symlink_to("/dev/null")
+    for name in (bridge.link, bridge.link.resolve(), folder / "usb-oximeter"):
+        assert stable_name(str(name), folder) == str(folder / "usb-oximeter")

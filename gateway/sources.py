@@ -1,0 +1,50 @@
+"""Where bytes come from, chosen by the beginning of `[[port]] path`: a serial port, a program, a page or a broker in the home."""
+
+import queue
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway.bridges.child_lines import ChildLines
+from gateway.bridges.http_poll import HttpPoll
+from gateway.bridges.mqtt_topic import MqttTopic
+from gateway.bridges.serial_port import Chunk, SerialPort
+from gateway.config import PortConfig
+
+
+class Source(Protocol):
+    """Something that fills the queue of chunks from a thread of its own, and comes back by itself when it was lost."""
+
+    path: str
+
+    def start(self) -> None:
+        """Begin in the background."""
+        ...
+
+    def stop(self) -> None:
+        """End the thread."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Say something to the device, if it can be reached and listens at all."""
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """True while the device can be reached."""
+        ...
+
+    @property
+    def is_running(self) -> bool:
+        """False once its thread has ended: then nobody reads the device or comes back to it."""
+        ...
+
+
+def make_source(port: PortConfig, chunks: queue.Queue[Chunk], on_death: Callable[[BaseException], None]) -> Source:
+    """The source of one configured port; it is not started yet. `on_death` hears what only a restart can mend."""
+    if port.path.startswith("exec:"):
+        return ChildLines(port.path, chunks, on_death)
+    if port.path.startswith("http://"):
+        return HttpPoll(port.path, chunks, on_death)
+    if port.path.startswith("mqtt://"):
+        return MqttTopic(port.path, chunks, on_death)
+    return SerialPort(port.path, port.setting(), chunks, on_death)
