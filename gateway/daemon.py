@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from contract.commands import Command, Speak
 from contract.events import URGENT, EventKind
 from contract.status import GatewayStatus
-from gateway.bridges.gsm_modem import GsmModem
 from gateway.bridges.serial_port import Chunk
 from gateway.clock import STEP_MIN, HomeClock, offset_of, read_boot, read_uptime_s, sendable
 from gateway.config import Config
@@ -76,6 +75,7 @@ class Daemon:
         config = self._config.local_alarm
         if config is None:
             return None
+        from gateway.bridges.gsm_modem import GsmModem
         from gateway.local_alarm import LocalAlarm
 
         modem = GsmModem(config.modem_path, config.modem_baud, self._die) if config.modem_path else None
