@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 from gateway import config as configuration
-from gateway import decode, probe
 from gateway.bridges.serial_port import stable_name
 from gateway.daemon import Daemon
 from gateway.errors import BadInput, GatewayError
@@ -40,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--config", type=Path, required=True, help="gateway TOML file, see deploy/gateway.example.toml")
     what = "say as JSON lines what captured bytes mean"
     command = commands.add_parser("decode", help=what, description=f"{what}: hexadecimal digits (or text) on the standard input")
-    command.add_argument("type", metavar="TYPE", help=f"of {', '.join(sorted(decode.TYPES))}")
+    command.add_argument("type", metavar="TYPE", help="of the device; any other word names them all")
     command.add_argument("--context", action="append", default=[], metavar="KEY=VALUE", help="what the bytes do not say, e.g. format=8")
     what = "listen to a port and say which device this is 识别串口设备"
     command = commands.add_parser("probe", help=what, description=what)
@@ -71,12 +70,16 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _decode(arguments: argparse.Namespace) -> int:
+    from gateway import decode  # with probe, what the daemon needs not and would keep in memory
+
     for line in decode.decode_input(arguments.type, sys.stdin.buffer.read(), decode.context_of(arguments.context)):
         print(line)
     return 0
 
 
 def _probe(arguments: argparse.Namespace) -> int:
+    from gateway import probe
+
     return EXIT_SILENT if not probe.run(arguments.port, arguments.type, print) else 0
 
 

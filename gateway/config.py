@@ -129,6 +129,7 @@ class MetricsConfig(_Section):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: int = Field(ge=1, le=65535)
 
+
 class EnrolledConfig(_Section):
     """A radio device that a receiver shall listen to, and what it stands for in this home."""
 

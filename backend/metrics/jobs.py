@@ -22,12 +22,15 @@ class Jobs:
         self._clock, self._clock_s = clock, clock_s
         self._period_s: dict[str, float] = {}
         self._succeeded_s: dict[str, float] = {}
-        self._seconds = Histogram("jiahu_worker_job_seconds", "Seconds of one run.", ["job"], buckets=JOB_S, registry=registry)
-        self._failures = Counter("jiahu_worker_job_failures", "Runs that ended in an error.", ["job"], registry=registry)
+        self._seconds = Histogram("jiahu_worker_job_seconds", "Seconds of one run.", ["job_name"], buckets=JOB_S, registry=registry)
+        self._failures = Counter("jiahu_worker_job_failures", "Runs that ended in an error.", ["job_name"], registry=registry)
         self._last = Gauge(
-            "jiahu_worker_job_last_success_timestamp_seconds", "When it succeeded last, since 1970; 0: not yet.", ["job"], registry=registry
+            "jiahu_worker_job_last_success_timestamp_seconds",
+            "When it succeeded last, since 1970; 0: not yet.",
+            ["job_name"],
+            registry=registry,
         )
-        self._period = Gauge("jiahu_worker_job_period_seconds", "From one start to the next.", ["job"], registry=registry)
+        self._period = Gauge("jiahu_worker_job_period_seconds", "From one start to the next.", ["job_name"], registry=registry)
 
     def plan(self, job: str, *, every_s: float) -> None:
         """A job that will run from now on."""

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any
 
-from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, GCCollector, Metric, ProcessCollector, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 
 from backend.metrics.health import Health, answer
@@ -43,6 +44,7 @@ def serving(host: str, port: int | None, registry: CollectorRegistry, health: He
     if server is None:
         yield
         return
+    registry.register(_Conditions(health))
     thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), name="metrics", daemon=True)
     thread.start()
     try:
@@ -61,6 +63,20 @@ def _open(host: str, port: int, registry: CollectorRegistry, health: Health) -> 
         return None
     logger.info("metrics are served on %s:%d", host, port, extra={"event": "metrics_served"})
     return server
+
+
+class _Conditions:
+    """What /readyz says, for Prometheus, which reads no JSON."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[Metric]:
+        """One sample for each condition."""
+        family = GaugeMetricFamily("jiahu_condition_holds", "1 while it holds; all must for the process to be ready.", labels=["condition"])
+        for condition in self._health.is_ready():
+            family.add_metric([condition.name], condition.fault is None)
+        yield family
 
 
 class _Server(ThreadingTCPServer):

@@ -1,5 +1,6 @@
 """The faults that are stories: a full disk with an alarm in it, and a day without network in which somebody falls ill."""
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import psycopg
 
 from simulators.faults.chain import Chain, Home
 from simulators.faults.ledger import EventSent, FullDisk, Ledger, Outage, Sickness
-from simulators.faults.outbox_file import said_shed
+from simulators.faults.outbox_file import count_waiting, said_shed
 
 DAY = timedelta(hours=24)
 HOURS = 24
@@ -26,6 +27,8 @@ HASTE = 5
 """Times as many readings in a second while a disk is full, so that in a few seconds some must give way."""
 ANSWER_S = 25.0
 CALM_S = 4.0
+WAITING_ALWAYS = 100
+"""Entries that a home which can send has waiting at most moments: two or three seconds' worth."""
 POLL_S = 0.1
 HEARD = "SELECT 1 FROM gateway WHERE heard_at > now() - interval '1 s' OR NOT %s"
 """Of one home alone nothing can be heard while its own network is away."""
@@ -131,13 +134,18 @@ class Episodes:
         return left
 
     def _return(self, home: Home, cut_at: float, sos: EventSent) -> None:
-        """The network comes back while the backend is well; what is received first must be the SOS."""
+        """The network comes back while the backend is well; what is received first must be the SOS.
+
+        Until the backlog is stored, nothing else happens to the home's machine: the lateness of what waits cannot be judged by a clock
+        that was set wrong meanwhile, since what waits moves with the clock.
+        """
         with self._calm:
             self._stopping.wait(CALM_S)
             self.until(self._is_well)
             restored_at = time.time()
             home.proxy.restore()
             self.until(lambda: self._is_stored(sos))
+        self.until(lambda: self._is_delivered(home))
         self._ledger.outages.append(Outage(home.name, cut_at, restored_at, is_day=True, sos=sos))
 
     def until(self, condition: Callable[[], bool]) -> None:
@@ -152,6 +160,12 @@ class Episodes:
             with psycopg.connect(self._chain.database.url, connect_timeout=2) as conn:
                 return conn.execute(HEARD, (len(self._networks) > 1,)).fetchone() is not None
         except psycopg.Error:
+            return False
+
+    def _is_delivered(self, home: Home) -> bool:
+        try:
+            return count_waiting(home.outbox) <= WAITING_ALWAYS
+        except sqlite3.Error:
             return False
 
     def _is_stored(self, event: EventSent) -> bool:

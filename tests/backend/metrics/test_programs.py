@@ -22,7 +22,7 @@ def running(folder: Path, name: str, database_url: str) -> Iterator[int]:
     port = free_port()
     config = folder / "backend.toml"
     config.write_text(f'[database]\nurl = "{database_url}"\n[web]\nport = {free_port()}\n[metrics]\n{name}_port = {port}\n')
-    program = Program(["backend", name, "--config", str(config)], folder / "log")
+    program = Program(["backend", name, "--config", str(config)], folder / "log", {})
     program.start()
     try:
         wait_until(lambda: serves(port), deadline_s=DEADLINE_S, what=f"figures of {name}")

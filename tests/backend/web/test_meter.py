@@ -1,7 +1,7 @@
 """What the web process counts of its requests: templates and classes, never an id."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -12,13 +12,11 @@ from backend.db.pool import Pool
 from backend.web.app import create_app
 from simulators.servers import free_port
 from tests.backend.metrics.pages import scrape, wrong
-from tests.backend.web.conftest import SignedIn, anonymous, clock, eventually, listening, open_alert, serving, signed_in, street
-
-__all__ = ["anonymous", "clock", "signed_in", "street"]
+from tests.backend.web.conftest import Clock, SignedIn, eventually, listening, open_alert, serving
 
 pytestmark = pytest.mark.store
 
-Figures = Callable[[], dict[tuple[str, ...], float]]
+REQUESTS = "jiahu_web_requests_total"
 
 
 @pytest.fixture
@@ -27,14 +25,11 @@ def port() -> int:
 
 
 @pytest.fixture
-async def app(street: Pool, database_url: str, clock: Callable[[], object], port: int):  # type: ignore[no-untyped-def]
-    made = create_app(Config(database=DatabaseConfig(url=database_url), metrics=MetricsConfig(web_port=port)), clock)  # type: ignore[arg-type]
+async def app(street: Pool, database_url: str, clock: Clock, port: int) -> AsyncIterator[FastAPI]:
+    """The application with a port for its figures."""
+    made = create_app(Config(database=DatabaseConfig(url=database_url), metrics=MetricsConfig(web_port=port)), clock)
     async with made.router.lifespan_context(made):
         yield made
-
-
-def requests(found: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
-    return {labels: value for (name, *labels_), value in found.items() if name == "jiahu_web_requests_total" for labels in [tuple(labels_)]}
 
 
 async def test_requests_are_counted_by_template_and_class(app: FastAPI, pool: Pool, signed_in: SignedIn, port: int) -> None:
@@ -45,12 +40,12 @@ async def test_requests_are_counted_by_template_and_class(app: FastAPI, pool: Po
     await operator.get("/no/such/page")
     await operator.post("/api/session", json={}, headers={"sec-fetch-site": "cross-site"})
     found = await asyncio.to_thread(scrape, port)
-    assert requests(found) == {
-        ("POST", "/api/session", "2xx"): 1,
-        ("GET", "/api/alerts/{alert_id}", "2xx"): 1,
-        ("GET", "/api/alerts/{alert_id}", "4xx"): 1,
-        ("GET", "none", "4xx"): 1,
-        ("POST", "none", "4xx"): 1,
+    assert {key: value for key, value in found.items() if key[0] == REQUESTS} == {
+        (REQUESTS, "POST", "/api/session", "2xx"): 1,
+        (REQUESTS, "GET", "/api/alerts/{alert_id}", "2xx"): 1,
+        (REQUESTS, "GET", "/api/alerts/{alert_id}", "4xx"): 1,
+        (REQUESTS, "GET", "none", "4xx"): 1,
+        (REQUESTS, "POST", "none", "4xx"): 1,
     }
     assert found["jiahu_web_request_seconds_count", "GET", "/api/alerts/{alert_id}"] == 2
 
@@ -59,7 +54,7 @@ async def test_open_pages_are_counted_and_a_stream_counts_once_it_has_begun(app:
     async with serving(app) as url, listening(url, "wang"):
         found = await asyncio.to_thread(scrape, port)
         assert found["jiahu_web_live_pages",] == 1
-        assert requests(found)["GET", "/api/live", "2xx"] == 1
+        assert found[REQUESTS, "GET", "/api/live", "2xx"] == 1
     await eventually(lambda: not app.state.web.live.pages)
 
 
