@@ -36,12 +36,18 @@ class Health:
     def __init__(self, pool: Pool, more: Callable[[], Iterable[Condition]], clock_s: Callable[[], float] = time.monotonic) -> None:
         self._pool, self._more, self._clock_s = pool, more, clock_s
         self._moved_s = self._answered_s = -math.inf
+        self._is_ended = False
 
     async def run(self) -> None:
         """Make the marks until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._beat())
-            group.create_task(self._ask_forever())
+        self._is_ended = False
+        asking = asyncio.create_task(self._ask_until_ended())
+        try:
+            await self._beat()
+        finally:
+            self._is_ended = True  # a pool may swallow a cancellation: the loop must end all the same
+            asking.cancel()
+            await asyncio.wait({asking}, timeout=ASK_S)
 
     def is_alive(self) -> list[Condition]:
         """Whether a restart is needed: what only a restart can mend."""
@@ -57,8 +63,8 @@ class Health:
             self._moved_s = self._clock_s()
             await asyncio.sleep(BEAT_S)
 
-    async def _ask_forever(self) -> None:
-        while True:
+    async def _ask_until_ended(self) -> None:
+        while not self._is_ended:
             with suppress(TRANSIENT):
                 async with self._pool.connection(timeout=ANSWER_AGE_MAX_S) as conn:
                     await conn.execute(ASK)

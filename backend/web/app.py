@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI, Request, Response
@@ -55,9 +55,9 @@ def create_app(config: Config, clock: Callable[[], datetime] = _now) -> FastAPI:
         finally:
             live.stop()
             for task in watching:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+                while not task.done():  # a pool may swallow a cancellation
+                    task.cancel()
+                    await asyncio.wait({task}, timeout=1)
             await pool.close()
 
     app = FastAPI(title="Jiahu 家护", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
