@@ -51,6 +51,8 @@ class SerialBridge:
         """Close the line; whoever reads it sees it hang up. What was waiting is lost. The link stays and leads nowhere."""
         if self._master is None:
             return
+        # The number of a closed terminal is soon another's: a link that still named it would lead a reader there.
+        _point(self.link, f"{self.link}.unplugged")
         os.close(self._master)
         self._master = None
         self._is_heard = False
