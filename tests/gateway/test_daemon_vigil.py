@@ -51,6 +51,8 @@ class Watched(House):
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+        except urllib.error.URLError:
+            return 0, ""  # it does not listen yet
 
     def figures(self) -> dict[tuple[str, ...], float]:
         """(name without prefix, label values) -> value."""
