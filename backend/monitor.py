@@ -60,12 +60,14 @@ class Monitor:
     """Judges within one transaction: `now` is when the backend received what it judges.
 
     `skew`: backend's clock minus home's, from the message itself, so that a home whose clock is wrong is not taken for late.
+    `history_until`: what was measured up to then was stored by its device while nobody listened: it is late, however young.
     """
 
     conn: Connection
     rules: RuleBook
     now: datetime
     skew: timedelta = timedelta(0)
+    history_until: datetime | None = None
 
     async def on_readings(self, series: StoredSeries, open_rules: set[str]) -> None:
         """Judge every threshold rule that looks at this series. `open_rules`: those of which the home has an open alert; it grows."""
@@ -229,6 +231,8 @@ class Monitor:
 
     def _is_late(self, active: Active, at: datetime) -> bool:
         timing = getattr(active.rule, "timing", None)
+        if timing is not None and self.history_until is not None and at <= self.history_until:
+            return True
         return timing is not None and self.now - (at + self.skew) > timedelta(seconds=timing.late_page_s)
 
     async def _is_cooling(self, active: Active, subject: Subject, judgement: Judgement) -> bool:
@@ -316,7 +320,8 @@ async def monitor_all(conn: Connection, rules: RuleBook, stored: Sequence[tuple[
     judged = [(series, skew) for series, skew in stored if series.columns.statistic in JUDGED]
     open_rules = await alerts.open_rules(conn, {_subject(series.home).key for series, _ in judged}) if judged else {}
     for series, skew in judged:
-        monitor = Monitor(conn, rules, now, skew=skew)
+        history_until = readings.last_at(series.columns) if series.columns.is_history else None
+        monitor = Monitor(conn, rules, now, skew=skew, history_until=history_until)
         await monitor.on_readings(series, open_rules.setdefault(_subject(series.home).key, set()))
 
 

@@ -28,6 +28,7 @@ class Series(Message):
 
     `offsets_ms`, `values` and `sequences` have one length n >= 1. Reading i was measured at `start_at` + `offsets_ms[i]` milliseconds
     and has the sequence `first` + `sequences[i]` of its batch. Values are in the unit that `contract.quantities` gives.
+    `is_history`: the device had stored all of these while nobody listened, and their times are its own: they are kept and page nobody.
     """
 
     device: DeviceId
@@ -37,6 +38,7 @@ class Series(Message):
     offsets_ms: list[Offset] = Field(min_length=1, max_length=BATCH_READINGS_MAX)
     values: list[Value] = Field(min_length=1, max_length=BATCH_READINGS_MAX)
     sequences: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, max_length=BATCH_READINGS_MAX)
+    is_history: bool = False
 
     @model_validator(mode="after")
     def _columns_agree(self) -> Self:

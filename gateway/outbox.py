@@ -35,7 +35,7 @@ SHED_SHARE = 20
 """Where room is needed, this part (1/20) of the readings goes at once, oldest first."""
 SHED_MIN = 1_000
 """On a full disk, at least so many: more than are ever accepted at once."""
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entry (
@@ -47,7 +47,8 @@ CREATE TABLE IF NOT EXISTS entry (
     statistic TEXT,
     value REAL,
     body TEXT,
-    era INTEGER NOT NULL DEFAULT 0
+    is_history INTEGER NOT NULL DEFAULT 0,
+    era INTEGER NOT NULL DEFAULT 0 -- 0: the time does not move with the home's clock
 );
 CREATE INDEX IF NOT EXISTS entry_event ON entry (sequence) WHERE is_event;
 CREATE TABLE IF NOT EXISTS era ( -- one start of the machine
@@ -71,7 +72,11 @@ ALTER TABLE seen ADD COLUMN key TEXT;
 ALTER TABLE seen ADD COLUMN era INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE seen ADD COLUMN uptime_s REAL NOT NULL DEFAULT 0;
 """
-ADD_READING = "INSERT INTO entry (is_event, at_ms, device, quantity, statistic, value, era) VALUES (0, ?, ?, ?, ?, ?, ?)"
+FROM_VERSION_1 = "ALTER TABLE entry ADD COLUMN is_history INTEGER NOT NULL DEFAULT 0;"
+UPGRADES = (FROM_VERSION_0, FROM_VERSION_1)
+ADD_READING = """
+INSERT INTO entry (is_event, at_ms, device, quantity, statistic, value, era, is_history) VALUES (0, ?, ?, ?, ?, ?, ?, ?)
+"""
 ADD_EVENT = "INSERT INTO entry (is_event, at_ms, device, body, era) VALUES (?, ?, ?, ?, ?)"
 ADD_SEEN = "INSERT OR IGNORE INTO seen (event_id, key, era, uptime_s) VALUES (?, ?, ?, ?)"
 IS_REPEAT = """
@@ -82,7 +87,7 @@ SELECT 1 FROM seen WHERE key = :key AND (
 """
 TRIM_SEEN = "DELETE FROM seen WHERE number <= (SELECT max(number) FROM seen) - ?"
 READINGS = """
-SELECT sequence, at_ms + coalesce(shift_ms, 0), device, quantity, statistic, value
+SELECT sequence, at_ms + coalesce(shift_ms, 0), device, quantity, statistic, value, is_history
 FROM entry LEFT JOIN era ON era.id = entry.era WHERE NOT is_event AND sequence > ? ORDER BY sequence LIMIT ?
 """
 EVENTS = """
@@ -114,13 +119,17 @@ MS_MAX = (datetime(9999, 12, 31, tzinfo=UTC) - EPOCH) // MILLISECOND
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A measurement with its device and time, before it has a sequence. `at` has whole milliseconds."""
+    """A measurement with its device and time, before it has a sequence. `at` has whole milliseconds.
+
+    `is_history`: the device had stored it; `at` is by the device's clock, so a step of the home's does not move it.
+    """
 
     device: str
     quantity: str
     statistic: str
     at: datetime
     value: float
+    is_history: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +232,7 @@ class Outbox:
     def readings(self, *, after: int, count_max: int) -> list[Entry]:
         """Readings with a sequence above `after`, oldest first."""
         rows = self._file.read(lambda db: db.execute(READINGS, (after, count_max)).fetchall())
-        return [Entry(row[0], Reading(row[2], row[3], row[4], from_ms(row[1]), row[5])) for row in rows]
+        return [Entry(row[0], Reading(row[2], row[3], row[4], from_ms(row[1]), row[5], bool(row[6]))) for row in rows]
 
     def events(self, *, count_max: int) -> list[EventEntry]:
         """Events, the urgent ones first, each kind oldest first."""
@@ -248,15 +257,21 @@ class Outbox:
         oldest = self._file.read(lambda db: db.execute(OLDEST).fetchone())
         return from_ms(oldest[1]) if oldest else None
 
-    def _rows(self, readings: Sequence[Reading]) -> list[tuple[int, str, str, str, float, int]]:
+    def _rows(self, readings: Sequence[Reading]) -> list[tuple[int, str, str, str, float, int, bool]]:
         """Made within the transaction: a new file has another era."""
-        shift_ms, era = self._shift_ms, self._era
-        return [(to_ms(one.at) - shift_ms, one.device, one.quantity, one.statistic, one.value, era) for one in readings]
+        here, nowhere = (self._shift_ms, self._era), (0, 0)
+        eras = (nowhere if one.is_history else here for one in readings)
+        return [
+            (to_ms(one.at) - shift_ms, one.device, one.quantity, one.statistic, one.value, era, one.is_history)
+            for one, (shift_ms, era) in zip(readings, eras, strict=True)
+        ]
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        if db.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version < VERSION:
             is_old = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'entry'").fetchone()
-            db.executescript(f"BEGIN IMMEDIATE; {FROM_VERSION_0 if is_old else ''} {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            upgrade = "".join(UPGRADES[version:]) if is_old else ""
+            db.executescript(f"BEGIN IMMEDIATE; {upgrade} {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         db.execute("INSERT OR IGNORE INTO meta VALUES ('log_id', ?)", (secrets.token_hex(8),))
         self.log_id = db.execute("SELECT value FROM meta WHERE key = 'log_id'").fetchone()[0]
         if not re.fullmatch(r"[0-9a-f]{16}", self.log_id):

@@ -21,7 +21,7 @@ from gateway.devices import DRIVERS
 from gateway.devices.driver import ALIVE, Alive, Command, Driver, Measurement, Output, Reason, Refusal, SetClock, Signal
 from gateway.history import Mark, ReadOut
 from gateway.outbox import REPEATS_FOR_S, Reading
-from gateway.summary import Summarizer
+from gateway.summary import Summarizer, Summary
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class Pipeline:
                     self._add_reading(device, summary.quantity, summary.statistic, summary.at, summary.value, harvest)
             if device.past is not None:
                 for summary in device.past.tick(now_s):
-                    harvest.readings.append(Reading(device.id, summary.quantity, summary.statistic, summary.at, summary.value))
+                    harvest.readings.append(_past_reading(device, summary))
             if not device.is_lost and now_s - device.heard_s > device.lost_after_s:
                 device.is_lost = True
                 harvest.occurrences.append(_state_change(device, EventKind.DEVICE_LOST, now))
@@ -253,7 +253,8 @@ class Pipeline:
         if isinstance(found, Reason):
             device.rejects[found] += 1
         else:
-            harvest.readings += [Reading(device.id, one.quantity, one.statistic, one.at, one.value) for one in found]
+            is_history = (now - told_at).total_seconds() > output.new_within_s
+            harvest.readings += [_past_reading(device, one, is_history=is_history) for one in found]
 
     def _compare_clocks(self, device: _Device, output: Measurement, now: datetime) -> None:
         """A live value has the home's time whatever the device's clock says; how far that is off is told."""
@@ -339,6 +340,10 @@ def _member(device_id: str, type_name: str, quiet_s: float | None, port: str, no
 
 def _state_change(device: _Device, kind: EventKind, now: datetime) -> Occurrence:
     return Occurrence(f"{device.id}:{_name_by_time(kind, now)}", device.id, kind, now)
+
+
+def _past_reading(device: _Device, one: Summary, *, is_history: bool = True) -> Reading:
+    return Reading(device.id, one.quantity, one.statistic, one.at, one.value, is_history)
 
 
 def _name_by_time(kind: EventKind, at: datetime) -> str:

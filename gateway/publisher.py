@@ -337,7 +337,7 @@ class Publisher:
                 _say_unsendable(entries[0].sequence, error)
             return
         self._sent_readings = batch.last
-        self._send(Leaf.SERIES, batch.model_dump_json().encode(), batch.first, batch.last, None, now_s)
+        self._send(Leaf.SERIES, batch.model_dump_json(exclude_defaults=True).encode(), batch.first, batch.last, None, now_s)
 
     def _send_status(self, now: datetime, now_s: float) -> None:
         if self._status_s is not None and now_s - self._status_s < self._config.send.status_interval_s:
@@ -414,15 +414,15 @@ def _say_unsendable(sequence: int, error: ValueError) -> None:
 
 
 def make_batch(entries: Sequence[Entry], *, log_id: str, floor: int, now: datetime) -> SeriesBatch:
-    """Columns of all entries, one pair per (device, quantity, statistic); a series that spans too long becomes two.
+    """Columns of all entries, one pair per (device, quantity, statistic, history); a series that spans too long becomes two.
 
     Raises ValueError for what the contract cannot carry: too many series, or a name, time or value that nobody wrote.
     """
     first = entries[0].sequence
-    groups: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
+    groups: dict[tuple[str, str, str, bool], list[Entry]] = defaultdict(list)
     for entry in entries:
         reading = entry.reading
-        groups[reading.device, reading.quantity, reading.statistic].append(entry)
+        groups[reading.device, reading.quantity, reading.statistic, reading.is_history].append(entry)
     series = [part for key, members in groups.items() for part in _series(key, sorted(members, key=_by_time), first)]
     return SeriesBatch(log_id=log_id, first=first, last=entries[-1].sequence, floor=min(floor, first), sent_at=now, series=series)
 
@@ -431,7 +431,7 @@ def _by_time(entry: Entry) -> tuple[datetime, int]:
     return entry.reading.at, entry.sequence
 
 
-def _series(key: tuple[str, str, str], entries: Sequence[Entry], first: int) -> list[Series]:
+def _series(key: tuple[str, str, str, bool], entries: Sequence[Entry], first: int) -> list[Series]:
     start = entries[0].reading.at
     here = [entry for entry in entries if (entry.reading.at - start) // MILLISECOND <= OFFSET_MAX_MS]
     series = Series(
@@ -442,6 +442,7 @@ def _series(key: tuple[str, str, str], entries: Sequence[Entry], first: int) -> 
         offsets_ms=[(entry.reading.at - start) // MILLISECOND for entry in here],
         values=[entry.reading.value for entry in here],
         sequences=[entry.sequence - first for entry in here],
+        is_history=key[3],
     )
     rest = entries[len(here) :]
     return [series, *(_series(key, rest, first) if rest else [])]

@@ -122,10 +122,10 @@ def _fresh_rows(series: Series, first: int, known: set[int]) -> Sequence[int]:
 
 
 def _columns(series: Series, rows: Sequence[int]) -> Columns:
-    if len(rows) == len(series.values):
-        return Columns(series.device, series.quantity, series.statistic, series.start_at, series.offsets_ms, series.values)
-    offsets_ms, values = [series.offsets_ms[row] for row in rows], [series.values[row] for row in rows]
-    return Columns(series.device, series.quantity, series.statistic, series.start_at, offsets_ms, values)
+    offsets_ms, values = series.offsets_ms, series.values
+    if len(rows) < len(values):
+        offsets_ms, values = [offsets_ms[row] for row in rows], [values[row] for row in rows]
+    return Columns(series.device, series.quantity, series.statistic, series.start_at, offsets_ms, values, series.is_history)
 
 
 async def _write_event(conn: Connection, monitor: Monitor, home: Home, event: Event, logs: Logs, *, now: datetime) -> None:

@@ -8,7 +8,10 @@ from contract.quantities import QuantityName, Statistic
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """New readings of one series, oldest first: columns of one length n >= 1, offsets in milliseconds after `start_at`."""
+    """New readings of one series, oldest first: columns of one length n >= 1, offsets in milliseconds after `start_at`.
+
+    `is_history`: the device had stored them while nobody listened.
+    """
 
     device_id: str
     quantity: QuantityName
@@ -16,6 +19,7 @@ class Columns:
     start_at: datetime
     offsets_ms: list[int]
     values: list[float]
+    is_history: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ class Measurement:
     """A number from a device, in the unit of its quantity. A missing value is never a Measurement.
 
     `measured_at`: the device's own clock, naive where it has no zone (then it is the home's time); None where it tells none.
-    `is_history`: the device had stored it while nobody listened: it is given the time of the device and raises no alarm.
+    `is_history`: the device had stored it: it is given the time of the device, and as it was while nobody listened, it pages nobody.
+    `new_within_s`: one that tells nothing but its memory means, with a record not older than this by its own clock, something new.
     `member`: id of the enrolled radio device that is meant; empty for the device that owns the port.
     """
 
@@ -78,6 +79,7 @@ class Measurement:
     value: float
     measured_at: datetime | None = None
     is_history: bool = False
+    new_within_s: float = 0.0
     member: str = ""
 
 

@@ -94,6 +94,7 @@ def batch(
     device: str = "oximeter-1",
     floor: int = 1,
     log_id: str = LOG,
+    is_history: bool = False,
 ) -> SeriesBatch:
     """One series whose readings follow each other every `every_s` seconds."""
     count = len(values)
@@ -104,6 +105,7 @@ def batch(
         offsets_ms=[int(row * every_s * 1000) for row in range(count)],
         values=list(values),
         sequences=list(range(count)),
+        is_history=is_history,
     )
     return SeriesBatch(log_id=log_id, first=first, last=first + count - 1, floor=floor, sent_at=start_at, series=[series])
 

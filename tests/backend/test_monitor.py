@@ -45,8 +45,10 @@ class Home:
         self._quantity = quantity
         self._next = 1
 
-    async def send(self, values: Sequence[float], at: datetime, *, known_at: datetime | None = None, every_s: float = 10) -> None:
-        message = batch(values, first=self._next, start_at=at, every_s=every_s, quantity=self._quantity)
+    async def send(
+        self, values: Sequence[float], at: datetime, *, known_at: datetime | None = None, every_s: float = 10, is_history: bool = False
+    ) -> None:
+        message = batch(values, first=self._next, start_at=at, every_s=every_s, quantity=self._quantity, is_history=is_history)
         self._next += len(values)
         await write(self._conn, letter(message), now=known_at or at + seconds(every_s * (len(values) - 1)))
 
@@ -228,6 +230,17 @@ async def test_a_backlog_that_ends_well_leaves_one_quiet_alert_that_has_recovere
     await home.send([86] * 7 + [97] * 7, NOW, known_at=back)
     await home.send([97] * 7, back)
     assert await alert(street) == {"state": "new", "condition": "recovered", "level": "urgent", "priority": "low", "count": 1}
+
+
+async def test_what_a_device_had_stored_is_told_quietly_however_young_and_what_follows_is_loud(street: Connection) -> None:
+    home = Home(street, QuantityName.SYSTOLIC)
+    await home.send([190], NOW, is_history=True)
+    assert await alert(street) == {"state": "new", "condition": "active", "level": "urgent", "priority": "low", "count": 1}
+    assert await rows(street, "SELECT id FROM notification UNION SELECT id FROM visit") == []
+    assert await one(street, "SELECT evidence -> 'late' AS late FROM alert") == {"late": True}
+    assert await one(street, "SELECT value FROM reading") == {"value": 190}
+    await home.send([190], NOW + seconds(60))
+    assert (await alert(street))["priority"] == "high"
 
 
 async def test_a_late_reading_can_complete_a_breach(street: Connection) -> None:

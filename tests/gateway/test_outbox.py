@@ -295,6 +295,16 @@ def test_a_clock_set_right_moves_all_that_waits_since_the_machine_started(open_o
     assert again.oldest_at() == NOW
 
 
+def test_a_clock_set_right_does_not_move_what_has_the_time_of_a_device(open_outbox: OpenOutbox) -> None:
+    outbox = open_outbox()
+    outbox.set_clock("boot-a", seconds(0))
+    outbox.append_readings([replace(readings(1)[0], is_history=True), *readings(1)])
+    outbox.set_clock("boot-a", seconds(600))
+    outbox.append_readings([replace(readings(1)[0], is_history=True)])
+    held = [(one.reading.is_history, one.reading.at - NOW) for one in outbox.readings(after=0, count_max=10)]
+    assert held == [(True, seconds(0)), (False, seconds(600)), (True, seconds(0))]
+
+
 def test_a_clock_that_is_steered_moves_nothing(open_outbox: OpenOutbox) -> None:
     outbox = open_outbox()
     for drift_s in range(10):
@@ -310,6 +320,17 @@ def test_a_file_of_the_first_version_is_taken_over(open_outbox: OpenOutbox, tmp_
     assert (sequences(outbox), event_sequences(outbox), outbox.log_id) == ([1], [2], "0123456789abcdef")
     assert not put_event(outbox, "w:1")
     assert outbox.oldest_at() == NOW
+    assert not outbox.readings(after=0, count_max=1)[0].reading.is_history
+
+
+def test_a_file_of_the_second_version_is_taken_over(open_outbox: OpenOutbox, tmp_path: Path) -> None:
+    first = open_outbox()
+    first.append_readings(readings(1))
+    first.close()
+    directly(tmp_path / "outbox.sqlite", "ALTER TABLE entry DROP COLUMN is_history", "PRAGMA user_version = 1")
+    outbox = open_outbox()
+    outbox.append_readings([replace(readings(1)[0], is_history=True)])
+    assert [one.reading.is_history for one in outbox.readings(after=0, count_max=10)] == [False, True]
 
 
 FIRST_VERSION = (

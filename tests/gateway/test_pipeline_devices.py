@@ -104,7 +104,14 @@ def test_a_stored_record_has_the_time_when_it_was_measured() -> None:
     home = Home(type="nonin_spot")
     home.hear(stored(timedelta(hours=8)))
     assert {one.at for one in home.all.readings} == {NOW - timedelta(hours=8)}
+    assert all(one.is_history for one in home.all.readings)
     assert home.device().clock_off_s is None
+
+
+def test_a_live_value_is_no_history() -> None:
+    home = Home(type="nonin_spot")
+    home.hear(nonin_result(LOCAL, 72, 97))
+    assert [one.is_history for one in home.all.readings] == [False, False]
 
 
 def test_a_stored_record_is_taken_once_also_over_a_restart() -> None:

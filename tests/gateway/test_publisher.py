@@ -14,7 +14,8 @@ import pytest
 
 from contract.commands import Command, Report, Speak
 from contract.events import AccelerationWindow, EventKind
-from contract.readings import BATCH_SERIES_MAX
+from contract.quantities import QuantityName
+from contract.readings import BATCH_SERIES_MAX, SeriesBatch
 from contract.status import GatewayStatus
 from contract.stored import Stored
 from contract.topics import Leaf
@@ -71,6 +72,11 @@ class Station:
 
     def after(self, passed_s: float) -> "Station":
         self.now_s += passed_s
+        return self
+
+    def acknowledged(self) -> "Station":
+        """Wait for the broker's word on all that was sent: what it has not taken yet is not sent again, however late."""
+        self.until(lambda: all(sent.delivery.is_published() for sent in self.publisher._in_flight.values()))
         return self
 
     def close(self) -> None:
@@ -189,10 +195,10 @@ def test_what_is_not_answered_in_time_is_sent_again_and_not_before(station: Stat
     put_event(station.outbox, "w:1")
     with Backend(broker, silent) as backend:
         station.start().until(lambda: backend.batches and backend.events)
-        station.after(9.9).pump()
+        station.acknowledged().after(9.9).pump()
         station.after(0.2).until(lambda: len(backend.events) == 2)
         assert len(backend.batches) == 1
-        station.after(19.8).pump()
+        station.acknowledged().after(19.8).pump()
         station.after(0.2).until(lambda: len(backend.batches) == 2)
     assert backend.batches[0].series == backend.batches[1].series
     assert {event.event_id for event in backend.events} == {"w:1"}
@@ -208,8 +214,8 @@ def test_what_the_backend_lost_arrives_in_the_end(station: Station, broker: Brok
 
     with Backend(broker, at_the_third_time) as backend:
         station.start().until(lambda: len(backend.batches) == 1)
-        station.after(31).until(lambda: len(backend.batches) == 2)
-        station.after(31).until(lambda: station.outbox.waiting == 0)
+        station.acknowledged().after(31).until(lambda: len(backend.batches) == 2)
+        station.acknowledged().after(31).until(lambda: station.outbox.waiting == 0)
     assert backend.sequences == [1, 2, 3] * 3
 
 
@@ -518,6 +524,13 @@ def test_a_batch_has_one_pair_of_columns_for_each_series_oldest_first() -> None:
         ("w", "heart_rate", "sample", NOW, [0], [70], [1]),
         ("o", "spo2", "mean", NOW, [0], [95], [3]),
     ]
+
+
+def test_what_a_device_had_stored_is_a_series_of_its_own_and_says_so_on_the_wire() -> None:
+    rows = [Reading("c", QuantityName.SYSTOLIC, "sample", NOW, 142, is_history=is_history) for is_history in (False, True)]
+    batch = make_batch(entries(*rows), log_id="0" * 16, floor=1, now=NOW)
+    assert [(one.sequences, one.is_history) for one in batch.series] == [([0], False), ([1], True)]
+    assert SeriesBatch.model_validate_json(batch.model_dump_json(exclude_defaults=True)) == batch
 
 
 def test_a_series_over_more_than_a_week_becomes_several() -> None:

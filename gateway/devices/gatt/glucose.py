@@ -30,6 +30,8 @@ Left out: battery low (0), result above (5) or below (6) what the meter can tell
 MG_DL_PER_MMOL_L = 18.0156
 """Molar mass of glucose, 180.156 g/mol."""
 MMOL_DECIMALS = 2
+NEW_WITHIN_S = 300.0
+"""A meter tells every result out of its memory, also the one just made. As young as its clock may be wrong (gateway.history) it is new."""
 OPERATIONS = {1: "report", 2: "delete", 3: "abort", 4: "count", 5: "count", 6: "response"}
 OPERATORS = {0: "null", 1: "all", 2: "less_or_equal", 3: "greater_or_equal", 4: "within_range", 5: "first", 6: "last"}
 REPORT, DELETE, ABORT, COUNT, COUNTED, RESPONSE = range(1, 7)
@@ -147,7 +149,7 @@ def _filtered(fields: Fields, operation: int, operator: int) -> Access | Reason:
 
 
 def measurements(packet: Packet | Access) -> Iterator[Output]:
-    """The person's glucose in mmol/L as history, with the time of the meter; nothing of the talk about records."""
+    """The person's glucose in mmol/L out of the meter's memory, with its time; nothing of the talk about records."""
     if isinstance(packet, Access):
         return
     if packet.sample_type == CONTROL_SOLUTION:
@@ -156,7 +158,7 @@ def measurements(packet: Packet | Access) -> Iterator[Output]:
         yield Refusal(Reason.UNRELIABLE)
     else:
         mmol_l = packet.glucose if packet.unit == "mmol_l" else round(packet.glucose / MG_DL_PER_MMOL_L, MMOL_DECIMALS)
-        yield Measurement(QuantityName.GLUCOSE, mmol_l, measured_at=packet.measured_at, is_history=True)
+        yield Measurement(QuantityName.GLUCOSE, mmol_l, measured_at=packet.measured_at, is_history=True, new_within_s=NEW_WITHIN_S)
 
 
 def reader(context: Mapping[str, str]) -> ValueReader[Packet | Access]:

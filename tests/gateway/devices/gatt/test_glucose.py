@@ -19,22 +19,22 @@ AT = datetime(2026, 9, 24, 14, 20, 5)
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        (GOOD, [Measurement(QuantityName.GLUCOSE, 5.27, measured_at=AT, is_history=True)]),
+        (GOOD, [Measurement(QuantityName.GLUCOSE, 5.27, measured_at=AT, is_history=True, new_within_s=300.0)]),
         (
             "060100ea0709180e1e0537c041",
-            [Measurement(QuantityName.GLUCOSE, 5.5, measured_at=datetime(2026, 9, 24, 14, 30, 5), is_history=True)],
+            [Measurement(QuantityName.GLUCOSE, 5.5, measured_at=datetime(2026, 9, 24, 14, 30, 5), is_history=True, new_within_s=300.0)],
         ),
         ("060100ea0709180e1e0537c04a", [Refusal(Reason.NOT_THE_PERSON)]),
         ("060100ea0709180e1e05ff0741", [Refusal(Reason.UNRELIABLE)]),
         ("0e0100ea0709180e1e0537c0410400", [Refusal(Reason.UNRELIABLE)]),
-        ("0e0100ea0709180e1e0537c0410100", [Measurement(QuantityName.GLUCOSE, 5.5, datetime(2026, 9, 24, 14, 30, 5), True)]),
-        ("0601000000091811111137c041", [Measurement(QuantityName.GLUCOSE, 5.5, measured_at=None, is_history=True)]),
+        ("0e0100ea0709180e1e0537c0410100", [Measurement(QuantityName.GLUCOSE, 5.5, datetime(2026, 9, 24, 14, 30, 5), True, 300.0)]),
+        ("0601000000091811111137c041", [Measurement(QuantityName.GLUCOSE, 5.5, measured_at=None, is_history=True, new_within_s=300.0)]),
         ("000100ea0709180e1e05", [Refusal(Reason.UNRELIABLE)]),
         ("01010000000000000000f6ff", [Refusal(Reason.UNRELIABLE)]),
         ("010100e307021b0b0a1e", [Refusal(Reason.TRUNCATED)]),
     ],
 )
-def test_only_the_persons_glucose_is_measured_and_as_history(text: str, wanted: list[Output]) -> None:
+def test_only_the_persons_glucose_is_measured_out_of_the_memory(text: str, wanted: list[Output]) -> None:
     assert outputs("2a18", bytes.fromhex(text)) == wanted
 
 
