@@ -54,12 +54,11 @@ class IngestConfig(_Section):
 
 
 class WorkerConfig(_Section):
-    """Periods of the worker's ticks and the times a doctor has."""
+    """Periods of the worker's ticks. How long doctors are waited for stands in dispatch/ladder.py."""
 
     silence_tick_s: float = Field(default=5, gt=0)
     offer_tick_s: float = Field(default=1, gt=0)
     send_tick_s: float = Field(default=1, gt=0)
-    offer_s: float = Field(default=60, gt=0, description="time to answer an offer; DISPATCH.md A5: 60 s, then the next")
     retry_s: float = Field(default=60, gt=0, description="all were asked: how long until the round begins anew")
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from backend import visit_news
 from backend.alerts import store as alerts
 from backend.alerts.lifecycle import Condition
 from backend.alerts.model import Subject
@@ -15,6 +16,7 @@ from backend.config import Config
 from backend.db import partitions
 from backend.db.pool import TRANSIENT, Pool, open_pool
 from backend.dispatch import store as dispatch
+from backend.dispatch.ladder import RUNG_BACKUP
 from backend.metrics import store as whole
 from backend.metrics.health import Health
 from backend.metrics.jobs import Jobs
@@ -118,9 +120,12 @@ class Worker:
         """Serve every visit whose timer has run out, one transaction each."""
         while True:
             async with self._pool.connection() as conn, conn.transaction():
-                served = await dispatch.offer_due(conn, now=datetime.now(UTC), offer_s=self._config.offer_s, retry_s=self._config.retry_s)
-            if served is None:
-                return
+                now = datetime.now(UTC)
+                served = await dispatch.offer_due(conn, now=now, retry_s=self._config.retry_s)
+                if served is None:
+                    return
+                if served.reached == RUNG_BACKUP:
+                    await visit_news.nobody_yet(conn, visit_id=served.visit_id, elder_id=served.elder_id, alert_id=served.alert_id, now=now)
 
     async def send_notifications(self) -> None:
         """Send everything that is due."""

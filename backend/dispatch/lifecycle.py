@@ -1,7 +1,5 @@
-"""What may become of a visit, as a table: a pair that is not listed is refused. And who is asked next, as a pure function."""
+"""What may become of a visit, as a table: a pair that is not listed is refused."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -23,6 +21,8 @@ class VisitMove(StrEnum):
     OFFER = "offer"
     LAPSE = "lapse"
     ACCEPT = "accept"
+    ASSIGN = "assign"
+    RELEASE = "release"
     DEPART = "depart"
     ARRIVE = "arrive"
     FINISH = "finish"
@@ -36,6 +36,11 @@ NEXT: dict[tuple[VisitState, VisitMove], VisitState] = {
     (_S.REQUESTED, _M.LAPSE): _S.REQUESTED,
     (_S.OFFERED, _M.LAPSE): _S.REQUESTED,
     (_S.OFFERED, _M.ACCEPT): _S.ACCEPTED,
+    (_S.REQUESTED, _M.ASSIGN): _S.ACCEPTED,
+    (_S.OFFERED, _M.ASSIGN): _S.ACCEPTED,
+    (_S.ACCEPTED, _M.ASSIGN): _S.ACCEPTED,
+    (_S.ACCEPTED, _M.RELEASE): _S.REQUESTED,
+    (_S.ON_THE_WAY, _M.RELEASE): _S.REQUESTED,
     (_S.ACCEPTED, _M.DEPART): _S.ON_THE_WAY,
     (_S.ON_THE_WAY, _M.ARRIVE): _S.AT_HOME,
     (_S.AT_HOME, _M.FINISH): _S.DONE,
@@ -67,27 +72,9 @@ class Outcome(StrEnum):
 
 
 class Why(StrEnum):
-    """Why this doctor was asked."""
+    """Why this doctor was asked. `by_hand`: an operator asked by telephone and the doctor said yes."""
 
     OWN_DOCTOR = "own_doctor"
     OWN_TEAM = "own_team"
     FALLBACK_TEAM = "fallback_team"
     BY_HAND = "by_hand"
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A doctor on duty. `open_visits`: how many homes already wait for this doctor."""
-
-    doctor_id: str
-    why: Why
-    open_visits: int
-
-
-_ORDER = (Why.OWN_DOCTOR, Why.OWN_TEAM, Why.FALLBACK_TEAM)
-
-
-def next_doctor(candidates: Sequence[Candidate], asked: frozenset[str]) -> Candidate | None:
-    """Who is asked next: the signed doctor, then the signed team, then the fallback team; the less busy first. None when all were asked."""
-    left = [candidate for candidate in candidates if candidate.doctor_id not in asked]
-    return min(left, key=lambda one: (_ORDER.index(one.why), one.open_visits, one.doctor_id), default=None)

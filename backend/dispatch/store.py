@@ -1,40 +1,53 @@
 """Visits in the database: requests, offers with their clocks, and every step with who and when.
 
 The caller owns the transaction. A request row is locked before it moves, so that two doctors who accept at once find exactly one winner;
-the unique index `visit_offer_one_winner` says the same again.
+the unique index `visit_offer_one_winner` says the same again. A visit that nobody is on the way to has exactly one timer, `next_at`.
 """
 
 import json
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import DataError
 
 from backend.db.pool import LIVE_CHANNEL, Connection, hint
-from backend.dispatch.lifecycle import NEXT, Candidate, DeclineReason, Outcome, VisitMove, VisitState, Why, next_doctor
-from backend.errors import IllegalMove, NotFound, Taken
+from backend.dispatch import travel
+from backend.dispatch.ladder import BY_DATE, SAME_DAY, URGENT, Candidate, Ladder, ranked, to_ask
+from backend.dispatch.lifecycle import NEXT, DeclineReason, Outcome, VisitMove, VisitState, Why
+from backend.errors import BadInput, IllegalMove, NotFound, Taken
 
 logger = logging.getLogger(__name__)
 
+LADDERS: Mapping[str, Ladder] = {"emergency": URGENT, "urgent": URGENT, "same_day": SAME_DAY, "by_date": BY_DATE}
+"""By class of visit."""
+
+DEPART_GRACE = timedelta(minutes=5)
+"""DISPATCH.md A5: who is not on the way within 5 min of the promised departure is replaced."""
+DEPART_MAX = timedelta(hours=24)
 
 OPEN_OF_ALERT = "SELECT id FROM visit WHERE alert_id = %(alert_id)s AND state NOT IN ('done', 'cancelled')"
 REQUEST = """
-INSERT INTO visit (elder_id, alert_id, class, reason, requested_at, requested_by, changed_at, next_at)
-VALUES (%(elder_id)s, %(alert_id)s, %(visit_class)s, %(reason)s, %(now)s, %(by)s, %(now)s, %(now)s)
+INSERT INTO visit (elder_id, alert_id, class, reason, requested_at, requested_by, changed_at, next_at, search_at)
+VALUES (%(elder_id)s, %(alert_id)s, %(visit_class)s, %(reason)s, %(now)s, %(by)s, %(now)s, %(now)s, %(now)s)
 ON CONFLICT (alert_id) WHERE state NOT IN ('done', 'cancelled') DO NOTHING
 RETURNING id
 """
-LOCK = "SELECT id, elder_id, state, doctor_id, rounds FROM visit WHERE id = %(id)s FOR UPDATE"
-CLAIM_DUE = """
-SELECT id, elder_id, state, doctor_id, rounds FROM visit WHERE next_at <= %(now)s ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED
-"""
+COLUMNS = "id, elder_id, alert_id, class, state, doctor_id, rounds, rung, search_at, depart_by"
+LOCK = f"SELECT {COLUMNS} FROM visit WHERE id = %(id)s FOR UPDATE"
+CLAIM_DUE = f"SELECT {COLUMNS} FROM visit WHERE next_at <= %(now)s ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED"
 MOVE = """
-UPDATE visit SET state = %(state)s, doctor_id = %(doctor_id)s, next_at = %(next_at)s, rounds = %(rounds)s, findings = %(findings)s,
-    outcome = %(outcome)s, changed_at = %(now)s, version = version + 1
+UPDATE visit SET state = %(state)s, doctor_id = %(doctor_id)s, next_at = %(next_at)s, rounds = %(rounds)s, rung = %(rung)s,
+    search_at = %(search_at)s, depart_by = %(depart_by)s, findings = %(findings)s, outcome = %(outcome)s, changed_at = %(now)s,
+    version = version + 1
 WHERE id = %(id)s
 """
 POSTPONE = "UPDATE visit SET next_at = %(next_at)s WHERE id = %(id)s"
+CALLED_120 = """
+UPDATE visit SET called_120_at = %(now)s, changed_at = %(now)s, version = version + 1 WHERE id = %(id)s AND called_120_at IS NULL
+"""
 STEP = """
 INSERT INTO visit_step (visit_id, at, by, state, doctor_id, detail)
 VALUES (%(id)s, %(now)s, %(by)s, %(state)s, %(doctor_id)s, %(detail)s)
@@ -51,24 +64,48 @@ WITH signed AS (
 )
 SELECT d.id AS doctor_id,
        CASE WHEN d.id = (SELECT doctor_id FROM signed) THEN 'own_doctor' ELSE a.why END AS why,
-       (SELECT count(*) FROM visit v WHERE v.doctor_id = d.id AND v.state IN ('accepted', 'on_the_way', 'at_home')) AS open_visits
+       (SELECT count(*) FROM visit v WHERE v.doctor_id = d.id AND v.state IN ('accepted', 'on_the_way', 'at_home')) AS open_visits,
+       coalesce(last.latitude, t.latitude) AS latitude, coalesce(last.longitude, t.longitude) AS longitude,
+       home.latitude AS home_latitude, home.longitude AS home_longitude
 FROM doctor d
 JOIN asked_team a ON a.id = d.team_id
+JOIN team t ON t.id = d.team_id
+JOIN elder home ON home.id = %(elder_id)s
+LEFT JOIN LATERAL (
+    SELECT e.latitude, e.longitude FROM visit v JOIN elder e ON e.id = v.elder_id
+    WHERE v.doctor_id = d.id AND v.state IN ('on_the_way', 'at_home', 'done') AND v.changed_at > %(now)s - interval '2 hours'
+    ORDER BY v.changed_at DESC LIMIT 1
+) last ON true
 WHERE d.role = 'gp' AND EXISTS (SELECT FROM shift s WHERE s.doctor_id = d.id AND %(now)s >= s.starts_at AND %(now)s < s.ends_at)
 """
-ASKED = "SELECT doctor_id FROM visit_offer WHERE visit_id = %(id)s AND round = %(round)s"
+ASKED = "SELECT doctor_id, answer IS NULL AS is_open FROM visit_offer WHERE visit_id = %(id)s AND round = %(round)s"
 OFFER = """
-INSERT INTO visit_offer (visit_id, round, doctor_id, why, offered_at, expires_at)
-VALUES (%(id)s, %(round)s, %(doctor_id)s, %(why)s, %(now)s, %(expires_at)s)
+INSERT INTO visit_offer (visit_id, round, doctor_id, why, offered_at, widens_at, way_s, cost)
+VALUES (%(id)s, %(round)s, %(doctor_id)s, %(why)s, %(now)s, %(widens_at)s, %(way_s)s, %(cost)s)
 """
+TAKE = """
+INSERT INTO visit_offer (visit_id, round, doctor_id, why, offered_at, widens_at, answer, answered_at)
+VALUES (%(id)s, %(round)s, %(doctor_id)s, 'by_hand', %(now)s, %(now)s, 'accepted', %(now)s)
+ON CONFLICT (visit_id, round, doctor_id) DO UPDATE SET answer = 'accepted', answered_at = %(now)s, decline_reason = NULL
+"""
+KNOWN_DOCTOR = "SELECT FROM doctor WHERE id = %(doctor_id)s"
 ANSWER = """
 UPDATE visit_offer SET answer = %(answer)s, answered_at = %(now)s, decline_reason = %(reason)s
 WHERE visit_id = %(id)s AND doctor_id = %(doctor_id)s AND answer IS NULL
 RETURNING id
 """
-ANSWER_ALL = """
-UPDATE visit_offer SET answer = %(answer)s, answered_at = %(now)s WHERE visit_id = %(id)s AND answer IS NULL RETURNING doctor_id
-"""
+ANSWER_ALL = "UPDATE visit_offer SET answer = %(answer)s, answered_at = %(now)s WHERE visit_id = %(id)s AND answer IS NULL"
+RELEASE = "UPDATE visit_offer SET answer = 'released' WHERE visit_id = %(id)s AND answer = 'accepted'"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A visit whose timer ran out. `reached`: the rung that its search has just come to, None where it has not widened."""
+
+    visit_id: int
+    elder_id: str
+    alert_id: int | None
+    reached: int | None
 
 
 async def request(conn: Connection, *, elder_id: str, alert_id: int | None, visit_class: str, reason: str, by: str, now: datetime) -> int:
@@ -81,72 +118,165 @@ async def request(conn: Connection, *, elder_id: str, alert_id: int | None, visi
     return int(row["id"])
 
 
-async def offer_due(conn: Connection, *, now: datetime, offer_s: float, retry_s: float) -> int | None:
-    """Serve one visit whose timer has run out: expire its offer, then ask the next doctor, or begin a new round after `retry_s`.
+async def offer_due(conn: Connection, *, now: datetime, retry_s: float) -> Served | None:
+    """Serve one visit whose timer has run out: replace a doctor who has not left, or ask whom the ladder says next.
 
-    Returns the visit's id, None when nothing is due. Safe with any number of workers.
+    Returns None when nothing is due. Safe with any number of workers. `retry_s`: when all were asked, how long until it looks again.
     """
     visit = await (await conn.execute(CLAIM_DUE, {"now": now})).fetchone()
     if visit is None:
         return None
-    for row in await (await conn.execute(ANSWER_ALL, {"id": visit["id"], "answer": "expired", "now": now})).fetchall():
-        await _step(conn, visit["id"], by="system", state=visit["state"], doctor_id=row["doctor_id"], now=now, detail={"offer": "expired"})
+    reached = None
     try:
         async with conn.transaction():
-            await _offer_next(conn, visit, now=now, offer_s=offer_s, retry_s=retry_s)
+            if visit["state"] == VisitState.ACCEPTED:
+                await _release(conn, visit, by="system", now=now, detail={"not_left_by": visit["depart_by"].isoformat()})
+            else:
+                reached = await _widen(conn, visit, now=now, retry_s=retry_s)
     except DataError:  # a row that cannot be read must not keep doctors from all other homes
         logger.exception("visit %s cannot be offered", visit["id"], extra={"event": "offer_failed", "visit_id": visit["id"]})
         await conn.execute(POSTPONE, {"id": visit["id"], "next_at": now + timedelta(seconds=retry_s)})
-    return int(visit["id"])
+    return Served(visit["id"], visit["elder_id"], visit["alert_id"], reached)
 
 
-async def _offer_next(conn: Connection, visit: dict[str, Any], *, now: datetime, offer_s: float, retry_s: float) -> None:
-    candidate = next_doctor(await _candidates(conn, visit["elder_id"], now), await _asked(conn, visit))
-    if candidate is None:
-        await _move(
-            conn, visit | {"rounds": visit["rounds"] + 1}, VisitMove.LAPSE, by="system", now=now, detail={"nobody": True},
-            next_at=now + timedelta(seconds=retry_s),
-        )  # fmt: skip
-        return
-    expires_at = now + timedelta(seconds=offer_s)
-    values = {"id": visit["id"], "round": visit["rounds"], "doctor_id": candidate.doctor_id, "why": candidate.why}
-    await conn.execute(OFFER, values | {"now": now, "expires_at": expires_at})
-    await _move(
-        conn, visit, VisitMove.OFFER, by="system", now=now, next_at=expires_at,
-        detail={"offered_to": candidate.doctor_id, "why": candidate.why},
-    )  # fmt: skip
+async def _widen(conn: Connection, visit: dict[str, Any], *, now: datetime, retry_s: float) -> int | None:
+    """Ask more doctors, or begin a new round when everybody has declined. Returns the rung when it is a new one."""
+    ladder = LADDERS[visit["class"]]
+    age_s = (now - visit["search_at"]).total_seconds()
+    rung = max(ladder.rung(age_s), visit["rung"])
+    asked = await _asked(conn, visit)
+    candidates = await candidates_for(conn, visit["elder_id"], now=now)
+    chosen = to_ask(candidates, asked=asked.keys(), is_anyone_asked=any(asked.values()), rung=rung)
+    step_s = ladder.next_s(age_s)
+    next_at = visit["search_at"] + timedelta(seconds=step_s) if step_s is not None else now + timedelta(seconds=retry_s)
+    after = visit | {"rung": rung}
+    if chosen:
+        await _move(conn, after, VisitMove.OFFER, by="system", now=now, next_at=next_at, detail=_news(visit, rung, is_more=bool(asked)))
+        for candidate in chosen:
+            await _offer(conn, visit, candidate, now=now, widens_at=next_at)
+    elif any(asked.values()):
+        if rung > visit["rung"]:
+            await _move(conn, after, VisitMove.OFFER, by="system", now=now, next_at=next_at, detail={"rung": rung})
+        else:
+            await conn.execute(POSTPONE, {"id": visit["id"], "next_at": next_at})
+    else:
+        next_at = min(next_at, now + timedelta(seconds=retry_s))
+        after |= {"rounds": visit["rounds"] + 1}
+        await _move(conn, after, VisitMove.LAPSE, by="system", now=now, next_at=next_at, detail={"nobody": True, "rung": rung})
+    return rung if rung > visit["rung"] else None
 
 
-async def _candidates(conn: Connection, elder_id: str, now: datetime) -> list[Candidate]:
+def _news(visit: dict[str, Any], rung: int, *, is_more: bool) -> dict[str, Any]:
+    """What the trail says of a widened search: its rung, or the first widening when one who was asked has declined before it was due."""
+    return {"rung": max(rung, 1) if is_more and rung == visit["rung"] else rung}
+
+
+async def _offer(conn: Connection, visit: dict[str, Any], candidate: Candidate, *, now: datetime, widens_at: datetime) -> None:
+    values = {"id": visit["id"], "round": visit["rounds"], "doctor_id": candidate.doctor_id, "why": candidate.why, "now": now}
+    way_s = None if candidate.way_s is None else round(candidate.way_s)
+    await conn.execute(OFFER, values | {"widens_at": widens_at, "way_s": way_s, "cost": json.dumps(candidate.terms())})
+    detail = {"offered_to": candidate.doctor_id, "why": candidate.why, "way_s": way_s}
+    await _step(conn, visit["id"], by="system", state=VisitState.OFFERED, doctor_id=None, now=now, detail=detail)
+
+
+async def candidates_for(conn: Connection, elder_id: str, *, now: datetime) -> list[Candidate]:
+    """Doctors on duty who may visit this elder, best first, with the way from where each was last."""
     rows = await (await conn.execute(CANDIDATES, {"elder_id": elder_id, "now": now})).fetchall()
-    return [Candidate(row["doctor_id"], Why(row["why"]), row["open_visits"]) for row in rows]
+    return ranked([Candidate(row["doctor_id"], Why(row["why"]), _way_s(row), row["open_visits"]) for row in rows])
 
 
-async def _asked(conn: Connection, visit: dict[str, Any]) -> frozenset[str]:
+def _way_s(row: Mapping[str, Any]) -> float | None:
+    places = row["latitude"], row["longitude"], row["home_latitude"], row["home_longitude"]
+    if None in places:
+        return None
+    return travel.DEFAULT.seconds(travel.crow_km((places[0], places[1]), (places[2], places[3])))
+
+
+async def _asked(conn: Connection, visit: dict[str, Any]) -> dict[str, bool]:
+    """Who was asked in this round, and whether the offer is still open."""
     rows = await (await conn.execute(ASKED, {"id": visit["id"], "round": visit["rounds"]})).fetchall()
-    return frozenset(row["doctor_id"] for row in rows)
+    return {row["doctor_id"]: row["is_open"] for row in rows}
 
 
-async def accept(conn: Connection, visit_id: int, *, doctor_id: str, by: str, now: datetime) -> None:
-    """Accept an offer. Raises Taken when another doctor has the visit, IllegalMove when the offer is no longer open, NotFound."""
+async def accept(conn: Connection, visit_id: int, *, doctor_id: str, by: str, now: datetime, leaves_in: timedelta = timedelta(0)) -> None:
+    """Accept an offer and promise to leave in `leaves_in`; who does not is replaced DEPART_GRACE later.
+
+    Raises Taken when another doctor has the visit, IllegalMove when the offer is no longer open, NotFound, BadInput for a strange promise.
+    """
     visit = await _lock(conn, visit_id)
     if visit["doctor_id"] not in (None, doctor_id):
         raise Taken(visit["doctor_id"])
     await _answer(conn, visit_id, doctor_id, answer="accepted", now=now)
     await conn.execute(ANSWER_ALL, {"id": visit_id, "answer": "withdrawn", "now": now})
-    await _move(conn, visit | {"doctor_id": doctor_id}, VisitMove.ACCEPT, by=by, now=now)
+    await _promise(conn, visit | {"doctor_id": doctor_id}, VisitMove.ACCEPT, by=by, now=now, leaves_in=leaves_in)
+
+
+async def assign(conn: Connection, visit_id: int, *, doctor_id: str, by: str, now: datetime, leaves_in: timedelta = timedelta(0)) -> None:
+    """Give the visit to a doctor who said yes by telephone; whoever had it before is released.
+
+    Raises IllegalMove once somebody is on the way, NotFound for a visit or doctor that is none, BadInput for a strange promise.
+    """
+    visit = await _lock(conn, visit_id)
+    if await (await conn.execute(KNOWN_DOCTOR, {"doctor_id": doctor_id})).fetchone() is None:
+        raise NotFound(f"there is no doctor {doctor_id}")
+    await conn.execute(RELEASE, {"id": visit_id})
+    await conn.execute(TAKE, {"id": visit_id, "round": visit["rounds"], "doctor_id": doctor_id, "now": now})
+    await conn.execute(ANSWER_ALL, {"id": visit_id, "answer": "withdrawn", "now": now})
+    await _promise(conn, visit | {"doctor_id": doctor_id}, VisitMove.ASSIGN, by=by, now=now, leaves_in=leaves_in)
+
+
+async def _promise(conn: Connection, visit: dict[str, Any], move: VisitMove, *, by: str, now: datetime, leaves_in: timedelta) -> None:
+    if not timedelta(0) <= leaves_in <= DEPART_MAX:
+        raise BadInput("a departure is promised for now or the next 24 hours")
+    depart_by = now + leaves_in
+    detail = {"depart_by": depart_by.isoformat(), "by_hand": move is VisitMove.ASSIGN}
+    await _move(conn, visit | {"depart_by": depart_by}, move, by=by, now=now, next_at=depart_by + DEPART_GRACE, detail=detail)
+
+
+async def release(conn: Connection, visit_id: int, *, doctor_id: str, by: str, reason: DeclineReason, now: datetime) -> None:
+    """The doctor who accepted cannot come after all; others are asked at once. Raises as `depart`."""
+    await _release(conn, await _own(conn, visit_id, doctor_id), by=by, now=now, detail={"reason": reason})
+
+
+async def _release(conn: Connection, visit: dict[str, Any], *, by: str, now: datetime, detail: dict[str, Any]) -> None:
+    """Look for somebody else, from the first widening on: the time that was lost must not be lost again."""
+    await conn.execute(RELEASE, {"id": visit["id"]})
+    started_s = LADDERS[visit["class"]].second_s
+    after = visit | {
+        "doctor_id": None, "rounds": visit["rounds"] + 1, "rung": 1, "search_at": now - timedelta(seconds=started_s), "depart_by": None,
+    }  # fmt: skip
+    await _move(conn, after, VisitMove.RELEASE, by=by, now=now, next_at=now, detail=detail | {"released": visit["doctor_id"]})
 
 
 async def decline(conn: Connection, visit_id: int, *, doctor_id: str, reason: DeclineReason, by: str, now: datetime) -> None:
-    """Decline an offer with a reason; the next doctor is asked at once. Raises IllegalMove when the offer is no longer open, NotFound."""
+    """Decline an offer with a reason; others are asked at once unless somebody is still thinking it over.
+
+    Raises IllegalMove when the offer is no longer open, NotFound.
+    """
     visit = await _lock(conn, visit_id)
     await _answer(conn, visit_id, doctor_id, answer="declined", now=now, reason=reason)
-    await _move(conn, visit, VisitMove.LAPSE, by=by, now=now, next_at=now, detail={"declined_by": doctor_id, "reason": reason})
+    detail = {"declined_by": doctor_id, "reason": reason}
+    is_anyone_left = any((await _asked(conn, visit)).values())
+    move = VisitMove.OFFER if is_anyone_left else VisitMove.LAPSE
+    await _move(conn, visit, move, by=by, now=now, next_at=now, detail=detail)
 
 
-async def depart(conn: Connection, visit_id: int, *, doctor_id: str, by: str, now: datetime) -> None:
-    """The doctor is on the way. Raises IllegalMove, NotFound, or Taken when the visit is another doctor's."""
-    await _move(conn, await _own(conn, visit_id, doctor_id), VisitMove.DEPART, by=by, now=now)
+async def called_120(conn: Connection, visit_id: int, *, by: str, now: datetime) -> None:
+    """Somebody has called 120 for this elder; the first call's time stands. Raises NotFound."""
+    visit = await _lock(conn, visit_id)
+    if (await conn.execute(CALLED_120, {"id": visit_id, "now": now})).rowcount:
+        await _step(conn, visit_id, by=by, state=visit["state"], doctor_id=visit["doctor_id"], now=now, detail={"called": "120"})
+
+
+async def depart(conn: Connection, visit_id: int, *, doctor_id: str, by: str, now: datetime) -> float | None:
+    """The doctor is on the way. Returns the expected travel time in seconds, None when unknown.
+
+    Raises IllegalMove, NotFound, or Taken when the visit is another doctor's.
+    """
+    visit = await _own(conn, visit_id, doctor_id)
+    way = [one.way_s for one in await candidates_for(conn, visit["elder_id"], now=now) if one.doctor_id == doctor_id]
+    await _move(conn, visit, VisitMove.DEPART, by=by, now=now, detail={"way_s": round(way[0])} if way and way[0] else {})
+    return way[0] if way else None
 
 
 async def arrive(conn: Connection, visit_id: int, *, doctor_id: str, by: str, now: datetime) -> None:
@@ -203,12 +333,13 @@ async def _move(
     outcome: Outcome | None = None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Take a step that the table allows. `visit` is the locked row, with the doctor and round it shall have afterwards."""
+    """Take a step that the table allows. `visit` is the locked row, with the doctor, round and promise it shall have afterwards."""
     state = NEXT.get((VisitState(visit["state"]), move))
     if state is None:
         raise IllegalMove(f"visit {visit['id']} is {visit['state']}; the step '{move}' is not allowed there")
-    values = {"id": visit["id"], "state": state, "doctor_id": visit["doctor_id"], "rounds": visit["rounds"], "now": now}
-    await conn.execute(MOVE, values | {"next_at": next_at, "findings": findings, "outcome": outcome})
+    kept = {name: visit[name] for name in ("id", "doctor_id", "rounds", "rung", "search_at", "depart_by")}
+    values = kept | {"state": state, "next_at": next_at, "findings": findings, "outcome": outcome, "now": now}
+    await conn.execute(MOVE, values)
     await _step(conn, visit["id"], by=by, state=state, doctor_id=visit["doctor_id"], now=now, detail=detail or {})
 
 

@@ -16,12 +16,14 @@ class Shape(BaseModel):
 
 
 class Team(Shape):
-    """A family-doctor team and the one that helps when nobody of it is on duty."""
+    """A family-doctor team, where it starts from, and the one that helps when nobody of it is on duty."""
 
     id: Id
     name: str = Field(min_length=1)
     phone: Phone | Literal[""] = ""
     fallback: Id | None = None
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
 
 
 class Doctor(Shape):

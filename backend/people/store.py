@@ -13,8 +13,8 @@ from backend.people import accounts
 from backend.people.model import Elder, PeopleFile
 
 TEAM = """
-INSERT INTO team (id, name, phone) VALUES (%(id)s, %(name)s, %(phone)s)
-ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, phone = EXCLUDED.phone
+INSERT INTO team (id, name, phone, latitude, longitude) VALUES (%(id)s, %(name)s, %(phone)s, %(latitude)s, %(longitude)s)
+ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, phone = EXCLUDED.phone, latitude = EXCLUDED.latitude, longitude = EXCLUDED.longitude
 """
 FALLBACK = "UPDATE team SET fallback_team_id = %(fallback)s WHERE id = %(id)s"
 DOCTOR = """

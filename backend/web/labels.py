@@ -61,6 +61,8 @@ DECLINE = {
     "not_my_field": N_("Not my field"),
     "other": N_("Another reason"),
 }
+LEAVES_IN = (0, 10, 20, 30, 60)
+"""Minutes until a doctor leaves, as the offer proposes them."""
 OUTCOME = {
     "well": N_("Well, nothing needed"),
     "treated": N_("Treated at home"),

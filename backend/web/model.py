@@ -58,17 +58,25 @@ class AlertView(View):
 
 
 class OfferView(View):
-    """An offer nobody answered yet."""
+    """An offer nobody answered yet; it stays open when others are asked too, at `widens_at`.
+
+    `way_s`: expected travel time in seconds. `cost`: why this doctor, in seconds: `way`, `not_own`, `displaced`.
+    """
 
     doctor_id: str
     doctor_name: str
     why: str
     offered_at: datetime
-    expires_at: datetime
+    widens_at: datetime
+    way_s: int | None
+    cost: dict[str, float]
 
 
 class VisitView(View):
-    """One visit. `rounds` counts how often all doctors on duty were asked in vain."""
+    """One visit. `rounds` counts how often all doctors on duty were asked in vain, `rung` how far the search has widened (0 to 3).
+
+    `depart_by`: when the doctor promised to leave. `called_120_at`: when somebody called 120 for this elder.
+    """
 
     id: int
     version: int
@@ -84,6 +92,9 @@ class VisitView(View):
     changed_at: datetime
     next_at: datetime | None
     rounds: int
+    rung: int
+    depart_by: datetime | None
+    called_120_at: datetime | None
     offers: list[OfferView]
     findings: str | None
     outcome: str | None
@@ -91,6 +102,23 @@ class VisitView(View):
     @classmethod
     def of(cls, row: Row) -> Self:
         """From a row of `read.visits`."""
+        return cls.model_validate(row)
+
+
+class CandidateView(View):
+    """A doctor on duty who could make a visit. `cost`: the terms of the choice in seconds, as in an offer."""
+
+    doctor_id: str
+    doctor_name: str
+    doctor_phone: str
+    why: str
+    way_s: float | None
+    open_visits: int
+    cost: dict[str, float]
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """From a row of `steps.candidates`."""
         return cls.model_validate(row)
 
 

@@ -40,14 +40,14 @@ SELECT a.id, a.version, a.elder_id, e.name AS elder_name, coalesce(e.zone, 'Asia
        r.body AS rule, a.priority, a.level, a.state, a.condition, a.opened_at, a.known_at, a.changed_at, a.last_at, a.count, a.evidence,
        a.acknowledged_by, coalesce(taker.title, a.acknowledged_by) AS acknowledged_title, a.acknowledged_at,
        coalesce(closer.title, a.closed_by) AS closed_title, a.closed_at, a.disposition,
-       v.id AS visit_id, v.state AS visit_state, v.rounds AS visit_rounds, v.doctor_name
+       v.id AS visit_id, v.state AS visit_state, v.rounds AS visit_rounds, v.rung AS visit_rung, v.doctor_name
 FROM alert a
 JOIN rule r ON r.id = a.rule_id AND r.version = a.rule_version
 LEFT JOIN elder e ON e.id = a.elder_id
 LEFT JOIN account taker ON taker.name = a.acknowledged_by
 LEFT JOIN account closer ON closer.name = a.closed_by
 LEFT JOIN LATERAL (
-    SELECT v.id, v.state, v.rounds, d.name AS doctor_name FROM visit v LEFT JOIN doctor d ON d.id = v.doctor_id
+    SELECT v.id, v.state, v.rounds, v.rung, d.name AS doctor_name FROM visit v LEFT JOIN doctor d ON d.id = v.doctor_id
     WHERE v.alert_id = a.id ORDER BY v.id DESC LIMIT 1
 ) v ON true
 WHERE a.id = ANY(%(ids)s)
@@ -58,10 +58,11 @@ ELDER_ALERT_IDS = "SELECT id FROM alert WHERE elder_id = %(elder_id)s ORDER BY o
 VISITS = """
 SELECT v.id, v.version, v.elder_id, e.name AS elder_name, e.zone, e.address, e.latitude, e.longitude, v.alert_id, v.class AS visit_class,
        v.reason, v.state, v.doctor_id, d.name AS doctor_name, d.phone AS doctor_phone, v.requested_at,
-       v.changed_at, v.next_at, v.rounds, v.findings, v.outcome,
+       v.changed_at, v.next_at, v.rounds, v.rung, v.depart_by, v.called_120_at, v.findings, v.outcome,
        coalesce((
            SELECT jsonb_agg(jsonb_build_object('doctor_id', o.doctor_id, 'doctor_name', od.name, 'doctor_phone', od.phone, 'why', o.why,
-                                               'offered_at', o.offered_at, 'expires_at', o.expires_at) ORDER BY o.id)
+                                               'offered_at', o.offered_at, 'widens_at', o.widens_at, 'way_s', o.way_s,
+                                               'cost', o.cost) ORDER BY o.id)
            FROM visit_offer o JOIN doctor od ON od.id = o.doctor_id WHERE o.visit_id = v.id AND o.answer IS NULL
        ), '[]') AS offers
 FROM visit v
@@ -88,6 +89,7 @@ LEFT JOIN doctor d ON d.id = c.doctor_id
 WHERE e.id = %(elder_id)s
 """
 CONTACTS = "SELECT position, name, relation, phone, has_key FROM contact WHERE elder_id = %(elder_id)s ORDER BY position"
+DOCTORS = "SELECT id AS doctor_id, name AS doctor_name, phone AS doctor_phone FROM doctor WHERE id = ANY(%(ids)s)"
 DOCTORS_TO_CALL = """
 SELECT d.name, d.phone, t.name AS team_name
 FROM contract c
@@ -121,7 +123,7 @@ FROM visit v
 JOIN visit_step s ON s.visit_id = v.id
 LEFT JOIN account a ON a.name = s.by
 LEFT JOIN doctor d ON d.id = s.doctor_id
-LEFT JOIN doctor asked ON asked.id = coalesce(s.detail ->> 'offered_to', s.detail ->> 'declined_by')
+LEFT JOIN doctor asked ON asked.id = coalesce(s.detail ->> 'offered_to', s.detail ->> 'declined_by', s.detail ->> 'released')
 WHERE v.alert_id = %(alert_id)s ORDER BY s.id
 """
 NOTIFICATIONS = """
@@ -253,6 +255,11 @@ async def elder(conn: Connection, elder_id: str, *, now: datetime) -> Row | None
 async def doctors_to_call(conn: Connection, elder_id: str | None) -> list[Row]:
     """Family doctors of the signed team and its stand-in who have a phone: the signed doctor first."""
     return await _all(conn, DOCTORS_TO_CALL, {"elder_id": elder_id})
+
+
+async def doctors(conn: Connection, ids: Collection[str]) -> dict[str, Row]:
+    """Name and telephone of doctors, by id."""
+    return {row["doctor_id"]: row for row in await _all(conn, DOCTORS, {"ids": list(ids)})}
 
 
 async def latest(conn: Connection, elder_id: str) -> dict[str, Row]:

@@ -5,9 +5,10 @@ The pages and the API call the same functions. Each step is one transaction; the
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from dataclasses import asdict
+from datetime import datetime, timedelta
 
-from backend import monitor
+from backend import monitor, visit_news
 from backend.alerts import store as alerts
 from backend.alerts.lifecycle import Disposition
 from backend.db.pool import Connection
@@ -65,12 +66,43 @@ async def close(conn: Connection, who: Account, alert_id: int, *, disposition: D
         await _audit(conn, who, "closed", f"alert:{alert_id}", now, disposition=disposition)
 
 
-async def accept(conn: Connection, who: Account, visit_id: int, *, now: datetime) -> None:
-    """Accept an offered visit. Raises NotFound, Taken, IllegalMove."""
+async def accept(conn: Connection, who: Account, visit_id: int, *, leaves_in: timedelta, now: datetime) -> None:
+    """Accept an offered visit and promise when to leave. Raises NotFound, Taken, IllegalMove, BadInput."""
     await auth.open_visit(conn, who, visit_id, now=now)
     async with _naming_the_winner(conn), conn.transaction():
-        await dispatch.accept(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
+        await dispatch.accept(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now, leaves_in=leaves_in)
         await _audit(conn, who, "accepted", f"visit:{visit_id}", now)
+
+
+async def assign(conn: Connection, who: Account, visit_id: int, *, doctor_id: str, leaves_in: timedelta, now: datetime) -> None:
+    """Give a visit to a doctor who said yes by telephone. Raises NotFound, IllegalMove, BadInput."""
+    await auth.open_visit(conn, who, visit_id, now=now)
+    async with conn.transaction():
+        await dispatch.assign(conn, visit_id, doctor_id=doctor_id, by=who.name, now=now, leaves_in=leaves_in)
+        await _audit(conn, who, "assigned", f"visit:{visit_id}", now, doctor_id=doctor_id)
+
+
+async def candidates(conn: Connection, elder_id: str, *, now: datetime) -> list[read.Row]:
+    """Doctors on duty who could visit this elder, best first, with name, telephone and the terms of the choice."""
+    found = await dispatch.candidates_for(conn, elder_id, now=now)
+    people = await read.doctors(conn, [one.doctor_id for one in found])
+    return [people[one.doctor_id] | asdict(one) | {"cost": one.terms()} for one in found]
+
+
+async def called_120(conn: Connection, who: Account, visit_id: int, *, now: datetime) -> None:
+    """Write down that 120 was called. Raises NotFound."""
+    await auth.open_visit(conn, who, visit_id, now=now)
+    async with conn.transaction():
+        await dispatch.called_120(conn, visit_id, by=who.name, now=now)
+        await _audit(conn, who, "called_120", f"visit:{visit_id}", now)
+
+
+async def give_back(conn: Connection, who: Account, visit_id: int, *, reason: DeclineReason, now: datetime) -> None:
+    """An accepted visit that the doctor cannot make after all; others are asked at once. Raises NotFound, Taken, IllegalMove."""
+    await auth.open_visit(conn, who, visit_id, now=now)
+    async with conn.transaction():
+        await dispatch.release(conn, visit_id, doctor_id=_doctor_id(who), reason=reason, by=who.name, now=now)
+        await _audit(conn, who, "given_back", f"visit:{visit_id}", now, reason=reason)
 
 
 async def decline(conn: Connection, who: Account, visit_id: int, *, reason: DeclineReason, now: datetime) -> None:
@@ -82,10 +114,14 @@ async def decline(conn: Connection, who: Account, visit_id: int, *, reason: Decl
 
 
 async def depart(conn: Connection, who: Account, visit_id: int, *, now: datetime) -> None:
-    """Say that the doctor is on the way. Raises NotFound, Taken, IllegalMove."""
-    await auth.open_visit(conn, who, visit_id, now=now)
+    """Say that the doctor is on the way; home and family hear it. Raises NotFound, Taken, IllegalMove."""
+    visit = await auth.open_visit(conn, who, visit_id, now=now)
     async with conn.transaction():
-        await dispatch.depart(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
+        way_s = await dispatch.depart(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
+        await visit_news.coming(
+            conn, visit_id=visit_id, elder_id=visit["elder_id"], alert_id=visit["alert_id"], doctor=visit["doctor_name"], way_s=way_s,
+            now=now,
+        )  # fmt: skip
         await _audit(conn, who, "departed", f"visit:{visit_id}", now)
 
 

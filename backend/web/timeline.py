@@ -32,6 +32,13 @@ VISIT = {
     "done": N_("%(doctor)s ends the visit: %(outcome)s"),
     "cancelled": N_("Visit called off: %(reason)s"),
 }
+RUNG = (
+    N_("A doctor is being looked for"),
+    N_("More doctors are asked"),
+    N_("No doctor after two minutes: the operators call by telephone"),
+    N_("No doctor after three minutes: the backup team, the supervisor and the family are told"),
+)
+"""What a search that widens means, by its rung."""
 SENT = {
     "sent": N_("Message sent to %(person)s"),
     "failed": N_("Message to %(person)s failed"),
@@ -92,8 +99,16 @@ def _of_visit(row: Row, say: Translator) -> Entry:
         text = say("Offered to %(doctor)s (%(why)s)", doctor=row["asked_name"], why=say(labels.WHY_SHORT[detail["why"]]))
     elif "declined_by" in detail:
         text = say("%(doctor)s cannot come: %(reason)s", doctor=row["asked_name"], reason=say(labels.DECLINE[detail["reason"]]))
-    elif detail.get("offer") == "expired":
-        text = say("%(doctor)s did not answer in time", doctor=row["doctor_name"])
+    elif "not_left_by" in detail:
+        text = say("%(doctor)s has not left in time: others are asked", doctor=row["asked_name"])
+    elif "released" in detail:
+        text = say("%(doctor)s cannot come after all: %(reason)s", doctor=row["asked_name"], reason=say(labels.DECLINE[detail["reason"]]))
+    elif "called" in detail:
+        text = say("120 was called")
+    elif detail.get("by_hand"):
+        text = say("%(doctor)s said yes by telephone", doctor=row["doctor_name"])
+    elif "rung" in detail and not detail.get("nobody"):
+        text = say(RUNG[detail["rung"]])
     elif detail.get("nobody"):
         text = say("All doctors on duty were asked and nobody accepted: call by hand")
     else:

@@ -11,6 +11,7 @@ from backend.people import accounts
 from backend.people.accounts import Account
 from backend.web import chart, read, render, steps
 from backend.web.api.alerts import TEXT_MAX
+from backend.web.api.visits import LEAVE_MINUTES_MAX
 from backend.web.auth import Doctor, Now, TheWeb
 from backend.web.read import Row
 
@@ -42,10 +43,17 @@ async def visits(request: Request, web: TheWeb, who: Doctor, now: Now) -> Respon
 
 
 @router.post("/visits/{visit_id}/accept")
-async def accept(request: Request, web: TheWeb, who: Doctor, now: Now, visit_id: int) -> Response:
+async def accept(
+    request: Request,
+    web: TheWeb,
+    who: Doctor,
+    now: Now,
+    visit_id: int,
+    leaves_in_minutes: Annotated[int, Form(ge=0, le=LEAVE_MINUTES_MAX)] = 0,
+) -> Response:
     """Accept an offer."""
     async with web.pool.connection() as conn:
-        await steps.accept(conn, who, visit_id, now=now)
+        await steps.accept(conn, who, visit_id, leaves_in=timedelta(minutes=leaves_in_minutes), now=now)
         return render.page(request, "rounds.html", **await _board(conn, who, now))
 
 
@@ -56,6 +64,16 @@ async def decline(
     """Decline an offer."""
     async with web.pool.connection() as conn:
         await steps.decline(conn, who, visit_id, reason=reason, now=now)
+        return render.page(request, "rounds.html", **await _board(conn, who, now))
+
+
+@router.post("/visits/{visit_id}/give-back")
+async def give_back(
+    request: Request, web: TheWeb, who: Doctor, now: Now, visit_id: int, reason: Annotated[DeclineReason, Form()]
+) -> Response:
+    """Cannot come after all."""
+    async with web.pool.connection() as conn:
+        await steps.give_back(conn, who, visit_id, reason=reason, now=now)
         return render.page(request, "rounds.html", **await _board(conn, who, now))
 
 

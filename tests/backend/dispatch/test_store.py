@@ -10,12 +10,15 @@ import pytest
 
 from backend.db.pool import Connection, Pool
 from backend.dispatch import store as dispatch
+from backend.dispatch.ladder import URGENT
 from backend.dispatch.lifecycle import DeclineReason, Outcome
+from backend.dispatch.store import DEPART_GRACE, Served
 from backend.errors import IllegalMove, NotFound, Taken
 from tests.backend.street import NOW, at_once, one, rows, seconds, settle
 
-OFFER_S = 60
 RETRY_S = 30
+SECOND_S, BOARD_S, BACKUP_S = URGENT.steps_s
+GRACE_S = DEPART_GRACE.total_seconds()
 LI, YANG, CAO = "doctor-li", "doctor-yang", "doctor-cao"
 
 
@@ -23,9 +26,9 @@ async def ask(conn: Connection, elder_id: str = "elder-1", *, now: datetime = NO
     return await dispatch.request(conn, elder_id=elder_id, alert_id=None, visit_class="urgent", reason="跌倒", by="system", now=now)
 
 
-async def tick(conn: Connection, now: datetime) -> int | None:
+async def tick(conn: Connection, now: datetime) -> Served | None:
     async with conn.transaction():
-        return await dispatch.offer_due(conn, now=now, offer_s=OFFER_S, retry_s=RETRY_S)
+        return await dispatch.offer_due(conn, now=now, retry_s=RETRY_S)
 
 
 async def accept(conn: Connection, visit_id: int, doctor_id: str, now: datetime = NOW) -> None:
@@ -50,26 +53,54 @@ async def off_duty(conn: Connection, *doctor_ids: str) -> None:
     await conn.execute("DELETE FROM shift WHERE doctor_id = ANY(%(ids)s)", {"ids": list(doctor_ids)})
 
 
-async def test_the_own_doctor_then_the_own_team_then_the_fallback_team_are_asked(street: Connection) -> None:
+async def test_the_search_widens_and_every_offer_stays_open(street: Connection) -> None:
     await ask(street)
-    for step in range(3):
-        await tick(street, NOW + seconds(OFFER_S * step))
-    offers = await rows(street, "SELECT doctor_id, why, answer FROM visit_offer ORDER BY id")
-    assert offers == [
-        {"doctor_id": LI, "why": "own_doctor", "answer": "expired"},
-        {"doctor_id": YANG, "why": "own_team", "answer": "expired"},
-        {"doctor_id": CAO, "why": "fallback_team", "answer": None},
+    reached = []
+    for at_s in (0, SECOND_S, BOARD_S, BACKUP_S):
+        served = await tick(street, NOW + seconds(at_s))
+        assert served is not None
+        reached.append(served.reached)
+    assert reached == [None, 1, 2, 3]
+    offers = await rows(street, "SELECT doctor_id, why, answer, offered_at FROM visit_offer ORDER BY id")
+    assert [(row["doctor_id"], row["why"], row["answer"], row["offered_at"] - NOW) for row in offers] == [
+        (LI, "own_doctor", None, seconds(0)),
+        (YANG, "own_team", None, seconds(SECOND_S)),
+        (CAO, "fallback_team", None, seconds(BACKUP_S)),
     ]
+    assert (await one(street, "SELECT rung FROM visit"))["rung"] == 3
 
 
-async def test_an_offer_is_due_at_once_and_the_next_one_when_it_runs_out(street: Connection) -> None:
+async def test_an_offer_is_due_at_once_and_the_next_step_when_it_says(street: Connection) -> None:
     await ask(street)
     assert await tick(street, NOW) is not None
-    assert (await visit(street))["next_at"] == NOW + seconds(OFFER_S)
-    assert await tick(street, NOW + seconds(OFFER_S - 0.001)) is None
+    assert (await visit(street))["next_at"] == NOW + seconds(SECOND_S)
+    assert (await one(street, "SELECT widens_at FROM visit_offer"))["widens_at"] == NOW + seconds(SECOND_S)
+    assert await tick(street, NOW + seconds(SECOND_S - 0.001)) is None
     assert await asked(street) == [LI]
-    await tick(street, NOW + seconds(OFFER_S))
+    await tick(street, NOW + seconds(SECOND_S))
     assert await asked(street) == [LI, YANG]
+
+
+async def test_a_worker_that_was_away_catches_up_with_the_clock(street: Connection) -> None:
+    await ask(street)
+    served = await tick(street, NOW + seconds(BACKUP_S))
+    assert served is not None and served.reached == 3
+    assert sorted(await asked(street)) == sorted([LI, YANG, CAO])
+
+
+async def test_the_nearer_colleague_is_asked_before_a_signed_doctor_far_away(street: Connection) -> None:
+    await street.execute("UPDATE team SET latitude = 30.0, longitude = 106.0")
+    await street.execute("UPDATE elder SET latitude = 30.0, longitude = 106.01")
+    first = await ask(street, "elder-2")  # li stands at a home 60 km away
+    await dispatch.assign(street, first, doctor_id=LI, by="wang", now=NOW)
+    await dispatch.depart(street, first, doctor_id=LI, by="li", now=NOW)
+    await street.execute("UPDATE elder SET latitude = 30.5 WHERE id = 'elder-2'")
+    await ask(street)
+    await tick(street, NOW)
+    offer = await one(street, "SELECT doctor_id, way_s, cost FROM visit_offer WHERE why <> 'by_hand'")
+    assert offer["doctor_id"] == YANG
+    assert offer["way_s"] == pytest.approx(450, abs=5)  # 6.2 min + 1.34 min/km, about 0.96 km
+    assert offer["cost"] == {"way": pytest.approx(450, abs=5), "not_own": 720, "displaced": 0}
 
 
 async def test_who_is_not_on_duty_is_not_asked(street: Connection) -> None:
@@ -102,6 +133,7 @@ async def test_a_decline_asks_the_next_at_once_and_keeps_the_reason(street: Conn
     await decline(street, visit_id, LI, NOW + seconds(5))
     assert await visit(street) == {"state": "requested", "doctor_id": None, "next_at": NOW + seconds(5), "rounds": 0}
     await tick(street, NOW + seconds(5))
+    assert (await visit(street))["next_at"] == NOW + seconds(SECOND_S)
     assert await asked(street) == [LI, YANG]
     assert (await rows(street, "SELECT answer, decline_reason FROM visit_offer ORDER BY id"))[0] == {
         "answer": "declined",
@@ -119,13 +151,99 @@ async def test_nobody_on_duty_leaves_it_open_with_a_timer_and_counts_the_rounds(
     assert await tick(street, NOW + seconds(RETRY_S * 3 - 1)) is None
 
 
-async def test_after_everybody_was_asked_the_round_begins_anew(street: Connection) -> None:
-    await ask(street)
-    for step in range(4):
-        await tick(street, NOW + seconds(OFFER_S * step))
-    assert await visit(street) == {"state": "requested", "doctor_id": None, "next_at": NOW + seconds(180 + RETRY_S), "rounds": 1}
-    await tick(street, NOW + seconds(180 + RETRY_S))
+async def test_a_decline_leaves_the_others_time_to_think(street: Connection) -> None:
+    visit_id = await ask(street)
+    await tick(street, NOW)
+    await tick(street, NOW + seconds(SECOND_S))
+    await decline(street, visit_id, LI, NOW + seconds(65))
+    assert (await visit(street))["state"] == "offered"
+    await tick(street, NOW + seconds(65))
+    assert await asked(street) == [LI, YANG]
+
+
+async def test_after_everybody_declined_the_round_begins_anew(street: Connection) -> None:
+    visit_id = await ask(street)
+    for doctor_id in (LI, YANG, CAO):
+        await tick(street, NOW)
+        await decline(street, visit_id, doctor_id)
+    await tick(street, NOW)
+    assert await visit(street) == {"state": "requested", "doctor_id": None, "next_at": NOW + seconds(RETRY_S), "rounds": 1}
+    await tick(street, NOW + seconds(RETRY_S))
     assert await asked(street) == [LI, YANG, CAO, LI]
+
+
+async def test_a_late_yes_is_still_a_yes(street: Connection) -> None:
+    visit_id = await ask(street)
+    for at_s in (0, SECOND_S, BOARD_S, BACKUP_S):
+        await tick(street, NOW + seconds(at_s))
+    await accept(street, visit_id, LI, NOW + seconds(600))
+    assert (await visit(street))["doctor_id"] == LI
+
+
+async def test_who_has_not_left_five_minutes_after_the_promise_is_replaced(street: Connection) -> None:
+    visit_id = await ask(street)
+    await tick(street, NOW)
+    async with street.transaction():
+        await dispatch.accept(street, visit_id, doctor_id=LI, by="li", now=NOW, leaves_in=seconds(600))
+    assert (await visit(street))["next_at"] == NOW + seconds(600 + GRACE_S)
+    late = NOW + seconds(600 + GRACE_S)
+    assert await tick(street, late - seconds(0.001)) is None
+    await tick(street, late)
+    assert await visit(street) == {"state": "requested", "doctor_id": None, "next_at": late, "rounds": 1}
+    await tick(street, late)
+    assert sorted((await asked(street))[1:]) == sorted([LI, YANG])
+    await accept(street, visit_id, YANG, late)
+    answers = await rows(street, "SELECT doctor_id, answer FROM visit_offer ORDER BY id")
+    assert {"doctor_id": LI, "answer": "released"} in answers and {"doctor_id": YANG, "answer": "accepted"} in answers
+
+
+async def test_who_left_in_time_keeps_the_visit(street: Connection) -> None:
+    visit_id = await ask(street)
+    await tick(street, NOW)
+    await accept(street, visit_id, LI)
+    await dispatch.depart(street, visit_id, doctor_id=LI, by="li", now=NOW + seconds(60))
+    assert await tick(street, NOW + seconds(86_400)) is None
+
+
+@pytest.mark.parametrize("is_on_the_way", [False, True])
+async def test_a_doctor_who_cannot_come_after_all_gives_it_back_and_others_are_asked_at_once(
+    street: Connection, is_on_the_way: bool
+) -> None:
+    visit_id = await ask(street)
+    await tick(street, NOW)
+    await accept(street, visit_id, LI)
+    if is_on_the_way:
+        await dispatch.depart(street, visit_id, doctor_id=LI, by="li", now=NOW)
+    async with street.transaction():
+        await dispatch.release(street, visit_id, doctor_id=LI, by="li", reason=DeclineReason.OTHER, now=NOW + seconds(30))
+    await tick(street, NOW + seconds(30))
+    assert YANG in (await asked(street))[1:]
+
+
+async def test_an_operator_gives_it_to_whoever_said_yes_by_telephone(street: Connection) -> None:
+    visit_id = await ask(street)
+    await tick(street, NOW)
+    async with street.transaction():
+        await dispatch.assign(street, visit_id, doctor_id=CAO, by="wang", now=NOW, leaves_in=seconds(600))
+    assert await visit(street) == {"state": "accepted", "doctor_id": CAO, "next_at": NOW + seconds(600 + GRACE_S), "rounds": 0}
+    answers = await rows(street, "SELECT doctor_id, why, answer FROM visit_offer ORDER BY id")
+    assert answers == [
+        {"doctor_id": LI, "why": "own_doctor", "answer": "withdrawn"},
+        {"doctor_id": CAO, "why": "by_hand", "answer": "accepted"},
+    ]
+    async with street.transaction():
+        await dispatch.assign(street, visit_id, doctor_id=LI, by="wang", now=NOW)
+    assert (await visit(street))["doctor_id"] == LI
+    with pytest.raises(NotFound, match="there is no doctor doctor-who"):
+        await dispatch.assign(street, visit_id, doctor_id="doctor-who", by="wang", now=NOW)
+
+
+async def test_the_first_call_of_120_stands(street: Connection) -> None:
+    visit_id = await ask(street)
+    for later_s in (0, 60):
+        await dispatch.called_120(street, visit_id, by="wang", now=NOW + seconds(later_s))
+    assert (await one(street, "SELECT called_120_at FROM visit"))["called_120_at"] == NOW
+    assert len(await rows(street, "SELECT id FROM visit_step WHERE detail ->> 'called' = '120'")) == 1
 
 
 async def test_an_elder_without_a_contract_waits_visibly(street: Connection) -> None:
@@ -180,10 +298,10 @@ async def test_of_twenty_accepts_at_once_one_wins_and_nineteen_learn_who(pool: P
         visit_id = await ask(conn)
         doctors = [f"doctor-{number}" for number in range(20)]
         for doctor_id in doctors:
-            names = {"id": doctor_id, "visit_id": visit_id, "now": NOW, "until": NOW + seconds(OFFER_S)}
+            names = {"id": doctor_id, "visit_id": visit_id, "now": NOW, "until": NOW + seconds(SECOND_S)}
             await conn.execute("INSERT INTO doctor (id, team_id, name, role) VALUES (%(id)s, 'team-a', 'x', 'gp')", names)
             await conn.execute(
-                "INSERT INTO visit_offer (visit_id, round, doctor_id, why, offered_at, expires_at) "
+                "INSERT INTO visit_offer (visit_id, round, doctor_id, why, offered_at, widens_at) "
                 "VALUES (%(visit_id)s, 0, %(id)s, 'by_hand', %(now)s, %(until)s)",
                 names,
             )
@@ -228,14 +346,14 @@ async def test_a_doctor_who_was_not_asked_cannot_accept(street: Connection) -> N
         await accept(street, visit_id, CAO)
 
 
-async def test_an_offer_that_ran_out_cannot_be_accepted_or_declined(street: Connection) -> None:
+async def test_an_answer_is_given_once(street: Connection) -> None:
     visit_id = await ask(street)
     await tick(street, NOW)
-    await tick(street, NOW + seconds(OFFER_S))
+    await decline(street, visit_id, LI)
     for answer in (accept, decline):
         with pytest.raises(IllegalMove, match="the offer may have run out"):
-            await answer(street, visit_id, LI, NOW + seconds(OFFER_S))
-    assert (await visit(street))["state"] == "offered"
+            await answer(street, visit_id, LI, NOW + seconds(1))
+    assert (await visit(street))["state"] == "requested"
 
 
 async def test_a_visit_goes_its_way_with_who_and_when(street: Connection) -> None:
@@ -245,7 +363,7 @@ async def test_a_visit_goes_its_way_with_who_and_when(street: Connection) -> Non
     await dispatch.depart(street, visit_id, doctor_id=LI, by="li", now=NOW + seconds(40))
     await dispatch.arrive(street, visit_id, doctor_id=LI, by="li", now=NOW + seconds(600))
     await dispatch.finish(street, visit_id, doctor_id=LI, findings="血压 150/90", outcome=Outcome.TREATED, by="li", now=NOW + seconds(1500))
-    steps = await rows(street, "SELECT state, at, doctor_id FROM visit_step ORDER BY id")
+    steps = await rows(street, "SELECT state, at, doctor_id FROM visit_step WHERE NOT detail ? 'offered_to' ORDER BY id")
     assert [(row["state"], row["at"] - NOW, row["doctor_id"]) for row in steps] == [
         ("requested", seconds(0), None),
         ("offered", seconds(0), None),
@@ -323,21 +441,37 @@ async def test_one_visit_that_waits_does_not_hold_up_another(street: Connection)
     assert await asked(street) == [CAO]
 
 
+async def depart(conn: Connection, visit_id: int, doctor_id: str, now: datetime) -> None:
+    async with conn.transaction():
+        await dispatch.depart(conn, visit_id, doctor_id=doctor_id, by=doctor_id, now=now)
+
+
+async def give_back(conn: Connection, visit_id: int, doctor_id: str, now: datetime) -> None:
+    async with conn.transaction():
+        await dispatch.release(conn, visit_id, doctor_id=doctor_id, by=doctor_id, reason=DeclineReason.OTHER, now=now)
+
+
+async def give(conn: Connection, visit_id: int, doctor_id: str, now: datetime) -> None:
+    async with conn.transaction():
+        await dispatch.assign(conn, visit_id, doctor_id=doctor_id, by="wang", now=now)
+
+
 Anything = Callable[[Connection, int, str, datetime], Awaitable[object]]
-ANYTHING: list[Anything] = [accept, decline, lambda conn, _, __, now: tick(conn, now)]
+ANYTHING: list[Anything] = [accept, decline, depart, give_back, give, *[lambda conn, _, __, now: tick(conn, now)] * 4]
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_whatever_happens_an_open_visit_has_a_timer_and_at_most_one_open_offer(street: Connection, seed: int) -> None:
+async def test_whatever_happens_a_visit_nobody_is_on_the_way_to_has_a_timer(street: Connection, seed: int) -> None:
     visit_id = await ask(street)
     chance, now = random.Random(seed), NOW
-    for _ in range(40):
-        now += seconds(chance.choice([0, 1, 10, RETRY_S, OFFER_S]))
+    for _ in range(60):
+        now += seconds(chance.choice([0, 1, 10, RETRY_S, SECOND_S, GRACE_S]))
         doctor_id = chance.choice([LI, YANG, CAO])
-        with suppress(IllegalMove):
+        with suppress(IllegalMove, Taken):
             await chance.choice(ANYTHING)(street, visit_id, doctor_id, now)
         found = await visit(street)
-        is_open = found["state"] in ("requested", "offered")
+        winners = await rows(street, "SELECT doctor_id FROM visit_offer WHERE answer = 'accepted'")
         open_offers = await rows(street, "SELECT id FROM visit_offer WHERE answer IS NULL")
-        assert (found["next_at"] is not None) == is_open
-        assert len(open_offers) == (found["state"] == "offered")
+        assert (found["next_at"] is not None) == (found["state"] in ("requested", "offered", "accepted"))
+        assert bool(open_offers) == (found["state"] == "offered")
+        assert [row["doctor_id"] for row in winners] == ([found["doctor_id"]] if found["doctor_id"] else [])

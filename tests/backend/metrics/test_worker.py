@@ -80,10 +80,10 @@ async def test_an_alert_opened_again_is_as_old_as_its_reopening(street: Connecti
 
 async def test_visits_offers_and_messages_wait(street: Connection) -> None:
     alert_id = await open_alert(street, 5)
-    visit = "INSERT INTO visit (elder_id, class, reason, state, requested_at, requested_by, changed_at, next_at) VALUES"
-    await street.execute(f"{visit} ('elder-1', 'urgent', '', 'offered', %(now)s, 'x', %(now)s, %(now)s)".encode(), {"now": NOW})
+    visit = "INSERT INTO visit (elder_id, class, reason, state, requested_at, requested_by, changed_at, next_at, search_at) VALUES"
+    await street.execute(f"{visit} ('elder-1', 'urgent', '', 'offered', %(now)s, 'x', %(now)s, %(now)s, %(now)s)".encode(), {"now": NOW})
     await street.execute(
-        "INSERT INTO visit_offer (visit_id, round, doctor_id, why, offered_at, expires_at) "
+        "INSERT INTO visit_offer (visit_id, round, doctor_id, why, offered_at, widens_at) "
         "SELECT id, 1, 'doctor-li', 'own_doctor', %s, %s FROM visit",
         [NOW - seconds(42), NOW],
     )

@@ -130,7 +130,7 @@ async def offer_visit(pool: Pool, elder_id: str = "elder-1", *, alert_id: int | 
 async def pass_offer_on(conn: Connection, *, now: datetime) -> None:
     """Let the worker serve what is due."""
     async with conn.transaction():
-        await dispatch.offer_due(conn, now=now, offer_s=60, retry_s=60)
+        await dispatch.offer_due(conn, now=now, retry_s=60)
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ async def test_of_two_doctors_who_accept_one_wins_and_the_other_hears_who(signed
     visit_id = await offer_visit(street)
     async with street.connection() as conn:  # two doctors asked at the same time
         await conn.execute(
-            "INSERT INTO visit_offer (visit_id, round, doctor_id, why, offered_at, expires_at) "
+            "INSERT INTO visit_offer (visit_id, round, doctor_id, why, offered_at, widens_at) "
             "VALUES (%(id)s, 0, 'doctor-yang', 'own_team', %(now)s, %(now)s + interval '1 min')",
             {"id": visit_id, "now": NOW},
         )

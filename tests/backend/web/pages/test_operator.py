@@ -11,6 +11,7 @@ from backend.alerts import store as alerts
 from backend.alerts.lifecycle import Action, Condition
 from backend.db.pool import Pool
 from tests.backend.street import NOW
+from tests.backend.street import one
 from tests.backend.web.conftest import Clock, SignedIn, offer_visit, open_alert, pass_offer_on
 
 pytestmark = pytest.mark.store
@@ -99,14 +100,32 @@ async def test_when_nobody_accepts_the_board_says_whom_to_call(signed_in: Signed
     async with street.connection() as conn:
         await conn.execute("UPDATE doctor SET phone = '139-0000-0001' WHERE id = 'doctor-yang'")
     alert_id = await open_alert(street)
-    await offer_visit(street, alert_id=alert_id)
+    visit_id = await offer_visit(street, alert_id=alert_id)
     async with street.connection() as conn:
         for _ in range(3):
             clock.advance(60)
             await pass_offer_on(conn, now=clock.at)
-    text = text_of(await (await signed_in("wang")).get(f"/operator/alerts/{alert_id}/story"))
-    assert "无人接单：请人工电话联系" in text
-    assert "杨医生 · 李杨工作室 139-0000-0001" in text
+    client = await signed_in("wang")
+    assert "无人接单：请人工电话联系" in text_of(await client.get(f"/operator/alerts/{alert_id}/story"))
+    text = text_of(await client.get(f"/operator/visits/{visit_id}/search", headers=PART))
+    assert "杨医生 139-0000-0001 签约团队 · 路程未知 · 已询问，未答复" in text
+    form = {"doctor_id": "doctor-yang", "leaves_in_minutes": "10"}
+    assert "已接受" in text_of(await client.post(f"/operator/visits/{visit_id}/assign", data=form, headers=PART))
+    story = text_of(await client.get(f"/operator/alerts/{alert_id}/story"))
+    assert "杨医生电话中已同意出诊" in story
+    assert "承诺 11:25:00 前出发" in story
+
+
+async def test_an_emergency_asks_for_120_until_somebody_says_it_was_called(signed_in: SignedIn, street: Pool) -> None:
+    client = await signed_in("wang")
+    alert_id = await open_alert(street)
+    form = {"visit_class": "emergency", "reason": "意识不清"}
+    await client.post(f"/operator/alerts/{alert_id}/dispatch", data=form, headers=PART)
+    async with street.connection() as conn:
+        visit_id = (await one(conn, "SELECT id FROM visit"))["id"]
+    assert "请先拨打120" in text_of(await client.get(f"/operator/visits/{visit_id}/search", headers=PART))
+    assert "已于 11:12:00 拨打120" in text_of(await client.post(f"/operator/visits/{visit_id}/called-120", headers=PART))
+    assert "已拨打120" in text_of(await client.get(f"/operator/alerts/{alert_id}/story"))
 
 
 async def test_a_visit_can_be_called_off_from_its_alert(signed_in: SignedIn, street: Pool) -> None:

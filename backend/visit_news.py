@@ -1,0 +1,41 @@
+"""What the home and the family hear of a visit: that a doctor is coming, or that nobody could be found yet."""
+
+from datetime import datetime
+from math import ceil
+
+from backend.commands import store as commands
+from backend.db.pool import Connection
+from backend.notify import outbox
+
+NOBODY_YET_TEXT = "还在为您联系医生，请不要着急。"
+"""Said at the ladder's last rung (DISPATCH.md A5: at 180 s elder and family are told the state)."""
+COMING_TEXT = "{doctor}正在赶来，大约{minutes}分钟到。"
+COMING_SOON_TEXT = "{doctor}正在赶来。"
+
+
+async def nobody_yet(conn: Connection, *, visit_id: int, elder_id: str, alert_id: int | None, now: datetime) -> None:
+    """No doctor has accepted so far: the home hears that the search goes on, and the contacts are told."""
+    await commands.speak(conn, elder_id=elder_id, text=NOBODY_YET_TEXT, now=now)
+    titles = {"title_zh": "医生尚未确定，仍在联系", "title_en": "No doctor has accepted yet"}
+    await _tell(conn, visit_id, elder_id, alert_id, step="nobody_yet", titles=titles, now=now)
+
+
+async def coming(
+    conn: Connection, *, visit_id: int, elder_id: str, alert_id: int | None, doctor: str, way_s: float | None, now: datetime
+) -> None:
+    """A doctor is on the way. `way_s`: expected travel time in seconds, None when unknown."""
+    text = COMING_TEXT.format(doctor=doctor, minutes=ceil(way_s / 60)) if way_s else COMING_SOON_TEXT.format(doctor=doctor)
+    await commands.speak(conn, elder_id=elder_id, text=text, now=now)
+    titles = {"title_zh": f"{doctor}已出发", "title_en": f"{doctor} is on the way"}
+    await _tell(conn, visit_id, elder_id, alert_id, step="coming", titles=titles, now=now)
+
+
+async def _tell(
+    conn: Connection, visit_id: int, elder_id: str, alert_id: int | None, *, step: str, titles: dict[str, str], now: datetime
+) -> None:
+    """Write the messages; a visit without an alert was planned with the family, and brings none."""
+    if alert_id is None:
+        return
+    step = f"visit:{visit_id}:{step}"
+    body = {"alert_id": alert_id, "step": step, "at": now.isoformat()} | titles
+    await outbox.add(conn, alert_id=alert_id, elder_id=elder_id, step=step, body=body, now=now)
