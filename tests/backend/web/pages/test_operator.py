@@ -10,8 +10,7 @@ import pytest
 from backend.alerts import store as alerts
 from backend.alerts.lifecycle import Action, Condition
 from backend.db.pool import Pool
-from tests.backend.street import NOW
-from tests.backend.street import one
+from tests.backend.street import NOW, one
 from tests.backend.web.conftest import Clock, SignedIn, offer_visit, open_alert, pass_offer_on
 
 pytestmark = pytest.mark.store
