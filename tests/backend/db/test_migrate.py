@@ -103,6 +103,6 @@ def test_files_are_read_in_order_of_their_numbers(tmp_path: Path) -> None:
     assert [migration.number for migration in migrate.files(tmp_path)] == [1, 2, 10]
 
 
-def test_our_own_numbers_have_no_gap() -> None:
+def test_our_own_numbers_rise_and_each_stands_once() -> None:
     numbers = [migration.number for migration in migrate.files()]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers == sorted(set(numbers))
