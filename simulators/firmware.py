@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.bridges.framing import CONTENT_BYTES_MAX, Frame, FrameReader
-from simulators.home import RATE_HZ, Samples
+from simulators.home import RATE_HZ, Placement, Samples
 from simulators.serial_bridge import SerialBridge
 from simulators.wearable import Sensed
 from simulators.wire import Ack, parse_ack
@@ -55,9 +55,18 @@ class FrameCutter:
 class FirmwareWearable:
     """The running program on a line of its own; `take` gives what it sent. For one thread."""
 
-    def __init__(self, program: Path, line: SerialBridge, address: int, *, boot: int, clock: Literal["real", "samples"] = "real") -> None:
+    def __init__(
+        self,
+        program: Path,
+        line: SerialBridge,
+        address: int,
+        *,
+        boot: int,
+        clock: Literal["real", "samples"] = "real",
+        placement: Placement = Placement.WAIST,
+    ) -> None:
         self._command = [str(program), "--port", str(line.link), "--address", str(address), "--boot", str(boot)]
-        self._command += ["--rate", str(RATE_HZ), "--clock", clock]
+        self._command += ["--rate", str(RATE_HZ), "--clock", clock, "--placement", placement]
         self._address = address
         self._line = line
         self._cutter = FrameCutter()

@@ -115,8 +115,10 @@ class Home:
         boot = secrets.randbelow(1 << 16)
         self._firmware: FirmwareWearable | None = None
         if spec.wearable == "firmware" and program is not None:
-            self._firmware = FirmwareWearable(program, SerialBridge(run_dir / spec.name / "device"), WEARABLE_ADDRESS, boot=boot)
-        self._worn: _Worn = self._firmware or Wearable(WEARABLE_ADDRESS, boot=boot)
+            self._firmware = FirmwareWearable(
+                program, SerialBridge(run_dir / spec.name / "device"), WEARABLE_ADDRESS, boot=boot, placement=spec.placement
+            )
+        self._worn: _Worn = self._firmware or Wearable(WEARABLE_ADDRESS, boot=boot, placement=spec.placement)
         self._elder = Elder(spec.seed, placement=spec.placement)
         self._oximeter = Oximeter()
         self._mat_counter = 0

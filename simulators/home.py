@@ -51,6 +51,7 @@ class Placement(StrEnum):
 
     WAIST = "waist"
     CHEST = "chest"
+    HIP = "hip"
     WRIST = "wrist"
 
 
@@ -95,6 +96,7 @@ _NOISE_MG = {Posture.LYING: 4.0, Posture.SITTING: 8.0, Posture.STANDING: 20.0}
 _FALL_SHAPES = {
     Placement.WAIST: _FallShape((3500, 6000), 75),
     Placement.CHEST: _FallShape((3000, 5000), 75),
+    Placement.HIP: _FallShape((3500, 6000), 75),
     Placement.WRIST: _FallShape((4000, 7000), 200),
 }
 

@@ -23,7 +23,7 @@ BLOCK_SAMPLES = 5
 AFTER_S = 10.0
 """Lying on as the recording ends: 2.5 s until a candidate can be judged, then time for its acknowledgement and some repeats."""
 OPEN_POLL_S = 0.1
-QUIET = {FrameType.WEARABLE_VITALS, FrameType.WINDOW_CHUNK}
+QUIET = {FrameType.WEARABLE_VITALS, FrameType.PACKED_CHUNK}
 
 
 class Player:

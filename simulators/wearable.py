@@ -4,10 +4,11 @@ Its only clock is its samples: n samples are n / 50 s, so the same samples alway
 
     every second      WEARABLE_VITALS
     button            held 1 s: SOS. Held again for 3 s, begun within 30 s: cancelled. Otherwise a new hold is nothing within 30 s
-    impact            |a| over 1.8 g, the largest within 1 s either way, and the mean direction turned by 20 degrees or more (3.0 to
-                      1.5 s before against 1.0 to 2.5 s after): FALL_CANDIDATE and its window as WINDOW_CHUNKs
-    until answered    an event, with its window, again every 2 s until its ACK comes or it has been sent 90 times
-    memory            four SOS events and one fall wait at a time; what finds no room is dropped, and its number with it
+    impact            |a| over a peak, the largest within 1 s either way, and a direction after it that differs from the mean direction
+                      3.0 to 1.5 s before: FALL_CANDIDATE and its window as PACKED_CHUNKs. The numbers go by the place on the body
+    until answered    an event, with its window, again every 2 s, 90 times, then every 30 s, until its ACK comes or 210 times
+    memory            four SOS events and two falls wait at a time; what finds no room is dropped, and its number with it: of
+                      falls the one with the smallest peak
 
 Sources: `firmware_stubs/include/bridge_frame.h`, `src/sos_button.h`, `src/fall_detector.h`.
 """
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.bridges.framing import Frame, FrameReader, seal
-from simulators.home import RATE_HZ, Samples
+from simulators.home import RATE_HZ, Placement, Samples
 from simulators.wire import (
     Ack,
     EventKey,
@@ -29,26 +30,47 @@ from simulators.wire import (
     SosKind,
     WearableVitals,
     fall_candidate,
+    packed_chunks,
+    packed_scales,
+    packed_steps,
     parse_ack,
     sos,
     wearable_vitals,
-    window_chunks,
 )
 
-IMPACT_MG = 1800
-TURN_DEGREES_MIN = 20
 BEFORE_SAMPLES = 3 * RATE_HZ
 AFTER_SAMPLES = 5 * RATE_HZ // 2
 WINDOW_SAMPLES = BEFORE_SAMPLES + AFTER_SAMPLES
 VITALS_SAMPLES = RATE_HZ
 REPEAT_SAMPLES = 2 * RATE_HZ
-SENDINGS_MAX = 90
+LATER_SAMPLES = 30 * RATE_HZ
+SENDINGS_SOON = 90
+SENDINGS_MAX = 210
 PRESS_SAMPLES = RATE_HZ
 CANCEL_SAMPLES = 3 * RATE_HZ
 CANCEL_WITHIN_SAMPLES = 30 * RATE_HZ
-WAITING_MAX = {FrameType.SOS: 4, FrameType.FALL_CANDIDATE: 1}
+WAITING_MAX = {FrameType.SOS: 4, FrameType.FALL_CANDIDATE: 2}
 _PEAK = -AFTER_SAMPLES
 _MEAN_SAMPLES = 3 * RATE_HZ // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What counts as an impact: mg, degrees, and where after it directions are taken: from so many samples on, in pieces so long."""
+
+    peak_mg: int
+    turn_degrees: int
+    after: int
+    piece: int
+
+
+_TRUNK = Trigger(1700, 20, RATE_HZ, _MEAN_SAMPLES)
+TRIGGERS = {
+    Placement.WAIST: _TRUNK,
+    Placement.CHEST: _TRUNK,
+    Placement.HIP: _TRUNK,
+    Placement.WRIST: Trigger(1600, 15, 12, RATE_HZ // 2),
+}
 
 Impact = tuple[FallCandidate, Samples]
 
@@ -74,6 +96,11 @@ class _Waiting:
     due: int = 0
 
     @property
+    def peak_mg(self) -> int:
+        """Of a fall; all presses are equal."""
+        return 0 if isinstance(self.report, SosKind) else self.report[0].peak_mg
+
+    @property
     def type(self) -> FrameType:
         return FrameType.SOS if isinstance(self.report, SosKind) else FrameType.FALL_CANDIDATE
 
@@ -81,7 +108,7 @@ class _Waiting:
 class Wearable:
     """One worn device with its event counter; `boot` is what a real one draws at its start."""
 
-    def __init__(self, address: int, *, boot: int) -> None:
+    def __init__(self, address: int, *, boot: int, placement: Placement = Placement.WAIST) -> None:
         self.address = address
         self.boot = boot
         self._now = 0
@@ -90,7 +117,7 @@ class Wearable:
         self._out: list[bytes] = []
         self._waiting: list[_Waiting] = []
         self._button = _Button()
-        self._impacts = _ImpactWatch()
+        self._impacts = _ImpactWatch(TRIGGERS[placement])
         self._reader = FrameReader()
 
     def feed(self, samples: Samples, sensed: Sensed) -> None:
@@ -121,8 +148,13 @@ class Wearable:
     def _remember(self, report: SosKind | Impact, happened: int) -> None:
         event = _Waiting(EventKey(self.boot, self._events), happened, report, due=self._now)
         self._events = self._events + 1 & 0xFFFF
-        if sum(other.type == event.type for other in self._waiting) < WAITING_MAX[event.type]:
-            self._waiting.append(event)
+        rivals = [other for other in self._waiting if other.type == event.type]
+        if len(rivals) >= WAITING_MAX[event.type]:
+            weakest = min(rivals, key=lambda other: other.peak_mg)
+            if weakest.peak_mg >= event.peak_mg:
+                return
+            self._waiting.remove(weakest)
+        self._waiting.append(event)
 
     def _say_vitals(self, sensed: Sensed) -> None:
         vitals = WearableVitals(sensed.heart_rate, sensed.spo2, sensed.skin_temperature, None, sensed.battery, sensed.is_worn)
@@ -132,8 +164,8 @@ class Wearable:
         for event in self._waiting:
             if event.due <= self._now:
                 self._send_event(event)
-                event.due = self._now + REPEAT_SAMPLES
                 event.sendings += 1
+                event.due = self._now + (REPEAT_SAMPLES if event.sendings < SENDINGS_SOON else LATER_SAMPLES)
         self._waiting = [event for event in self._waiting if event.sendings < SENDINGS_MAX]
 
     def _send_event(self, event: _Waiting) -> None:
@@ -142,10 +174,10 @@ class Wearable:
             self._send(FrameType.SOS, sos(event.key, age_ms, event.report))
             return
         candidate, window = event.report
-        chunks = window_chunks(event.key, window)
+        chunks = packed_chunks(event.key, window)
         self._send(FrameType.FALL_CANDIDATE, fall_candidate(event.key, age_ms, candidate, len(chunks)))
         for chunk in chunks:
-            self._send(FrameType.WINDOW_CHUNK, chunk)
+            self._send(FrameType.PACKED_CHUNK, chunk)
 
     def _send(self, kind: FrameType, payload: bytes) -> None:
         self._out.append(seal(Frame(kind, self.address, self._counter, payload)))
@@ -173,16 +205,18 @@ class _Button:
 class _ImpactWatch:
     """Judges each sample when it is 2.5 s old, by a ring that is then its window."""
 
-    def __init__(self) -> None:
+    def __init__(self, trigger: Trigger) -> None:
+        self._trigger = trigger
         self._ring: deque[NDArray[np.int16]] = deque(maxlen=WINDOW_SAMPLES)
         self._squares: deque[int] = deque(maxlen=WINDOW_SAMPLES)
 
     def feed(self, sample: NDArray[np.int16]) -> Impact | None:
         """The candidate and its window (N, 3), at the last sample of the window."""
-        x, y, z = sample.tolist()
-        self._ring.append(sample)
-        self._squares.append(x * x + y * y + z * z)
-        if len(self._ring) < AFTER_SAMPLES or self._squares[_PEAK] <= IMPACT_MG**2:
+        row = sample[None, :]
+        kept = (packed_steps(row) * packed_scales(row))[0]
+        self._ring.append(kept.astype(np.int16))
+        self._squares.append(int(kept @ kept))
+        if len(self._ring) < AFTER_SAMPLES or self._squares[_PEAK] <= self._trigger.peak_mg**2:
             return None
         squares = list(self._squares)
         at = len(squares) + _PEAK
@@ -190,20 +224,26 @@ class _ImpactWatch:
         if max(squares[max(at - RATE_HZ, 0) : at], default=0) >= squares[at] or max(squares[at + 1 : at + 1 + RATE_HZ]) > squares[at]:
             return None
         window = np.array(self._ring, np.int16)
-        turn = turn_degrees(window)
-        if turn is not None and turn < TURN_DEGREES_MIN:
+        turn = turn_degrees(window, self._trigger)
+        if turn is not None and turn < self._trigger.turn_degrees:
             return None
         return FallCandidate(math.isqrt(squares[at]), turn, RATE_HZ, at), window
 
 
-def turn_degrees(window: Samples) -> int | None:
-    """Whole degrees, rounded down, between the mean directions before and after the impact of `window` (N, 3).
+def turn_degrees(window: Samples, trigger: Trigger = _TRUNK) -> int | None:
+    """Whole degrees, rounded down, by which the direction turned over the impact of `window` (N, 3): the largest turn of any piece.
 
-    Before is -3.0..-1.5 s or what there is of it, after is 1.0..2.5 s. None where there is nothing before.
+    Before is -3.0..-1.5 s or what there is of it. None where there is nothing before, or no direction.
     """
     samples_before = len(window) - (WINDOW_SAMPLES - _MEAN_SAMPLES)
     if samples_before <= 0:
         return None
-    means = window[:samples_before].mean(axis=0), window[-_MEAN_SAMPLES:].mean(axis=0)
-    lengths = float(np.linalg.norm(means[0]) * np.linalg.norm(means[1]))
-    return int(math.degrees(math.acos(np.clip(means[0] @ means[1] / lengths, -1, 1)))) if lengths else None
+    before = window[:samples_before].mean(axis=0)
+    first, last = len(window) - AFTER_SAMPLES + trigger.after, len(window) - trigger.piece
+    turns = [_turn(before, window[at : at + trigger.piece].mean(axis=0)) for at in range(first, last + 1, trigger.piece // 2)]
+    return None if None in turns else max(turn for turn in turns if turn is not None)
+
+
+def _turn(a: NDArray[np.float64], b: NDArray[np.float64]) -> int | None:
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return int(math.degrees(math.acos(np.clip(a @ b / lengths, -1, 1)))) if lengths else None

@@ -8,10 +8,15 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gateway.bridges.framing import Frame
 from simulators.home import Samples
 
-CHUNK_SAMPLES_MAX = 40
+CHUNK_SAMPLES_MAX = 20
+PACKED_STEPS_MG = (4, 8, 16, 64)
+PACKED_MAX = 511
 AGE_MS_MAX = 0xFFFF
 _NO_BYTE = 0
 _NO_BATTERY = 255
@@ -35,8 +40,15 @@ class FrameType(IntEnum):
     FALL_CANDIDATE = 0x02
     WINDOW_CHUNK = 0x03
     SOS = 0x04
+    PACKED_CHUNK = 0x06
     BED_MAT = 0x10
+    PENDANT_STATUS = 0x11
+    BLE_NOTIFICATION = 0x20
+    BLE_BRIDGE_STATUS = 0x21
     ACK = 0x7F
+
+
+EVENT_FRAMES = frozenset({FrameType.FALL_CANDIDATE, FrameType.WINDOW_CHUNK, FrameType.PACKED_CHUNK, FrameType.SOS})
 
 
 class SosKind(IntEnum):
@@ -142,16 +154,35 @@ def fall_candidate(key: EventKey, age_ms: int, candidate: FallCandidate, chunks:
     return _CANDIDATE.pack(key.boot, key.event, age_ms, candidate.peak_mg, turn, candidate.rate_hz, chunks, candidate.peak_index)
 
 
-def window_chunks(key: EventKey, samples: Samples) -> list[bytes]:
-    """Payloads of WINDOW_CHUNK that carry `samples` (N, 3) in order, CHUNK_SAMPLES_MAX in each but the last.
+def packed_scales(samples: Samples) -> NDArray[np.int64]:
+    """Of each row of `samples` (N, 3) mg the finest step, mg, that holds its largest value in ten signed bits: 4, 8, 16 or 64."""
+    largest = np.abs(samples.astype(np.int64)).max(axis=1, initial=0)
+    scales: NDArray[np.int64] = np.array(PACKED_STEPS_MG)[np.searchsorted(np.array(PACKED_STEPS_MG[:3]) * PACKED_MAX, largest)]
+    return scales
 
-        BB BB EE EE II CC then n x (XX XX YY YY ZZ ZZ)
-        BB boot    EE event    II index of this chunk    CC number of chunks    XX YY ZZ signed, mg
+
+def packed_steps(samples: Samples) -> NDArray[np.int64]:
+    """`samples` (N, 3) in steps of their rows' scales, rounded half away from zero."""
+    scales = packed_scales(samples)[:, None]
+    rounded = (np.abs(samples.astype(np.int64)) + scales // 2) // scales
+    steps: NDArray[np.int64] = np.where(samples < 0, -1, 1) * np.minimum(rounded, PACKED_MAX)
+    return steps
+
+
+def packed_chunks(key: EventKey, samples: Samples) -> list[bytes]:
+    """Payloads of PACKED_CHUNK that carry `samples` (N, 3) mg in order, CHUNK_SAMPLES_MAX in each but the last.
+
+        BB BB EE EE II CC then n x (SS SS SS SS)
+        BB boot    EE event    II index of this chunk    CC number of chunks
+        SS bits 0-9 x, 10-19 y, 20-29 z, signed; bits 30-31 the step of all three: 0 4 mg, 1 8 mg, 2 16 mg, 3 64 mg
 
     Source: firmware_stubs/include/bridge_frame.h.
     """
-    parts = [samples[at : at + CHUNK_SAMPLES_MAX] for at in range(0, len(samples), CHUNK_SAMPLES_MAX)]
-    return [_CHUNK.pack(key.boot, key.event, index, len(parts)) + part.astype("<i2").tobytes() for index, part in enumerate(parts)]
+    fields = packed_steps(samples) & 0x3FF
+    scale = np.searchsorted(PACKED_STEPS_MG, packed_scales(samples))
+    words = (fields[:, 0] | fields[:, 1] << 10 | fields[:, 2] << 20 | scale << 30).astype("<u4")
+    parts = [words[at : at + CHUNK_SAMPLES_MAX] for at in range(0, len(words), CHUNK_SAMPLES_MAX)]
+    return [_CHUNK.pack(key.boot, key.event, index, len(parts)) + part.tobytes() for index, part in enumerate(parts)]
 
 
 def sos(key: EventKey, age_ms: int, kind: SosKind) -> bytes:
@@ -192,7 +223,7 @@ def parse_ack(frame: Frame) -> Ack | None:
 
 def parse_event_key(frame: Frame) -> EventKey | None:
     """Key of the event a frame of a wearable reports; None for frames without one."""
-    if frame.type not in (FrameType.FALL_CANDIDATE, FrameType.WINDOW_CHUNK, FrameType.SOS) or len(frame.payload) < _EVENT.size:
+    if frame.type not in EVENT_FRAMES or len(frame.payload) < _EVENT.size:
         return None
     return EventKey(*_EVENT.unpack_from(frame.payload))
 

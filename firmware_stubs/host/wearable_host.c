@@ -1,7 +1,7 @@
 /*
  * The wearable as a program: the firmware of src/ on the host's board (hal_host.h).
  *
- *     wearable_host --port PATH --address N [--boot N] [--rate HZ] [--clock real|samples]  < records
+ *     wearable_host --port PATH --address N [--placement waist|chest|hip|wrist] [--boot N] [--rate HZ] [--clock real|samples]  < records
  *
  * Ends 0 when its input has ended and all events are acknowledged, or 2 s later; 1 when the input ended inside a record; 2 for bad
  * options. A port that vanishes is opened again, every 200 ms. At the end one line of counters goes to standard error.
@@ -22,7 +22,15 @@
 
 #define WINDOW_SAMPLES_MAX BRIDGE_FALL_WINDOW_SAMPLES(BRIDGE_FALL_RATE_HZ_MAX)
 
-static const char USAGE[] = "usage: wearable_host --port PATH --address 1..65535 [--boot 0..65535] [--rate 25..100] [--clock real|samples]";
+static const char USAGE[] = "usage: wearable_host --port PATH --address 1..65535 [--placement waist|chest|hip|wrist] [--boot 0..65535] "
+                            "[--rate 25..50|52,54..100] [--clock real|samples]";
+
+static const char *const PLACEMENTS[BRIDGE_PLACEMENTS] = {
+    [BRIDGE_WAIST] = "waist",
+    [BRIDGE_CHEST] = "chest",
+    [BRIDGE_HIP] = "hip",
+    [BRIDGE_WRIST] = "wrist",
+};
 
 struct options {
     const char *port;
@@ -30,6 +38,7 @@ struct options {
     uint16_t address;
     uint16_t boot;
     uint8_t rate_hz;
+    enum bridge_placement placement;
 };
 
 /* A decimal number from `least` to `most`; false for anything else. */
@@ -41,12 +50,26 @@ static bool read_number(const char *text, unsigned long least, unsigned long mos
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *number >= least && *number <= most;
 }
 
+static bool read_placement(struct options *options, const char *name)
+{
+    for (unsigned at = 0; at < BRIDGE_PLACEMENTS; at++) {
+        if (strcmp(PLACEMENTS[at], name) == 0) {
+            options->placement = (enum bridge_placement)at;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool read_option(struct options *options, const char *name, const char *value)
 {
     unsigned long number;
     if (strcmp(name, "--port") == 0) {
         options->port = value;
         return value[0] != '\0';
+    }
+    if (strcmp(name, "--placement") == 0) {
+        return read_placement(options, value);
     }
     if (strcmp(name, "--clock") == 0) {
         options->clock = value;
@@ -62,7 +85,7 @@ static bool read_option(struct options *options, const char *name, const char *v
     }
     if (strcmp(name, "--rate") == 0 && read_number(value, BRIDGE_FALL_RATE_HZ_MIN, BRIDGE_FALL_RATE_HZ_MAX, &number)) {
         options->rate_hz = (uint8_t)number;
-        return true;
+        return number <= BRIDGE_FALL_RING_RATE_HZ_MAX || number % 2 == 0;
     }
     return false;
 }
@@ -77,7 +100,7 @@ static uint16_t boot_of_now(void)
 
 static bool read_options(int count, char *const *arguments, struct options *options)
 {
-    *options = (struct options){.clock = "real", .boot = boot_of_now(), .rate_hz = 50};
+    *options = (struct options){.clock = "real", .boot = boot_of_now(), .rate_hz = 50, .placement = BRIDGE_WAIST};
     for (int at = 1; at < count; at += 2) {
         if (at + 1 == count) {
             fprintf(stderr, "wearable_host: %s needs a value; %s\n", arguments[at], USAGE);
@@ -113,8 +136,8 @@ static void report(const struct bridge *bridge, const struct host *host)
         bridge_event_queue_waiting(&bridge->events),
         bridge->events.dropped,
         bridge->events.given_up,
-        bridge->frames_rejected,
-        bridge->frames_cut_off);
+        bridge->link.frames_rejected,
+        bridge->link.frames_cut_off);
 }
 
 int main(int count, char **arguments)
@@ -123,15 +146,16 @@ int main(int count, char **arguments)
     if (!read_options(count, arguments, &options)) {
         return EXIT_BAD_OPTION;
     }
-    struct bridge_acceleration ring[WINDOW_SAMPLES_MAX];
-    struct bridge_acceleration window[WINDOW_SAMPLES_MAX];
+    uint32_t ring[WINDOW_SAMPLES_MAX];
+    uint32_t windows[BRIDGE_FALL_EVENTS_MAX * WINDOW_SAMPLES_MAX];
     const struct bridge_config config = {
         .ring = ring,
-        .window = window,
+        .windows = windows,
         .vitals_period_ms = BRIDGE_VITALS_PERIOD_MS,
         .space_samples = WINDOW_SAMPLES_MAX,
         .address = options.address,
         .rate_hz = options.rate_hz,
+        .placement = options.placement,
     };
     struct host host = {
         .port = options.port,

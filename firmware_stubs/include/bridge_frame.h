@@ -20,17 +20,22 @@
  *     OO  oxygen saturation, %, 1..100; 0 none            BB  battery, %, 0..100; 255 unknown
  *     TT  skin temperature, signed, 0.01 C; 0x7FFF none   FF  bit 0 worn on the body, other bits 0
  *
- * 0x02 FALL_CANDIDATE      OO OO EE EE AA AA PP PP TT RR CC II II         13 bytes, then its WINDOW_CHUNKs
- *     OO  boot                                            TT  turn of the mean direction, whole degrees, 20..180;
+ * 0x02 FALL_CANDIDATE      OO OO EE EE AA AA PP PP TT RR CC II II         13 bytes, then its chunks
+ *     OO  boot                                            TT  turn of the mean direction, whole degrees, 15..180;
  *     EE  event                                               255 not known (impact too soon after the start)
- *     AA  ms since the impact; 65535 also for longer      RR  samples per second of the window, 25..100
- *     PP  largest |acceleration|, mg, 1801..56755         CC  number of WINDOW_CHUNKs, 1..14
+ *     AA  ms since the impact; 65535 also for longer      RR  samples per second of the window, 25..100; our boards 25..50
+ *     PP  largest |acceleration|, mg, 1601..56755         CC  number of chunks, 1..14
  *                                                         II  index of the impact in the window, 0 oldest sample
  *
  * 0x03 WINDOW_CHUNK        OO OO EE EE II CC (XX XX YY YY ZZ ZZ) x n      6 + 6n bytes, n 1..40
  *     OO  boot, EE event: those of the candidate          XX YY ZZ  acceleration, signed, mg, oldest sample first
  *     II  index of the chunk, 0..CC-1                     n is 40 in every chunk but the last
  *     CC  number of chunks
+ *
+ * 0x06 PACKED_CHUNK        OO OO EE EE II CC (SS SS SS SS) x n            6 + 4n bytes, n 1..20: what our boards send
+ *     as WINDOW_CHUNK, but 20 in every chunk but the last, and each sample in 32 bits: bits 0-9 x, 10-19 y, 20-29 z, signed; bits 30-31 say what a step of all
+ *     three is: 0 4 mg, 1 8 mg, 2 16 mg, 3 64 mg. So 1 g has steps of 4 mg, as the sensors have (ADXL345: 3.9 mg, LIS2DH12 at
+ *     +-16 g: 12 mg), and a window of 275 samples is 1362 bytes on the line with all its frames.
  *
  * 0x04 SOS                 OO OO EE EE AA AA KK                           7 bytes
  *     OO  boot    EE  event    AA  ms since the button was held long enough; 65535 also for longer
@@ -41,10 +46,21 @@
  *     RR  breaths/min; 0 none                             BB  battery, %, 0..100; 255 unknown
  *     HH  heart rate, beats/min; 0 none
  *
+ * 0x11 PENDANT_STATUS      BB                                            1 byte, every minute, not acknowledged
+ *     BB  battery, %, 0..100; 255 unknown
+ *
+ * 0x20 BLE_NOTIFICATION    MM MM MM MM MM MM UU UU DD..                  8 + n bytes, n 0..64, not acknowledged
+ *     MM  address of the health device, as it is written: most significant byte first
+ *     UU  16-bit number of the characteristic             DD  its value, as it was notified
+ *
+ * 0x21 BLE_BRIDGE_STATUS   PP DD DD                                      3 bytes, every 10 s, not acknowledged
+ *     PP  own devices in reach, 0..8                      DD  frames that found no room since the start, stays at 65535
+ *
  * 0x7F ACK                 OO OO EE EE TT                                 5 bytes, gateway to device; the address is the device's
  *     OO  boot    EE  event    TT  type of the acknowledged frame: FALL_CANDIDATE (for it and its whole window) or SOS
  *
- * A device sends a candidate and its whole window, or an SOS, every 2 s until it is acknowledged or has been sent 90 times.
+ * A device sends a candidate and its whole window, or an SOS, every 2 s for 3 minutes, then every 30 s for an hour, until it is
+ * acknowledged.
  */
 #ifndef BRIDGE_FRAME_H
 #define BRIDGE_FRAME_H
@@ -59,13 +75,21 @@
 #define BRIDGE_CONTENT_BYTES_MAX (BRIDGE_FRAME_OVERHEAD_BYTES + BRIDGE_PAYLOAD_BYTES_MAX)
 #define BRIDGE_STUFFED_BYTES_MAX (BRIDGE_CONTENT_BYTES_MAX + 1)
 #define BRIDGE_WIRE_BYTES_MAX (BRIDGE_STUFFED_BYTES_MAX + 2)
+#define BRIDGE_WIRE_PAYLOAD_AT 8 /* where in the sealed frame its payload begins, before it is stuffed */
+#define BRIDGE_WIRE_BYTES(payload_bytes) (BRIDGE_FRAME_OVERHEAD_BYTES + (payload_bytes) + 3)
 
 #define BRIDGE_WEARABLE_VITALS_BYTES 8
 #define BRIDGE_FALL_CANDIDATE_BYTES 13
 #define BRIDGE_WINDOW_CHUNK_HEADER_BYTES 6
-#define BRIDGE_WINDOW_CHUNK_SAMPLES_MAX 40
+#define BRIDGE_WINDOW_CHUNK_SAMPLES_MAX 40 /* of frame 0x03, which no board of ours sends any more; gateways take both */
+#define BRIDGE_PACKED_SAMPLE_BYTES 4
+#define BRIDGE_PACKED_CHUNK_SAMPLES_MAX 20
 #define BRIDGE_SOS_BYTES 7
 #define BRIDGE_BED_MAT_BYTES 5
+#define BRIDGE_PENDANT_STATUS_BYTES 1
+#define BRIDGE_BLE_NOTIFICATION_HEADER_BYTES 8
+#define BRIDGE_BLE_VALUE_BYTES_MAX 64
+#define BRIDGE_BLE_BRIDGE_STATUS_BYTES 3
 #define BRIDGE_ACK_BYTES 5
 
 #define BRIDGE_HEART_RATE_NONE 0
@@ -81,7 +105,11 @@ enum bridge_frame_type {
     BRIDGE_FALL_CANDIDATE = 0x02,
     BRIDGE_WINDOW_CHUNK = 0x03,
     BRIDGE_SOS = 0x04,
+    BRIDGE_PACKED_CHUNK = 0x06,
     BRIDGE_BED_MAT = 0x10,
+    BRIDGE_PENDANT_STATUS = 0x11,
+    BRIDGE_BLE_NOTIFICATION = 0x20,
+    BRIDGE_BLE_BRIDGE_STATUS = 0x21,
     BRIDGE_ACK = 0x7F,
 };
 
@@ -96,6 +124,7 @@ enum bridge_status {
     BRIDGE_ERROR_VERSION = -5,  /* a frame of another version */
     BRIDGE_ERROR_ADDRESS = -6,  /* address 0 */
     BRIDGE_ERROR_RATE = -7,     /* a sample rate or a period outside its range */
+    BRIDGE_ERROR_PLACEMENT = -8, /* no such place on the body */
 };
 
 /* One frame. `payload` is borrowed, never owned. */
@@ -107,19 +136,27 @@ struct bridge_frame {
     uint8_t type; /* a bridge_frame_type; unknown ones pass, for frames of newer boards */
 };
 
-/* Finds frames in a byte stream. All zero is the start. */
+/*
+ * Finds frames in a byte stream, in the caller's memory: `space` bytes at `stuffed`, at most BRIDGE_STUFFED_BYTES_MAX. A device that
+ * only waits for acknowledgements needs no more than BRIDGE_ACK_STUFFED_BYTES; what is longer passes by as an error of LENGTH.
+ * The other members start at zero.
+ */
 struct bridge_frame_reader {
-    uint8_t stuffed[BRIDGE_STUFFED_BYTES_MAX];
+    uint8_t *stuffed;
+    uint8_t space;
     uint8_t stuffed_bytes;
     bool is_overlong;
 };
+
+#define BRIDGE_ACK_STUFFED_BYTES (1 + BRIDGE_FRAME_OVERHEAD_BYTES + BRIDGE_ACK_BYTES)
 
 /* CRC-16/CCITT-FALSE of `bytes`. */
 uint16_t bridge_frame_checksum(const uint8_t *bytes, size_t length);
 
 /*
  * Write the frame with both delimiters to `wire`. Returns how many bytes were written, 11..BRIDGE_WIRE_BYTES_MAX, or
- * BRIDGE_ERROR_LENGTH (payload too long), BRIDGE_ERROR_ADDRESS (0) or BRIDGE_ERROR_SPACE; then `wire` is untouched.
+ * BRIDGE_ERROR_LENGTH (payload too long), BRIDGE_ERROR_ADDRESS (0) or BRIDGE_ERROR_SPACE; then `wire` is untouched. The payload
+ * may lie anywhere, also at `wire + BRIDGE_WIRE_PAYLOAD_AT`, where it is already in its place.
  */
 int bridge_frame_seal(const struct bridge_frame *frame, uint8_t *wire, size_t space);
 

@@ -2,10 +2,12 @@
 #include "bridge_frame.h"
 #include "little_endian.h"
 
-#include <string.h>
+#include "memory.h"
 
 #define HEADER_BYTES 6
 #define CRC_BYTES 2
+
+_Static_assert(BRIDGE_WIRE_PAYLOAD_AT == 2 + HEADER_BYTES, "a delimiter, the first distance and the header stand before the payload");
 
 /* CRC of each value of four bits: two look-ups a byte cost 32 bytes of flash, one look-up would cost 512. */
 static const uint16_t CRC_OF_NIBBLE[16] = {
@@ -68,13 +70,13 @@ int bridge_frame_seal(const struct bridge_frame *frame, uint8_t *wire, size_t sp
         return BRIDGE_ERROR_SPACE;
     }
     uint8_t *const content = wire + 2;
+    if (frame->payload_bytes > 0) {
+        memmove(content + HEADER_BYTES, frame->payload, frame->payload_bytes); /* first: the payload may lie in `wire` */
+    }
     uint8_t *at = bridge_put_u8(content, BRIDGE_FRAME_VERSION);
     at = bridge_put_u8(at, frame->type);
     at = bridge_put_u16(at, frame->address);
-    at = bridge_put_u16(at, frame->counter);
-    if (frame->payload_bytes > 0) {
-        memcpy(at, frame->payload, frame->payload_bytes);
-    }
+    bridge_put_u16(at, frame->counter);
     bridge_put_u16(content + checked_bytes, bridge_frame_checksum(content, checked_bytes));
     wire[0] = 0;
     stuff(wire + 1, stuffed_bytes);
@@ -114,7 +116,7 @@ static enum bridge_status open_sealed(uint8_t *stuffed, size_t length, struct br
 
 static void keep(struct bridge_frame_reader *reader, uint8_t byte)
 {
-    if (reader->stuffed_bytes == BRIDGE_STUFFED_BYTES_MAX) {
+    if (reader->stuffed_bytes >= reader->space) {
         reader->is_overlong = true;
         return;
     }

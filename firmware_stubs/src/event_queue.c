@@ -2,11 +2,12 @@
 #include "event_queue.h"
 #include "little_endian.h"
 
-#include <string.h>
+#include "memory.h"
 
 _Static_assert(
-    BRIDGE_WINDOW_CHUNK_HEADER_BYTES + BRIDGE_WINDOW_CHUNK_SAMPLES_MAX * sizeof(struct bridge_acceleration) <= BRIDGE_PAYLOAD_BYTES_MAX,
-    "a chunk fits one frame");
+    BRIDGE_EVENT_PAYLOAD_BYTES_MAX <= BRIDGE_PAYLOAD_BYTES_MAX && BRIDGE_SOS_BYTES <= BRIDGE_EVENT_PAYLOAD_BYTES_MAX &&
+        BRIDGE_FALL_CANDIDATE_BYTES <= BRIDGE_EVENT_PAYLOAD_BYTES_MAX,
+    "every event fits its space, and a frame");
 
 static struct bridge_repeat new_repeat(struct bridge_event_queue *queue, uint32_t happened_ms)
 {
@@ -20,24 +21,49 @@ void bridge_event_queue_add_sos(struct bridge_event_queue *queue, enum bridge_so
         queue->dropped++;
         return;
     }
-    queue->sos[queue->sos_count++] = (struct bridge_sos_event){.repeat = repeat, .kind = kind};
+    queue->sos[queue->sos_count++] = (struct bridge_sos_event){.repeat = repeat, .kind = (uint8_t)kind};
+}
+
+/* Where a fall with this peak goes: a free place, else that of the smallest peak if it is smaller still; NULL for nowhere. */
+static struct bridge_fall_event *place_for(struct bridge_event_queue *queue, uint16_t peak_mg)
+{
+    struct bridge_fall_event *smallest = &queue->falls[0];
+    for (size_t index = 0; index < BRIDGE_FALL_EVENTS_MAX; index++) {
+        struct bridge_fall_event *const fall = &queue->falls[index];
+        if (!fall->is_waiting) {
+            return fall;
+        }
+        if (fall->candidate.peak_mg < smallest->candidate.peak_mg) {
+            smallest = fall;
+        }
+    }
+    queue->dropped++;
+    return smallest->candidate.peak_mg < peak_mg ? smallest : NULL;
+}
+
+static uint32_t *window_of(const struct bridge_event_queue *queue, const struct bridge_fall_event *fall)
+{
+    return queue->windows + (size_t)(fall - queue->falls) * queue->window_space;
 }
 
 void bridge_event_queue_add_fall(
-    struct bridge_event_queue *queue, const struct bridge_fall_detector *detector, struct bridge_fall_candidate candidate, uint32_t now_ms)
+    struct bridge_event_queue *queue,
+    const struct bridge_fall_detector *detector,
+    const struct bridge_fall_candidate *candidate,
+    uint32_t now_ms)
 {
     const struct bridge_repeat repeat = new_repeat(queue, now_ms - bridge_fall_delay_ms(detector));
-    if (queue->fall.is_waiting) {
-        queue->dropped++;
+    struct bridge_fall_event *const fall = place_for(queue, candidate->peak_mg);
+    if (fall == NULL) {
         return;
     }
-    const uint16_t samples = bridge_fall_window(detector, queue->window);
-    const uint8_t chunks = (uint8_t)((samples + BRIDGE_WINDOW_CHUNK_SAMPLES_MAX - 1) / BRIDGE_WINDOW_CHUNK_SAMPLES_MAX);
-    queue->fall = (struct bridge_fall_event){
+    const uint16_t samples = bridge_fall_window(detector, window_of(queue, fall));
+    const uint8_t chunks = (uint8_t)((samples + BRIDGE_PACKED_CHUNK_SAMPLES_MAX - 1) / BRIDGE_PACKED_CHUNK_SAMPLES_MAX);
+    *fall = (struct bridge_fall_event){
         .repeat = repeat,
-        .candidate = candidate,
+        .candidate = *candidate,
         .window_samples = samples,
-        .rate_hz = detector->rate_hz,
+        .rate_hz = detector->ring_rate_hz,
         .chunks = chunks,
         .next_chunk = chunks,
         .is_waiting = true,
@@ -52,7 +78,8 @@ static void remove_sos(struct bridge_event_queue *queue, uint8_t index)
 
 static bool is_due(const struct bridge_repeat *repeat, uint32_t now_ms)
 {
-    return repeat->tries == 0 || now_ms - repeat->sent_ms >= BRIDGE_REPEAT_MS;
+    const uint32_t wait_ms = repeat->tries < BRIDGE_TRIES_SOON ? BRIDGE_REPEAT_MS : BRIDGE_REPEAT_LATER_MS;
+    return repeat->tries == 0 || now_ms - repeat->sent_ms >= wait_ms;
 }
 
 static bool is_exhausted(const struct bridge_repeat *repeat, uint32_t now_ms)
@@ -73,9 +100,12 @@ void bridge_event_queue_give_up(struct bridge_event_queue *queue, uint32_t now_m
             queue->given_up++;
         }
     }
-    if (queue->fall.is_waiting && is_between_sets(&queue->fall) && is_exhausted(&queue->fall.repeat, now_ms)) {
-        queue->fall.is_waiting = false;
-        queue->given_up++;
+    for (size_t index = 0; index < BRIDGE_FALL_EVENTS_MAX; index++) {
+        struct bridge_fall_event *const fall = &queue->falls[index];
+        if (fall->is_waiting && is_between_sets(fall) && is_exhausted(&fall->repeat, now_ms)) {
+            fall->is_waiting = false;
+            queue->given_up++;
+        }
     }
 }
 
@@ -89,8 +119,10 @@ enum bridge_status bridge_event_queue_acknowledge(struct bridge_event_queue *que
     }
     const uint16_t event = bridge_get_u16(payload + 2);
     const uint8_t type = payload[4];
-    if (type == BRIDGE_FALL_CANDIDATE && queue->fall.repeat.event == event) {
-        queue->fall.is_waiting = false;
+    for (size_t index = 0; type == BRIDGE_FALL_CANDIDATE && index < BRIDGE_FALL_EVENTS_MAX; index++) {
+        if (queue->falls[index].repeat.event == event) {
+            queue->falls[index].is_waiting = false;
+        }
     }
     for (uint8_t index = 0; type == BRIDGE_SOS && index < queue->sos_count; index++) {
         if (queue->sos[index].repeat.event == event) {
@@ -125,12 +157,12 @@ static uint8_t *put_age(const struct bridge_repeat *repeat, uint32_t now_ms, uin
 static uint8_t *put_sos(const struct bridge_event_queue *queue, const struct bridge_sos_event *sos, uint32_t now_ms, uint8_t *payload)
 {
     uint8_t *const at = put_age(&sos->repeat, now_ms, put_name(queue, &sos->repeat, payload));
-    return bridge_put_u8(at, (uint8_t)sos->kind);
+    return bridge_put_u8(at, sos->kind);
 }
 
-static uint8_t *put_candidate(const struct bridge_event_queue *queue, uint32_t now_ms, uint8_t *payload)
+static uint8_t *put_candidate(
+    const struct bridge_event_queue *queue, const struct bridge_fall_event *fall, uint32_t now_ms, uint8_t *payload)
 {
-    const struct bridge_fall_event *const fall = &queue->fall;
     uint8_t *at = put_age(&fall->repeat, now_ms, put_name(queue, &fall->repeat, payload));
     at = bridge_put_u16(at, fall->candidate.peak_mg);
     at = bridge_put_u8(at, fall->candidate.turn_degrees);
@@ -139,34 +171,50 @@ static uint8_t *put_candidate(const struct bridge_event_queue *queue, uint32_t n
     return bridge_put_u16(at, fall->candidate.peak_index);
 }
 
-static uint8_t *put_chunk(const struct bridge_event_queue *queue, uint8_t *payload)
+static uint8_t *put_chunk(const struct bridge_event_queue *queue, const struct bridge_fall_event *fall, uint8_t *payload)
 {
-    const struct bridge_fall_event *const fall = &queue->fall;
-    const uint16_t first = (uint16_t)(fall->next_chunk * BRIDGE_WINDOW_CHUNK_SAMPLES_MAX);
+    const uint32_t *const window = window_of(queue, fall);
+    const uint16_t first = (uint16_t)(fall->next_chunk * BRIDGE_PACKED_CHUNK_SAMPLES_MAX);
     const uint16_t left = (uint16_t)(fall->window_samples - first);
-    const uint16_t samples = left < BRIDGE_WINDOW_CHUNK_SAMPLES_MAX ? left : BRIDGE_WINDOW_CHUNK_SAMPLES_MAX;
+    const uint16_t samples = left < BRIDGE_PACKED_CHUNK_SAMPLES_MAX ? left : BRIDGE_PACKED_CHUNK_SAMPLES_MAX;
     uint8_t *at = bridge_put_u8(put_name(queue, &fall->repeat, payload), fall->next_chunk);
     at = bridge_put_u8(at, fall->chunks);
     for (uint16_t index = 0; index < samples; index++) {
-        const struct bridge_acceleration a = queue->window[first + index];
-        at = bridge_put_i16(bridge_put_i16(bridge_put_i16(at, a.x), a.y), a.z);
+        at = bridge_put_u32(at, window[first + index]);
     }
     return at;
+}
+
+/* Index of the fall whose turn it is: one in the middle of its set, else the first that is due; BRIDGE_FALL_EVENTS_MAX for none. */
+static size_t due_fall(const struct bridge_event_queue *queue, uint32_t now_ms)
+{
+    size_t due = BRIDGE_FALL_EVENTS_MAX;
+    for (size_t index = 0; index < BRIDGE_FALL_EVENTS_MAX; index++) {
+        const struct bridge_fall_event *const fall = &queue->falls[index];
+        if (fall->is_waiting && !is_between_sets(fall)) {
+            return index;
+        }
+        if (fall->is_waiting && due == BRIDGE_FALL_EVENTS_MAX && is_due(&fall->repeat, now_ms)) {
+            due = index;
+        }
+    }
+    return due;
 }
 
 bool bridge_event_queue_next(const struct bridge_event_queue *queue, uint32_t now_ms, uint8_t *space, struct bridge_frame *frame)
 {
     const uint8_t sos = due_sos(queue, now_ms);
+    const size_t fall = due_fall(queue, now_ms);
     const uint8_t *end = space;
     if (sos < queue->sos_count) {
         frame->type = BRIDGE_SOS;
         end = put_sos(queue, &queue->sos[sos], now_ms, space);
-    } else if (queue->fall.is_waiting && !is_between_sets(&queue->fall)) {
-        frame->type = BRIDGE_WINDOW_CHUNK;
-        end = put_chunk(queue, space);
-    } else if (queue->fall.is_waiting && is_due(&queue->fall.repeat, now_ms)) {
+    } else if (fall < BRIDGE_FALL_EVENTS_MAX && !is_between_sets(&queue->falls[fall])) {
+        frame->type = BRIDGE_PACKED_CHUNK;
+        end = put_chunk(queue, &queue->falls[fall], space);
+    } else if (fall < BRIDGE_FALL_EVENTS_MAX) {
         frame->type = BRIDGE_FALL_CANDIDATE;
-        end = put_candidate(queue, now_ms, space);
+        end = put_candidate(queue, &queue->falls[fall], now_ms, space);
     }
     frame->payload = space;
     frame->payload_bytes = (uint8_t)(end - space);
@@ -179,21 +227,33 @@ static void note_sent(struct bridge_repeat *repeat, uint32_t now_ms)
     repeat->tries++;
 }
 
+static void note_fall_sent(struct bridge_fall_event *fall, uint32_t now_ms)
+{
+    if (is_between_sets(fall)) {
+        fall->next_chunk = 0;
+        note_sent(&fall->repeat, now_ms);
+    } else {
+        fall->next_chunk++;
+        fall->repeat.sent_ms = now_ms;
+    }
+}
+
 void bridge_event_queue_sent(struct bridge_event_queue *queue, uint32_t now_ms)
 {
     const uint8_t sos = due_sos(queue, now_ms);
+    const size_t fall = due_fall(queue, now_ms);
     if (sos < queue->sos_count) {
         note_sent(&queue->sos[sos].repeat, now_ms);
-    } else if (!is_between_sets(&queue->fall)) {
-        queue->fall.next_chunk++;
-        queue->fall.repeat.sent_ms = now_ms;
-    } else {
-        queue->fall.next_chunk = 0;
-        note_sent(&queue->fall.repeat, now_ms);
+    } else if (fall < BRIDGE_FALL_EVENTS_MAX) {
+        note_fall_sent(&queue->falls[fall], now_ms);
     }
 }
 
 uint8_t bridge_event_queue_waiting(const struct bridge_event_queue *queue)
 {
-    return (uint8_t)(queue->sos_count + (queue->fall.is_waiting ? 1 : 0));
+    uint8_t waiting = queue->sos_count;
+    for (size_t index = 0; index < BRIDGE_FALL_EVENTS_MAX; index++) {
+        waiting = (uint8_t)(waiting + (queue->falls[index].is_waiting ? 1 : 0));
+    }
+    return waiting;
 }

@@ -1,7 +1,11 @@
 /* First stage of fall detection: a peak and a turn, in integers; fall_detector.h is the manual. */
 #include "fall_detector.h"
+#include "packed_sample.h"
 
-#include <string.h>
+#include "memory.h"
+
+/* Inlined into bridge_fall_feed, these would keep their temporaries on the stack under every sample. */
+#define OUT_OF_LINE __attribute__((noinline))
 
 #define ONE_Q30 INT64_C(1073741824)
 #define COS_1_DEGREE_Q30 INT64_C(1073578288) /* cos(pi / 180) * 2^30 = 1073578287.9... */
@@ -12,34 +16,62 @@ struct mean {
     int32_t z;
 };
 
-enum bridge_status bridge_fall_init(
-    struct bridge_fall_detector *detector, struct bridge_acceleration *ring, size_t space, uint8_t rate_hz)
+static const struct bridge_fall_parameters PARAMETERS[BRIDGE_PLACEMENTS] = {
+    [BRIDGE_WAIST] = {.peak_mg = 1700, .turn_degrees = 20, .after_centi_s = 100, .piece_centi_s = 150},
+    [BRIDGE_CHEST] = {.peak_mg = 1700, .turn_degrees = 20, .after_centi_s = 100, .piece_centi_s = 150},
+    [BRIDGE_HIP] = {.peak_mg = 1700, .turn_degrees = 20, .after_centi_s = 100, .piece_centi_s = 150},
+    [BRIDGE_WRIST] = {.peak_mg = 1600, .turn_degrees = 15, .after_centi_s = 24, .piece_centi_s = 50},
+};
+
+const struct bridge_fall_parameters *bridge_fall_parameters_of(enum bridge_placement placement)
 {
-    if (rate_hz < BRIDGE_FALL_RATE_HZ_MIN || rate_hz > BRIDGE_FALL_RATE_HZ_MAX) {
+    return (unsigned)placement < BRIDGE_PLACEMENTS ? &PARAMETERS[placement] : NULL;
+}
+
+static bool is_rate(uint8_t rate_hz)
+{
+    const bool is_halvable = rate_hz <= BRIDGE_FALL_RING_RATE_HZ_MAX || rate_hz % 2 == 0;
+    return rate_hz >= BRIDGE_FALL_RATE_HZ_MIN && rate_hz <= BRIDGE_FALL_RATE_HZ_MAX && is_halvable;
+}
+
+enum bridge_status bridge_fall_init(
+    struct bridge_fall_detector *detector, uint32_t *ring, size_t space, uint8_t rate_hz, enum bridge_placement placement)
+{
+    const struct bridge_fall_parameters *const parameters = bridge_fall_parameters_of(placement);
+    if (parameters == NULL) {
+        return BRIDGE_ERROR_PLACEMENT;
+    }
+    if (!is_rate(rate_hz)) {
         return BRIDGE_ERROR_RATE;
     }
     const uint16_t ring_samples = (uint16_t)BRIDGE_FALL_WINDOW_SAMPLES(rate_hz);
-    if (space < ring_samples) {
+    if (ring == NULL || space < ring_samples) {
         return BRIDGE_ERROR_SPACE;
     }
-    *detector = (struct bridge_fall_detector){.ring = ring, .ring_samples = ring_samples, .rate_hz = rate_hz};
+    *detector = (struct bridge_fall_detector){
+        .ring = ring,
+        .parameters = parameters,
+        .ring_samples = ring_samples,
+        .ring_rate_hz = (uint8_t)BRIDGE_FALL_RING_RATE_HZ(rate_hz),
+        .is_halved = rate_hz > BRIDGE_FALL_RING_RATE_HZ_MAX,
+    };
     return BRIDGE_OK;
 }
 
 /* Samples from the peak to the newest one when the peak is judged: 2.5 s less one, for the peak itself is one of them. */
 static uint32_t judged_age(const struct bridge_fall_detector *detector)
 {
-    return 5U * detector->rate_hz / 2U - 1U;
+    return 5U * detector->ring_rate_hz / 2U - 1U;
 }
 
 uint32_t bridge_fall_delay_ms(const struct bridge_fall_detector *detector)
 {
-    return judged_age(detector) * 1000U / detector->rate_hz;
+    return judged_age(detector) * 1000U / detector->ring_rate_hz;
 }
 
 static void store(struct bridge_fall_detector *detector, struct bridge_acceleration sample)
 {
-    detector->ring[detector->next] = sample;
+    detector->ring[detector->next] = bridge_pack(sample);
     detector->next++;
     if (detector->next == detector->ring_samples) {
         detector->next = 0;
@@ -53,7 +85,7 @@ static void store(struct bridge_fall_detector *detector, struct bridge_accelerat
 static struct bridge_acceleration look(const struct bridge_fall_detector *detector, uint32_t age)
 {
     const uint32_t back = age + 1;
-    return detector->ring[detector->next >= back ? detector->next - back : detector->next + detector->ring_samples - back];
+    return bridge_unpack(detector->ring[detector->next >= back ? detector->next - back : detector->next + detector->ring_samples - back]);
 }
 
 /* Square of |a|, mg^2: at most 3 * 2^30, which fits. */
@@ -65,7 +97,7 @@ static uint32_t square(struct bridge_acceleration a)
 /* Whether no sample within 1 s is larger; of equal ones (a clipping sensor) the first is the peak. */
 static bool is_largest(const struct bridge_fall_detector *detector, uint32_t age, uint32_t peak)
 {
-    for (uint32_t step = 1; step <= detector->rate_hz; step++) {
+    for (uint32_t step = 1; step <= detector->ring_rate_hz; step++) {
         if (square(look(detector, age - step)) > peak) {
             return false;
         }
@@ -95,9 +127,9 @@ static bool take_mean(const struct bridge_fall_detector *detector, uint32_t newe
     return true;
 }
 
-static int64_t dot(struct mean a, struct mean b)
+static int64_t dot(const struct mean *a, const struct mean *b)
 {
-    return (int64_t)a.x * b.x + (int64_t)a.y * b.y + (int64_t)a.z * b.z;
+    return (int64_t)a->x * b->x + (int64_t)a->y * b->y + (int64_t)a->z * b->z;
 }
 
 /* Square root, rounded down, one bit at a time. */
@@ -114,7 +146,7 @@ static uint32_t root(uint64_t value)
 }
 
 /* Angle in whole degrees, rounded down, 0..180: walk up cos(n + 1) = 2 cos(1) cos(n) - cos(n - 1) until it is passed. */
-static uint8_t degrees_of(int64_t cosine_q30)
+static OUT_OF_LINE uint8_t degrees_of(int64_t cosine_q30)
 {
     int64_t before = COS_1_DEGREE_Q30;
     int64_t here = ONE_Q30;
@@ -130,50 +162,86 @@ static uint8_t degrees_of(int64_t cosine_q30)
 }
 
 /* Angle between two means; |dot| and the root of the squares are below 2^32, so everything fits 64 bits. */
-static uint8_t angle(struct mean a, struct mean b)
+static OUT_OF_LINE uint8_t angle(const struct mean *a, const struct mean *b)
 {
     const uint32_t lengths = root((uint64_t)dot(a, a) * (uint64_t)dot(b, b));
     return lengths == 0 ? BRIDGE_TURN_UNKNOWN : degrees_of(dot(a, b) * ONE_Q30 / lengths);
 }
 
-/* How far the mean direction turned over the peak of this age. */
-static uint8_t turn_over(const struct bridge_fall_detector *detector, uint32_t age)
+/*
+ * How far the direction turned over the peak of this age: the largest turn of any piece after it. A loop over pieces from old to new;
+ * `from` is the age of the oldest sample of a piece.
+ */
+static OUT_OF_LINE uint8_t turn_over(const struct bridge_fall_detector *detector, uint32_t age)
 {
-    const uint32_t rate_hz = detector->rate_hz;
+    const uint32_t rate_hz = detector->ring_rate_hz;
     struct mean before;
-    struct mean after;
-    if (!take_mean(detector, age + 3 * rate_hz / 2 + 1, age + 3 * rate_hz, &before) || !take_mean(detector, 0, age - rate_hz, &after)) {
+    if (!take_mean(detector, age + 3 * rate_hz / 2 + 1, age + 3 * rate_hz, &before)) {
         return BRIDGE_TURN_UNKNOWN;
     }
-    return angle(before, after);
+    const uint32_t piece = detector->parameters->piece_centi_s * rate_hz / 100U;
+    uint8_t largest = 0;
+    for (uint32_t from = age - detector->parameters->after_centi_s * rate_hz / 100U; from + 1 >= piece; from -= piece / 2U) {
+        struct mean after;
+        take_mean(detector, from + 1 - piece, from, &after);
+        const uint8_t turn = angle(&before, &after);
+        if (turn > largest) {
+            largest = turn;
+        }
+        if (from < piece / 2U) {
+            break;
+        }
+    }
+    return largest;
 }
 
-bool bridge_fall_feed(
-    struct bridge_fall_detector *detector, struct bridge_acceleration sample, struct bridge_fall_candidate *candidate)
+/* Judge the sample that has just become 2.5 s old. */
+static bool judge(const struct bridge_fall_detector *detector, struct bridge_fall_candidate *candidate)
 {
-    store(detector, sample);
     const uint32_t age = judged_age(detector);
     if (detector->filled <= age) {
         return false;
     }
     const uint32_t peak = square(look(detector, age));
-    if (peak <= (uint32_t)BRIDGE_FALL_PEAK_MG * BRIDGE_FALL_PEAK_MG || !is_largest(detector, age, peak)) {
+    const uint32_t needed = detector->parameters->peak_mg;
+    if (peak <= needed * needed || !is_largest(detector, age, peak)) {
         return false;
     }
     const uint8_t turn_degrees = turn_over(detector, age);
-    if (turn_degrees < BRIDGE_FALL_TURN_DEGREES) {
+    if (turn_degrees < detector->parameters->turn_degrees) {
         return false;
     }
     candidate->peak_mg = (uint16_t)root(peak);
-    candidate->peak_index = (uint16_t)(detector->filled - 1 - age);
+    candidate->peak_index = (uint16_t)(detector->filled - 1U - age);
     candidate->turn_degrees = turn_degrees;
     return true;
 }
 
-uint16_t bridge_fall_window(const struct bridge_fall_detector *detector, struct bridge_acceleration *window)
+static int16_t middle(int16_t a, int16_t b)
+{
+    return (int16_t)((a + b) / 2);
+}
+
+bool bridge_fall_feed(
+    struct bridge_fall_detector *detector, struct bridge_acceleration sample, struct bridge_fall_candidate *candidate)
+{
+    if (detector->is_halved) {
+        detector->has_half = !detector->has_half;
+        if (detector->has_half) {
+            detector->half = sample;
+            return false;
+        }
+        const struct bridge_acceleration half = detector->half;
+        sample = (struct bridge_acceleration){middle(half.x, sample.x), middle(half.y, sample.y), middle(half.z, sample.z)};
+    }
+    store(detector, sample);
+    return judge(detector, candidate);
+}
+
+uint16_t bridge_fall_window(const struct bridge_fall_detector *detector, uint32_t *window)
 {
     const size_t newer = detector->next;
-    const size_t older = detector->filled - newer;
+    const size_t older = (size_t)detector->filled - newer;
     memcpy(window, detector->ring + newer, older * sizeof *window);
     memcpy(window + older, detector->ring, newer * sizeof *window);
     return detector->filled;

@@ -15,6 +15,11 @@ static inline uint8_t *bridge_put_u16(uint8_t *at, uint16_t value)
     return bridge_put_u8(bridge_put_u8(at, (uint8_t)(value & 0xFF)), (uint8_t)(value >> 8));
 }
 
+static inline uint8_t *bridge_put_u32(uint8_t *at, uint32_t value)
+{
+    return bridge_put_u16(bridge_put_u16(at, (uint16_t)(value & 0xFFFF)), (uint16_t)(value >> 16));
+}
+
 static inline uint8_t *bridge_put_i16(uint8_t *at, int16_t value)
 {
     return bridge_put_u16(at, (uint16_t)value);

@@ -4,6 +4,8 @@
     02 FALL CANDIDATE  BB BB EE EE AG AG PP PP TU RT CH II II
                        boot, event, age ms, peak mg, turn degrees, rate Hz, chunks, row of the peak
     03 WINDOW CHUNK    BB BB EE EE IX CH (XX XX YY YY ZZ ZZ)*      boot, event, index, chunks, i16 mg, at most 40 rows
+    06 PACKED CHUNK    BB BB EE EE IX CH (SS SS SS SS)*            as 03, but a row in 32 bits: 0-9 x, 10-19 y, 20-29 z, signed, and
+                                                                   30-31 the step of all three: 0 4 mg, 1 8 mg, 2 16 mg, 3 64 mg
     04 SOS             BB BB EE EE AG AG KK          boot, event, age ms, 1 pressed / 2 cancelled
 
 Little-endian. Missing: heart rate 0, SpO2 0, temperature 7FFF, battery FF. Flags bit 0: worn; off the body no value is believed.
@@ -25,7 +27,9 @@ _VITALS = struct.Struct("<BBhHBB")
 _CANDIDATE = struct.Struct("<HHHHBBBH")
 _CHUNK = struct.Struct("<HHBB")
 _SOS = struct.Struct("<HHHB")
-_ROW_BYTES = 6
+_ROW = struct.Struct("<hhh")
+_PACKED_ROW = struct.Struct("<I")
+_PACKED_STEPS_MG = (4, 8, 16, 64)
 TEMPERATURE_MISSING = 0x7FFF
 BATTERY_UNKNOWN = 0xFF
 WORN = 0x01
@@ -35,7 +39,9 @@ WINDOW_WAIT_S = 7.0
 CANDIDATES_MAX = 4
 """More at once than the device can hold; the oldest is then judged without its window rather than lost."""
 CHUNKS_MAX = 14
-"""5.5 s at 100 samples per second, 40 in a chunk."""
+"""5.5 s at 100 samples per second, 40 in a chunk; or at 50 and 20, packed."""
+
+Row = tuple[int, int, int]
 
 
 @dataclass(slots=True)
@@ -48,7 +54,7 @@ class _Candidate:
     rate_hz: int
     chunk_count: int
     peak_index: int
-    chunks: dict[int, bytes] = field(default_factory=dict)
+    chunks: dict[int, list[Row]] = field(default_factory=dict)
 
 
 class Wearable:
@@ -81,7 +87,9 @@ class Wearable:
             if frame.type == bridge.FALL_CANDIDATE:
                 return self._take_candidate(frame, now_s)
             if frame.type == bridge.WINDOW_CHUNK:
-                return self._take_chunk(frame, now_s)
+                return self._take_chunk(frame, now_s, [*_ROW.iter_unpack(frame.payload[_CHUNK.size :])])
+            if frame.type == bridge.PACKED_CHUNK:
+                return self._take_chunk(frame, now_s, [_unpack(*row) for row in _PACKED_ROW.iter_unpack(frame.payload[_CHUNK.size :])])
         except struct.error:
             return [Refusal(Reason.LENGTH)]
         return [Refusal(Reason.UNKNOWN_TYPE)]
@@ -107,10 +115,9 @@ class Wearable:
         while len(self._candidates) > CANDIDATES_MAX:
             yield _signal(self._candidates.pop(next(iter(self._candidates))), None, now_s)
 
-    def _take_chunk(self, frame: Frame, now_s: float) -> Iterable[Output]:
+    def _take_chunk(self, frame: Frame, now_s: float, rows: list[Row]) -> Iterable[Output]:
         boot, event, index, chunk_count = _CHUNK.unpack_from(frame.payload)
-        rows = frame.payload[_CHUNK.size :]
-        if not rows or len(rows) % _ROW_BYTES:
+        if not rows:
             return [Refusal(Reason.LENGTH)]
         candidate = self._candidates.get((boot, event))
         if candidate is None:
@@ -124,9 +131,15 @@ class Wearable:
         if len(candidate.chunks) < candidate.chunk_count:
             return []
         del self._candidates[candidate.boot, candidate.event]
-        rows = b"".join(candidate.chunks[index] for index in sorted(candidate.chunks))
-        x, y, z = ([row[axis] for row in struct.iter_unpack("<hhh", rows)] for axis in range(3))
+        rows = [row for index in sorted(candidate.chunks) for row in candidate.chunks[index]]
+        x, y, z = ([row[axis] for row in rows] for axis in range(3))
         return [_signal(candidate, AccelerationWindow(rate_hz=candidate.rate_hz, x=x, y=y, z=z), now_s)]
+
+
+def _unpack(packed: int) -> Row:
+    step_mg = _PACKED_STEPS_MG[packed >> 30]
+    x, y, z = ((packed >> at & 0x3FF ^ 0x200) - 0x200 for at in (0, 10, 20))
+    return x * step_mg, y * step_mg, z * step_mg
 
 
 def _vitals(heart_rate: int, spo2: int, temperature: int, _steps: int, battery: int, flags: int) -> Iterator[Output]:

@@ -178,7 +178,7 @@ class Devices:
     def _say_event(self, one: _Repeating) -> None:
         age_ms = min(round((time.time() - one.event.happened_at) * 1000), AGE_MS_MAX).to_bytes(2, "little")
         for kind, payload in one.payloads:
-            if kind != FrameType.WINDOW_CHUNK:
+            if kind != FrameType.PACKED_CHUNK:
                 payload = payload[:_EVENT_HEAD_BYTES] + age_ms + payload[_AGE_END_BYTES:]
             self._send(kind, WEARABLE_ADDRESS, payload, None)
 
@@ -229,5 +229,5 @@ def _fall_payloads(seed: int) -> list[tuple[int, bytes]]:
     wearable.feed(np.concatenate([standing, synthetic_fall(seed)]), Sensed())
     frames = [frame for sealed in wearable.take() if isinstance(frame := open_sealed(sealed.strip(b"\0")), Frame)]
     first, second = [index for index, frame in enumerate(frames) if frame.type == FrameType.FALL_CANDIDATE][:2]
-    wanted = (FrameType.FALL_CANDIDATE, FrameType.WINDOW_CHUNK)
+    wanted = (FrameType.FALL_CANDIDATE, FrameType.PACKED_CHUNK)
     return [(frame.type, frame.payload) for frame in frames[first:second] if frame.type in wanted]

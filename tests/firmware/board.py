@@ -8,7 +8,7 @@ from gateway.bridges.framing import Frame, FrameFault, FrameReader, seal
 from tests.firmware import library as c
 
 ADDRESS, BOOT = 77, 0xB007
-VITALS, CANDIDATE, CHUNK, SOS, ACK = 0x01, 0x02, 0x03, 0x04, 0x7F
+VITALS, CANDIDATE, CHUNK, SOS, ACK = 0x01, 0x02, 0x06, 0x04, 0x7F
 
 
 class Board:
@@ -25,7 +25,7 @@ class Board:
         self.bridge = c.Bridge()
         self._library = library
         self._reader = FrameReader()
-        self._memory = [(c.Acceleration * c.window_samples(rate_hz))() for _ in range(2)]
+        self._memory = [(ctypes.c_uint32 * (windows * c.window_samples(rate_hz)))() for windows in (1, c.FALL_EVENTS_MAX)]
         self._hal = c.Hal(
             None,
             c.CLOCK(lambda _: self.now_ms % (1 << 32)),
@@ -37,11 +37,19 @@ class Board:
         )
         assert self.start(rate_hz=rate_hz) == c.OK
 
-    def start(self, *, rate_hz: int = 50, address: int = ADDRESS, vitals_period_ms: int = 1000, space_samples: int | None = None) -> int:
+    def start(
+        self,
+        *,
+        rate_hz: int = 50,
+        address: int = ADDRESS,
+        vitals_period_ms: int = 1000,
+        space_samples: int | None = None,
+        placement: int = c.WAIST,
+    ) -> int:
         """bridge_init on this board; returns its status."""
-        ring, window = self._memory
+        ring, windows = self._memory
         space = len(ring) if space_samples is None else space_samples
-        config = c.Config(ring, window, vitals_period_ms, space, address, rate_hz)
+        config = c.Config(ring, windows, vitals_period_ms, space, address, rate_hz, placement)
         status: int = self._library.bridge_init(self.bridge, self._hal, config)
         return status
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.bridges.framing import CONTENT_BYTES_MAX, WIRE_BYTES_MAX, Frame, FrameFault
 
 OK, UNFINISHED = 0, 1
-ERROR_SPACE, ERROR_LENGTH, ERROR_ADDRESS, ERROR_RATE = -1, -2, -6, -7
+ERROR_SPACE, ERROR_LENGTH, ERROR_ADDRESS, ERROR_RATE, ERROR_PLACEMENT = -1, -2, -6, -7, -8
 FAULTS = {
     -2: FrameFault.LENGTH,
     -3: FrameFault.COBS,
@@ -18,6 +18,10 @@ FAULTS = {
 }
 TURN_UNKNOWN = 255
 SOS_EVENTS_MAX = 4
+FALL_EVENTS_MAX = 2
+WAIST, CHEST, HIP, WRIST = range(4)
+ACK_STUFFED_BYTES = 14
+LINK_WIRE_BYTES = 97
 
 
 class Acceleration(ctypes.Structure):
@@ -56,9 +60,21 @@ class Reader(ctypes.Structure):
     """struct bridge_frame_reader."""
 
     _fields_ = (
-        ("stuffed", ctypes.c_uint8 * (CONTENT_BYTES_MAX + 1)),
+        ("stuffed", ctypes.POINTER(ctypes.c_uint8)),
+        ("space", ctypes.c_uint8),
         ("stuffed_bytes", ctypes.c_uint8),
         ("is_overlong", ctypes.c_bool),
+    )
+
+
+class FallParameters(ctypes.Structure):
+    """struct bridge_fall_parameters."""
+
+    _fields_ = (
+        ("peak_mg", ctypes.c_uint16),
+        ("turn_degrees", ctypes.c_uint8),
+        ("after_centi_s", ctypes.c_uint8),
+        ("piece_centi_s", ctypes.c_uint8),
     )
 
 
@@ -66,11 +82,15 @@ class FallDetector(ctypes.Structure):
     """struct bridge_fall_detector."""
 
     _fields_ = (
-        ("ring", ctypes.POINTER(Acceleration)),
+        ("ring", ctypes.POINTER(ctypes.c_uint32)),
+        ("parameters", ctypes.POINTER(FallParameters)),
         ("ring_samples", ctypes.c_uint16),
         ("next", ctypes.c_uint16),
         ("filled", ctypes.c_uint16),
-        ("rate_hz", ctypes.c_uint8),
+        ("ring_rate_hz", ctypes.c_uint8),
+        ("is_halved", ctypes.c_bool),
+        ("has_half", ctypes.c_bool),
+        ("half", Acceleration),
     )
 
 
@@ -104,7 +124,7 @@ class Repeat(ctypes.Structure):
 class SosEvent(ctypes.Structure):
     """struct bridge_sos_event."""
 
-    _fields_ = (("repeat", Repeat), ("kind", ctypes.c_int))
+    _fields_ = (("repeat", Repeat), ("kind", ctypes.c_uint8))
 
 
 class FallEvent(ctypes.Structure):
@@ -125,14 +145,15 @@ class EventQueue(ctypes.Structure):
     """struct bridge_event_queue."""
 
     _fields_ = (
-        ("window", ctypes.POINTER(Acceleration)),
+        ("windows", ctypes.POINTER(ctypes.c_uint32)),
         ("dropped", ctypes.c_uint32),
         ("given_up", ctypes.c_uint32),
+        ("window_space", ctypes.c_uint16),
         ("boot", ctypes.c_uint16),
         ("next_event", ctypes.c_uint16),
         ("sos_count", ctypes.c_uint8),
         ("sos", SosEvent * SOS_EVENTS_MAX),
-        ("fall", FallEvent),
+        ("falls", FallEvent * FALL_EVENTS_MAX),
     )
 
 
@@ -141,6 +162,25 @@ UART = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.POINTER(ctypes.
 SAMPLE_NEXT = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.POINTER(Sample))
 SOS_IS_PRESSED = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p)
 RANDOM = ctypes.CFUNCTYPE(ctypes.c_uint16, ctypes.c_void_p)
+BATTERY = ctypes.CFUNCTYPE(ctypes.c_uint8, ctypes.c_void_p)
+LOAD_NEXT = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint16))
+
+
+class RadioPacket(ctypes.Structure):
+    """struct bridge_radio_packet."""
+
+    _fields_ = (
+        ("peer", ctypes.c_uint8 * 6),
+        ("characteristic", ctypes.c_uint16),
+        ("bytes", ctypes.c_uint8),
+        ("value", ctypes.c_uint8 * 244),
+    )
+
+
+RADIO_READ = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.POINTER(RadioPacket))
+RADIO_WRITE = ctypes.CFUNCTYPE(
+    ctypes.c_bool, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint8), ctypes.POINTER(ctypes.c_uint8), ctypes.c_size_t
+)
 
 
 class Hal(ctypes.Structure):
@@ -154,6 +194,10 @@ class Hal(ctypes.Structure):
         ("sample_next", SAMPLE_NEXT),
         ("sos_is_pressed", SOS_IS_PRESSED),
         ("random_u16", RANDOM),
+        ("battery_percent", BATTERY),
+        ("load_next", LOAD_NEXT),
+        ("radio_read", RADIO_READ),
+        ("radio_write", RADIO_WRITE),
     )
 
 
@@ -161,12 +205,31 @@ class Config(ctypes.Structure):
     """struct bridge_config."""
 
     _fields_ = (
-        ("ring", ctypes.POINTER(Acceleration)),
-        ("window", ctypes.POINTER(Acceleration)),
+        ("ring", ctypes.POINTER(ctypes.c_uint32)),
+        ("windows", ctypes.POINTER(ctypes.c_uint32)),
         ("vitals_period_ms", ctypes.c_uint32),
         ("space_samples", ctypes.c_uint16),
         ("address", ctypes.c_uint16),
         ("rate_hz", ctypes.c_uint8),
+        ("placement", ctypes.c_int),
+    )
+
+
+class Link(ctypes.Structure):
+    """struct bridge_link."""
+
+    _fields_ = (
+        ("hal", ctypes.POINTER(Hal)),
+        ("frames_rejected", ctypes.c_uint32),
+        ("frames_cut_off", ctypes.c_uint32),
+        ("moved_ms", ctypes.c_uint32),
+        ("address", ctypes.c_uint16),
+        ("next_counter", ctypes.c_uint16),
+        ("wire_bytes", ctypes.c_uint16),
+        ("wire_sent", ctypes.c_uint16),
+        ("reader", Reader),
+        ("stuffed", ctypes.c_uint8 * ACK_STUFFED_BYTES),
+        ("wire", ctypes.c_uint8 * LINK_WIRE_BYTES),
     )
 
 
@@ -174,23 +237,14 @@ class Bridge(ctypes.Structure):
     """struct bridge."""
 
     _fields_ = (
-        ("hal", Hal),
+        ("link", Link),
         ("events", EventQueue),
         ("fall_detector", FallDetector),
         ("sos_button", SosButton),
         ("sample", Sample),
-        ("frames_rejected", ctypes.c_uint32),
-        ("frames_cut_off", ctypes.c_uint32),
+        ("has_new_sample", ctypes.c_bool),
         ("vitals_period_ms", ctypes.c_uint32),
         ("vitals_ms", ctypes.c_uint32),
-        ("moved_ms", ctypes.c_uint32),
-        ("address", ctypes.c_uint16),
-        ("next_counter", ctypes.c_uint16),
-        ("wire_bytes", ctypes.c_uint16),
-        ("wire_sent", ctypes.c_uint16),
-        ("has_new_sample", ctypes.c_bool),
-        ("reader", Reader),
-        ("wire", ctypes.c_uint8 * WIRE_BYTES_MAX),
     )
 
 
@@ -199,12 +253,15 @@ MIRRORS: dict[str, type[ctypes.Structure]] = {
     "bridge_sample": Sample,
     "bridge_frame": FrameStruct,
     "bridge_frame_reader": Reader,
+    "bridge_fall_parameters": FallParameters,
     "bridge_fall_detector": FallDetector,
     "bridge_fall_candidate": FallCandidate,
     "bridge_sos_button": SosButton,
     "bridge_event_queue": EventQueue,
     "bridge_hal": Hal,
+    "bridge_radio_packet": RadioPacket,
     "bridge_config": Config,
+    "bridge_link": Link,
     "bridge": Bridge,
 }
 
@@ -222,7 +279,24 @@ class Candidate:
 
 def window_samples(rate_hz: int) -> int:
     """BRIDGE_FALL_WINDOW_SAMPLES."""
-    return 11 * rate_hz // 2
+    return 11 * (rate_hz // 2 if rate_hz > 50 else rate_hz) // 2
+
+
+def unpack(packed: int) -> tuple[int, int, int]:
+    """A packed sample as mg."""
+    step_mg = (4, 8, 16, 64)[packed >> 30]
+    x, y, z = (((packed >> at & 0x3FF) ^ 0x200) - 0x200 for at in (0, 10, 20))
+    return x * step_mg, y * step_mg, z * step_mg
+
+
+def rounded(samples: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Samples in mg as they come back from packing: the finest step that holds the largest axis, halves away from zero."""
+    kept = []
+    for axes in samples:
+        step_mg = next((step for step in (4, 8, 16) if max(map(abs, axes)) <= 511 * step), 64)
+        x, y, z = (min((abs(value) + step_mg // 2) // step_mg, 511) * step_mg * (-1 if value < 0 else 1) for value in axes)
+        kept.append((x, y, z))
+    return kept
 
 
 def load(path: Path) -> ctypes.CDLL:
@@ -234,10 +308,10 @@ def load(path: Path) -> ctypes.CDLL:
     library.bridge_frame_checksum.restype = ctypes.c_uint16
     library.bridge_frame_seal.argtypes = [pointer(FrameStruct), pointer(byte), size]
     library.bridge_frame_feed.argtypes = [pointer(Reader), byte, pointer(FrameStruct)]
-    library.bridge_fall_init.argtypes = [pointer(FallDetector), pointer(Acceleration), size, byte]
+    library.bridge_fall_init.argtypes = [pointer(FallDetector), pointer(ctypes.c_uint32), size, byte, ctypes.c_int]
     library.bridge_fall_feed.argtypes = [pointer(FallDetector), Acceleration, pointer(FallCandidate)]
     library.bridge_fall_feed.restype = ctypes.c_bool
-    library.bridge_fall_window.argtypes = [pointer(FallDetector), pointer(Acceleration)]
+    library.bridge_fall_window.argtypes = [pointer(FallDetector), pointer(ctypes.c_uint32)]
     library.bridge_fall_window.restype = ctypes.c_uint16
     library.bridge_sos_feed.argtypes = [pointer(SosButton), ctypes.c_bool, ctypes.c_uint32]
     library.bridge_init.argtypes = [pointer(Bridge), pointer(Hal), pointer(Config)]
@@ -259,7 +333,8 @@ def seal(library: ctypes.CDLL, frame: Frame, *, space: int = WIRE_BYTES_MAX) -> 
 
 def read(library: ctypes.CDLL, line: bytes) -> list[Frame | FrameFault]:
     """Frames and faults that bridge_frame_feed finds, in order."""
-    reader, frame = Reader(), FrameStruct()
+    memory = (ctypes.c_uint8 * (CONTENT_BYTES_MAX + 1))()
+    reader, frame = Reader(memory, len(memory)), FrameStruct()
     found: list[Frame | FrameFault] = []
     for byte in line:
         status = library.bridge_frame_feed(reader, byte, frame)
@@ -270,15 +345,15 @@ def read(library: ctypes.CDLL, line: bytes) -> list[Frame | FrameFault]:
     return found
 
 
-def detect(library: ctypes.CDLL, samples: Iterable[tuple[int, int, int]], *, rate_hz: int = 50) -> list[Candidate]:
+def detect(library: ctypes.CDLL, samples: Iterable[tuple[int, int, int]], *, rate_hz: int = 50, placement: int = WAIST) -> list[Candidate]:
     """Candidates of a new detector over `samples` (x, y, z in mg)."""
-    ring, window = (Acceleration * window_samples(rate_hz))(), (Acceleration * window_samples(rate_hz))()
+    ring, window = ((ctypes.c_uint32 * window_samples(rate_hz))() for _ in range(2))
     detector, candidate = FallDetector(), FallCandidate()
-    assert library.bridge_fall_init(detector, ring, len(ring), rate_hz) == OK
+    assert library.bridge_fall_init(detector, ring, len(ring), rate_hz, placement) == OK
     found = []
     for index, (x, y, z) in enumerate(samples):
         if library.bridge_fall_feed(detector, Acceleration(x, y, z), candidate):
             count = library.bridge_fall_window(detector, window)
-            kept = [(a.x, a.y, a.z) for a in window[:count]]
+            kept = [unpack(packed) for packed in window[:count]]
             found.append(Candidate(index, candidate.peak_mg, candidate.peak_index, candidate.turn_degrees, kept))
     return found

@@ -13,7 +13,8 @@ from tests.firmware import motion
 from tests.firmware.board import ADDRESS, BOOT, CANDIDATE, CHUNK, SOS, VITALS, Board
 
 PRESSED, CANCELLED = 1, 2
-TRIES_MAX = 90
+TRIES_SOON, TRIES_MAX = 90, 210
+CHUNKS = 14
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def unpack_sos(payload: bytes) -> tuple[int, int, int, int]:
 
 
 def window_of(board: Board) -> list[tuple[int, int, int]]:
-    return [axes for chunk in board.sent(CHUNK) for axes in struct.iter_unpack("<hhh", chunk.payload[6:])]
+    return [c.unpack(packed) for chunk in board.sent(CHUNK) for (packed,) in struct.iter_unpack("<I", chunk.payload[6:])]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,7 @@ def window_of(board: Board) -> list[tuple[int, int, int]]:
         (lambda board: board.start(rate_hz=24), c.ERROR_RATE),
         (lambda board: board.start(vitals_period_ms=0), c.ERROR_RATE),
         (lambda board: board.start(space_samples=274), c.ERROR_SPACE),
+        (lambda board: board.start(placement=4), c.ERROR_PLACEMENT),
     ],
 )
 def test_a_bad_configuration_is_refused(board: Board, start: Callable[[Board], int], status: int) -> None:
@@ -101,15 +103,18 @@ def test_noise_before_an_acknowledgement_is_counted_and_does_not_hide_it(board: 
     board.press(1.2)
     board.received += bytes(range(1, 100))
     board.acknowledge(0, SOS)
-    board.run(0.1)
+    board.run(0.2)
     assert board.is_idle()
-    assert board.bridge.frames_rejected == 1
+    assert board.bridge.link.frames_rejected == 1
 
 
-def test_nobody_answering_ends_after_90_tries_and_is_counted(board: Board) -> None:
+def test_nobody_answering_slows_down_after_3_minutes_and_ends_after_an_hour_more(board: Board) -> None:
     board.press(1.2)
-    board.run(600)
-    assert len(board.sent(SOS)) == TRIES_MAX
+    board.run(3 * 60 + 60 * 60)
+    gaps_ms = [later - earlier for earlier, later in pairwise(board.sent_at(SOS))]
+    assert gaps_ms == [2000] * (TRIES_SOON - 1) + [30_000] * (TRIES_MAX - TRIES_SOON)
+    assert not board.is_idle()
+    board.run(60)
     assert board.bridge.events.given_up == 1
     assert board.is_idle()
 
@@ -156,25 +161,25 @@ def test_a_fall_is_sent_as_a_candidate_and_its_whole_window(board: Board) -> Non
     impact = samples.index((0, 0, 3000))
     (candidate,) = board.sent(CANDIDATE)
     boot, event, age_ms, peak_mg, turn, rate_hz, chunks, peak_index = struct.unpack("<HHHHBBBH", candidate.payload)
-    assert (boot, event, age_ms, peak_mg, rate_hz, chunks, peak_index) == (BOOT, 0, 2480, 3000, 50, 7, 150)
+    assert (boot, event, age_ms, peak_mg, rate_hz, chunks, peak_index) == (BOOT, 0, 2480, 3000, 50, CHUNKS, 150)
     assert 89 <= turn <= 91
-    assert [tuple(chunk.payload[:6]) for chunk in board.sent(CHUNK)] == [(7, 0xB0, 0, 0, index, 7) for index in range(7)]
-    assert window_of(board) == samples[impact - 150 : impact + 125]
+    assert [tuple(chunk.payload[:6]) for chunk in board.sent(CHUNK)] == [(7, 0xB0, 0, 0, index, CHUNKS) for index in range(CHUNKS)]
+    assert window_of(board) == c.rounded(samples[impact - 150 : impact + 125])
 
 
 def test_the_window_is_repeated_whole_until_it_is_acknowledged(board: Board) -> None:
     board.move(motion.fall(after_s=3))
     board.run(5)
-    assert [frame.type for frame in board.sent(CANDIDATE, CHUNK)] == ([CANDIDATE] + [CHUNK] * 7) * 3
+    assert [frame.type for frame in board.sent(CANDIDATE, CHUNK)] == ([CANDIDATE] + [CHUNK] * CHUNKS) * 3
     board.acknowledge(0, CANDIDATE)
     board.run(10)
     assert len(board.sent(CANDIDATE)) == 3
 
 
-def test_an_unanswered_fall_is_given_up_after_90_sets(board: Board) -> None:
+def test_an_unanswered_fall_is_given_up_after_210_sets(board: Board) -> None:
     board.move(motion.fall(after_s=3))
-    board.run(600)
-    assert (len(board.sent(CANDIDATE)), len(board.sent(CHUNK))) == (TRIES_MAX, 7 * TRIES_MAX)
+    board.run(80 * 60)
+    assert (len(board.sent(CANDIDATE)), len(board.sent(CHUNK))) == (TRIES_MAX, CHUNKS * TRIES_MAX)
     assert board.bridge.events.given_up == 1
 
 
@@ -183,13 +188,37 @@ def test_sampling_goes_on_while_a_window_waits_and_leaves_it_as_it_was(board: Bo
     board.move(samples)
     impact = samples.index((0, 0, 3000))
     sets = [window_of(board)[start : start + 275] for start in range(0, 275 * 3, 275)]
-    assert sets == [samples[impact - 150 : impact + 125]] * 3
+    assert sets == [c.rounded(samples[impact - 150 : impact + 125])] * 3
 
 
-def test_a_second_fall_while_one_waits_is_counted_and_the_older_stays(board: Board) -> None:
-    board.move(motion.fall(after_s=5) + motion.fall(after_s=5))
+def test_two_falls_wait_and_both_come_whole(board: Board) -> None:
+    samples = motion.fall(after_s=5, peak_mg=3000) + motion.fall(after_s=5, peak_mg=4000)
+    board.uart_space = 0
+    board.move(samples)
+    board.uart_space = 1000
+    board.run(2)
+    assert board.bridge.events.dropped == 0
+    assert [frame.type for frame in board.sent(CANDIDATE, CHUNK)] == ([CANDIDATE] + [CHUNK] * CHUNKS) * 2
+    first, second = samples.index((0, 0, 3000)), samples.index((0, 0, 4000))
+    assert window_of(board) == c.rounded(samples[first - 150 : first + 125]) + c.rounded(samples[second - 150 : second + 125])
+
+
+@pytest.mark.parametrize(
+    ("peaks_mg", "kept"),
+    [
+        pytest.param([3000, 4000, 2000], {0, 1}, id="the new one is the smallest"),
+        pytest.param([2000, 4000, 3000], {1, 2}, id="the first one is"),
+        pytest.param([4000, 2000, 3000], {0, 2}, id="the second one is"),
+        pytest.param([3000, 3000, 3000], {0, 1}, id="of equal ones the older stay"),
+    ],
+)
+def test_of_three_falls_that_wait_the_smallest_gives_way_and_is_counted(board: Board, peaks_mg: list[int], kept: set[int]) -> None:
+    board.uart_space = 0
+    board.move([sample for peak_mg in peaks_mg for sample in motion.fall(after_s=5, peak_mg=peak_mg)])
+    board.uart_space = 1000
+    board.run(2)
     assert board.bridge.events.dropped == 1
-    assert {frame.payload[2] for frame in board.sent(CANDIDATE)} == {0}
+    assert {frame.payload[2] for frame in board.sent(CANDIDATE)} == kept
 
 
 def test_a_fall_after_the_acknowledgement_is_sent_with_a_new_number(board: Board) -> None:
@@ -206,7 +235,7 @@ def test_an_sos_overtakes_the_rest_of_a_window(board: Board) -> None:
     board.move(samples[:pressed_at])
     board.is_pressed = True
     board.move(samples[pressed_at : candidate_at + 20])
-    assert [frame.type for frame in board.sent(CANDIDATE, CHUNK, SOS)] == [CANDIDATE, CHUNK, SOS] + [CHUNK] * 6
+    assert [frame.type for frame in board.sent(CANDIDATE, CHUNK, SOS)] == [CANDIDATE, CHUNK, SOS] + [CHUNK] * (CHUNKS - 1)
 
 
 @pytest.mark.parametrize("space", [1, 7, 100, 256])
@@ -247,7 +276,7 @@ def test_a_frame_that_stalls_half_sent_is_cut_off_and_the_event_is_sent_again(bo
     board.run(5)
     board.uart_space = 1000
     board.run(0.1)
-    assert board.bridge.frames_cut_off == 1
+    assert board.bridge.link.frames_cut_off == 1
     assert [frame for _, frame in board.frames if isinstance(frame, FrameFault)]
     assert unpack_sos(board.sent(SOS)[0].payload)[2] > 5000
 

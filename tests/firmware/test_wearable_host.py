@@ -15,6 +15,7 @@ import pytest
 from gateway.bridges.framing import Frame, FrameReader, seal
 from tests.firmware import motion
 from tests.firmware.board import ACK, ADDRESS, BOOT, CANDIDATE, CHUNK, SOS, VITALS
+from tests.firmware.library import rounded, unpack
 
 DEADLINE_S = 10
 WORN, PRESSED = 2, 1
@@ -56,7 +57,7 @@ class Line:
         return self.until(lambda frames: len(of(frames, VITALS)) >= count)
 
     def until_window(self) -> list[Frame]:
-        return self.until(lambda frames: {frame.payload[4] for frame in of(frames, CHUNK)} == set(range(7)))
+        return self.until(lambda frames: {frame.payload[4] for frame in of(frames, CHUNK)} == set(range(14)))
 
     def acknowledge(self, event: int, frame_type: int) -> None:
         os.write(self._near, seal(Frame(ACK, ADDRESS, 0, struct.pack("<HHB", BOOT, event, frame_type))))
@@ -122,9 +123,9 @@ def test_a_fall_reaches_the_gateway_with_its_window(wearable: Wearable, line: Li
     wearable.feed(records(samples))
     frames = line.until_window()
     chunks = {frame.payload[4]: frame.payload[6:] for frame in of(frames, CHUNK)}
-    window = list(struct.iter_unpack("<hhh", b"".join(chunks[index] for index in range(7))))
+    packed = struct.iter_unpack("<I", b"".join(chunks[index] for index in range(14)))
     impact = samples.index((0, 0, 3000))
-    assert window == samples[impact - 150 : impact + 125]
+    assert [unpack(one) for (one,) in packed] == rounded(samples[impact - 150 : impact + 125])
 
 
 def test_an_acknowledged_fall_is_not_repeated(wearable: Wearable, line: Line) -> None:
@@ -141,7 +142,7 @@ def test_an_acknowledged_fall_is_not_repeated(wearable: Wearable, line: Line) ->
 def test_a_fall_that_nobody_acknowledges_is_repeated(wearable: Wearable, line: Line) -> None:
     wearable.feed(records(motion.fall(after_s=10)))
     frames = line.until(lambda frames: len(of(frames, CANDIDATE)) >= 3)
-    assert [struct.unpack_from("<H", frame.payload, 4)[0] for frame in of(frames, CANDIDATE)][:2] == [2480, 4620]
+    assert [struct.unpack_from("<H", frame.payload, 4)[0] for frame in of(frames, CANDIDATE)][:2] == [2480, 4760]
 
 
 def test_a_held_button_is_an_sos(wearable: Wearable, line: Line) -> None:
@@ -201,6 +202,8 @@ def test_the_real_clock_follows_the_machine_and_not_the_samples(start: Callable[
         ["--port", "x", "--address", "5x"],
         ["--port", "x", "--address", "5", "--rate", "24"],
         ["--port", "x", "--address", "5", "--rate", "101"],
+        ["--port", "x", "--address", "5", "--rate", "51"],
+        ["--port", "x", "--address", "5", "--placement", "ankle"],
         ["--port", "x", "--address", "5", "--boot", "65536"],
         ["--port", "x", "--address", "5", "--clock", "moon"],
         ["--port", "x", "--address", "5", "--colour", "red"],

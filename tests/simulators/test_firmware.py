@@ -62,7 +62,7 @@ def test_both_wearables_send_the_same_reports(firmware: FirmwareWearable, eventu
 
     eventually(all_came)
     assert first_reports(sent) == first_reports(expected)
-    assert {FrameType.WEARABLE_VITALS, FrameType.SOS, FrameType.FALL_CANDIDATE, FrameType.WINDOW_CHUNK} == {
+    assert {FrameType.WEARABLE_VITALS, FrameType.SOS, FrameType.FALL_CANDIDATE, FrameType.PACKED_CHUNK} == {
         kind for kind, _ in first_reports(sent)
     }
 

@@ -84,7 +84,7 @@ def test_an_injected_fall_becomes_a_candidate_with_its_window(home: Home, open_p
     home.inject("fall")
     candidate = listener.next(FrameType.FALL_CANDIDATE)
     assert int.from_bytes(candidate.payload[6:8], "little") > 2500
-    assert [listener.next(FrameType.WINDOW_CHUNK).payload[4] for _ in range(candidate.payload[10])] == list(range(candidate.payload[10]))
+    assert [listener.next(FrameType.PACKED_CHUNK).payload[4] for _ in range(candidate.payload[10])] == list(range(candidate.payload[10]))
 
 
 def test_an_injected_episode_shows_in_the_oximeter(home: Home, open_port: OpenPort) -> None:

@@ -17,12 +17,12 @@ from simulators.wire import (
     bci_packet,
     bed_mat,
     fall_candidate,
+    packed_chunks,
     parse_ack,
     parse_event_key,
     sos,
     values_in,
     wearable_vitals,
-    window_chunks,
 )
 
 KEY = EventKey(boot=0x1234, event=0x0102)
@@ -48,12 +48,25 @@ def test_a_fall_candidate_follows_its_layout(age_ms: int, turn: int | None, payl
     assert fall_candidate(KEY, age_ms, FallCandidate(3527, turn, 50, 150), chunks=7) == bytes.fromhex(payload)
 
 
-def test_a_window_goes_in_chunks_of_40_samples_and_a_rest() -> None:
-    samples = np.arange(-150, 150, dtype=np.int16).reshape(100, 3)
-    chunks = window_chunks(KEY, samples)
-    assert [len(chunk) for chunk in chunks] == [6 + 240, 6 + 240, 6 + 120]
+def test_a_window_goes_in_chunks_of_20_packed_samples_and_a_rest() -> None:
+    samples = np.arange(-75, 75, dtype=np.int16).reshape(50, 3)
+    chunks = packed_chunks(KEY, samples)
+    assert [len(chunk) for chunk in chunks] == [6 + 80, 6 + 80, 6 + 40]
     assert chunks[1][:6] == bytes.fromhex("34 12 02 01 01 03")
-    assert b"".join(chunk[6:] for chunk in chunks) == b"".join(int(v).to_bytes(2, "little", signed=True) for v in samples.ravel())
+
+
+@pytest.mark.parametrize(
+    ("axes", "packed"),
+    [
+        ((4, -4, 0), "01 fc 0f 00"),
+        ((2044, 0, -2044), "ff 01 10 20"),  # the largest of steps of 4 mg
+        ((2045, 3, 4), "00 01 10 40"),  # steps of 8 mg: halves away from zero
+        ((4089, -8, 16), "00 fd 1f 80"),  # steps of 16 mg
+        ((32767, -32768, 64), "ff 05 18 c0"),  # steps of 64 mg, the last 63 cut off
+    ],
+)
+def test_a_sample_is_packed_with_the_finest_step_that_holds_it(axes: tuple[int, int, int], packed: str) -> None:
+    assert packed_chunks(KEY, np.array([axes], np.int16))[0][6:] == bytes.fromhex(packed)
 
 
 def test_sos_follows_its_layout() -> None:
