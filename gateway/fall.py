@@ -1,26 +1,47 @@
-"""Second stage of fall detection: confirms or rejects a candidate from the raw window around its impact. No I/O.
+"""Second stage of fall detection: confirms or rejects a candidate from the raw window around its impact.
 
-Two thresholds: an impact above PEAK_G, and a trunk that points elsewhere afterwards by more than TURN_DEG. Source: FALLS study of the
-project (Kangas-style thresholds, waist): 97.1 % of falls confirmed, 97.3 % of other activities rejected, on people never seen.
-A candidate without a whole window is confirmed: a lost frame must not lose a fall.
+Small decision trees, one set for the trunk (waist, hip, chest) and one for the wrist, look at features of the window that do not depend on
+how the device is worn. What they were trained on and what was measured on people they had never seen: docs/falls.md.
+
+A candidate whose window does not show what came after the impact is judged by the impact alone, and one without any window is confirmed: a
+lost frame must not lose a fall.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from contract.events import AccelerationWindow
+from gateway import fall_model
+from gateway.fall_features import features
+from gateway.fall_trigger import AFTER_S, BEFORE_S, TRUNK, WRIST, Trigger, Vector, candidates, halve
 
 PEAK_G = 2.2
-TURN_DEG = 35.0
-BEFORE_S = (3.0, 1.5)
-"""The posture before: mean acceleration between 3.0 and 1.5 s before the impact."""
-AFTER_S = (1.0, 2.5)
-"""The posture after: mean acceleration between 1.0 and 2.5 s after the impact."""
+"""Where there is only the impact to go by. Source: Kangas-style thresholds of the project's study of recordings, waist."""
+BEFORE_LEAST_S, AFTER_LEAST_S = 0.5, 2.3
+"""Less than this before or after the impact, and its posture is not shown."""
+RATE_HZ_LEAST = 15.0
+CONFIDENCE_CONFIRMED = 0.5
 CONFIDENCE_UNSEEN = 0.5
 MG_PER_G = 1000.0
+DEFAULT_PLACEMENT = "waist"
 
-Vector = tuple[float, float, float]
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """What is done for one place on the body: which trees, and which first stage its wearable has."""
+
+    model: str
+    trigger: Trigger
+
+
+DETECTORS = {
+    "waist": Detector("trunk", TRUNK),
+    "hip": Detector("trunk", TRUNK),
+    "chest": Detector("trunk", TRUNK),
+    "trunk": Detector("trunk", TRUNK),
+    "wrist": Detector("wrist", WRIST),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,44 +54,43 @@ class Verdict:
     turn_deg: float | None = None
 
 
-def confirm(window: AccelerationWindow | None, peak_index: int) -> Verdict:
-    """Judge one candidate. `peak_index` is the impact's row; a row outside the window means the largest magnitude in it."""
-    rows = list(zip(window.x, window.y, window.z, strict=False)) if window else []
+def confirm(window: AccelerationWindow | None, peak_index: int, placement: str = DEFAULT_PLACEMENT) -> Verdict:
+    """Judge one candidate of a device worn at `placement`.
+
+    `peak_index` is the impact's row; a row outside the window means the largest magnitude in it.
+    """
+    rows = [(x / MG_PER_G, y / MG_PER_G, z / MG_PER_G) for x, y, z in zip(window.x, window.y, window.z, strict=False)] if window else []
     if window is None or not rows:
         return Verdict(True, CONFIDENCE_UNSEEN)
     if not 0 <= peak_index < len(rows):
         peak_index = max(range(len(rows)), key=lambda row: math.hypot(*rows[row]))
-    peak_g = math.hypot(*rows[peak_index]) / MG_PER_G
-    before = _mean(_span(rows, peak_index, window.rate_hz, -BEFORE_S[0], -BEFORE_S[1]))
-    after = _mean(_span(rows, peak_index, window.rate_hz, *AFTER_S))
-    if before is None or after is None:
-        return Verdict(peak_g > PEAK_G, CONFIDENCE_UNSEEN, peak_g)
-    turn_deg = _angle_deg(before, after)
-    is_fall = peak_g > PEAK_G and turn_deg > TURN_DEG
-    return Verdict(is_fall, _confidence(peak_g, turn_deg) if is_fall else 0.0, peak_g, turn_deg)
+    return judge(rows, window.rate_hz, peak_index, placement)
 
 
-def _confidence(peak_g: float, turn_deg: float) -> float:
-    """0.5 at both thresholds, rising to 1 at twice the peak and a turn of 90 degrees."""
-    beyond_peak = min(1.0, (peak_g - PEAK_G) / PEAK_G)
-    beyond_turn = min(1.0, (turn_deg - TURN_DEG) / (90.0 - TURN_DEG))
-    return 0.5 + 0.25 * beyond_peak + 0.25 * beyond_turn
+def judge(rows: Sequence[Vector], rate_hz: float, peak: int, placement: str) -> Verdict:
+    """The same for rows in g, (N, 3), at least one."""
+    peak_g = math.hypot(*rows[peak])
+    before_s, after_s = peak / rate_hz, (len(rows) - peak) / rate_hz
+    if before_s < BEFORE_LEAST_S or after_s < AFTER_LEAST_S or rate_hz < RATE_HZ_LEAST:
+        is_fall = peak_g > PEAK_G
+        return Verdict(is_fall, CONFIDENCE_UNSEEN if is_fall else 0.0, peak_g)
+    found = features(rows, rate_hz, peak)
+    confidence = fall_model.shipped(DETECTORS[placement].model).confidence(found)
+    return Verdict(confidence >= CONFIDENCE_CONFIRMED, confidence, peak_g, found["turn"])
 
 
-def _span(rows: Sequence[Vector], peak: int, rate_hz: float, from_s: float, to_s: float) -> Sequence[Vector]:
-    return rows[max(0, peak + round(from_s * rate_hz)) : max(0, peak + round(to_s * rate_hz))]
+def detect(samples: Iterable[Sequence[float]], rate_hz: float, placement: str = DEFAULT_PLACEMENT) -> list[float]:
+    """Both stages on a recording: seconds from its first sample at which wearable and gateway would have confirmed a fall.
 
-
-def _mean(rows: Sequence[Vector]) -> Vector | None:
-    if not rows:
-        return None
-    x, y, z = (math.fsum(row[axis] for row in rows) / len(rows) for axis in range(3))
-    return x, y, z
-
-
-def _angle_deg(a: Vector, b: Vector) -> float:
-    lengths = math.hypot(*a) * math.hypot(*b)
-    if lengths == 0:
-        return 0.0
-    cosine = sum(i * j for i, j in zip(a, b, strict=True)) / lengths
-    return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
+    `samples`: (N, 3) in g, or (N, 6) with angular rates that are not looked at, from some 20 to 200 samples a second. `placement`: waist,
+    hip, chest, trunk or wrist. A detection comes with the last sample that was looked at, 2.5 s after the impact.
+    """
+    detector = DETECTORS[placement]
+    rows, ring_rate_hz = halve([(float(row[0]), float(row[1]), float(row[2])) for row in samples], rate_hz)
+    before, after = int(BEFORE_S * ring_rate_hz), int(AFTER_S * ring_rate_hz)
+    found = []
+    for peak in candidates(rows, ring_rate_hz, detector.trigger):
+        start = max(0, peak - before)
+        if judge(rows[start : peak + after], ring_rate_hz, peak - start, placement).is_fall:
+            found.append((peak + after - 1) / ring_rate_hz)
+    return found

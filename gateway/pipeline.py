@@ -70,6 +70,7 @@ class _Device:
         self.type = type_name
         self.port = port
         self.driver = driver
+        self.placement: str = fall.DEFAULT_PLACEMENT
         self.lost_after_s = math.inf
         self.heard_s = now_s
         self.heard_at: datetime | None = None
@@ -295,7 +296,7 @@ class Pipeline:
             return
         at = max(now - timedelta(seconds=signal.age_s), INSTANT_MIN)  # a clock that was never set says 1970
         name = f"{signal.key}-{at:%Y%m%d}" if signal.key else _name_by_time(signal.kind, at)
-        verdict = fall.confirm(signal.window, signal.peak_index) if signal.kind is EventKind.FALL else None
+        verdict = fall.confirm(signal.window, signal.peak_index, device.placement) if signal.kind is EventKind.FALL else None
         if verdict is not None and not verdict.is_fall:
             device.rejects[Reason.NOT_A_FALL] += 1
             self._settle(device, signal, now_s)
@@ -327,6 +328,7 @@ class Pipeline:
 def _own_device(config: DeviceConfig, port: str, home: Config, now_s: float) -> _Device:
     driver = DRIVERS[config.type](config.options())
     device = _Device(config.id, config.type, port, driver, now_s)
+    device.placement = config.placement or fall.DEFAULT_PLACEMENT
     device.lost_after_s = max(home.lost_after_s, driver.quiet_s)
     device.summarizer = Summarizer(config.summary_s or SUMMARY_S) if driver.is_fast or config.summary_s else None
     return device

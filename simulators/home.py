@@ -79,6 +79,7 @@ class Change:
 class _FallShape:
     peak_mg: tuple[float, float]
     swing_mg: float
+    rocking_deg: float
 
 
 _POSTURE = {Doing.ASLEEP: Posture.LYING, Doing.ON_FLOOR: Posture.LYING, Doing.RESTING: Posture.SITTING, Doing.EATING: Posture.SITTING}
@@ -94,10 +95,10 @@ _ACTIVITY = {
 _REST_MG = {Posture.LYING: (0.0, 0.0, 1000.0), Posture.SITTING: (0.0, -966.0, 259.0), Posture.STANDING: (0.0, -1000.0, 0.0)}
 _NOISE_MG = {Posture.LYING: 4.0, Posture.SITTING: 8.0, Posture.STANDING: 20.0}
 _FALL_SHAPES = {
-    Placement.WAIST: _FallShape((3500, 6000), 75),
-    Placement.CHEST: _FallShape((3000, 5000), 75),
-    Placement.HIP: _FallShape((3500, 6000), 75),
-    Placement.WRIST: _FallShape((4000, 7000), 200),
+    Placement.WAIST: _FallShape((3500, 6000), 75, 25),
+    Placement.CHEST: _FallShape((3000, 5000), 75, 25),
+    Placement.HIP: _FallShape((3500, 6000), 75, 25),
+    Placement.WRIST: _FallShape((4000, 7000), 200, 60),
 }
 
 # Minute of the day, spread in minutes either way, and what begins. Neighbours are farther apart than their spreads.
@@ -220,31 +221,38 @@ def acceleration(seed: int, first: int, count: int, state: State, *, rest: Vecto
 def synthetic_fall(seed: int, placement: Placement = Placement.WAIST) -> Samples:
     """A fall from standing, (N, 3) mg at 50 Hz, from the loss of balance to lying still.
 
-    It imitates the phases seen in recorded falls: 0.4 to 0.6 s in which the body tips over and is partly weightless; an impact of
-    more than 2.5 g that lasts some 60 ms and rings for a few tenths of a second; then STILL_AFTER_FALL_S on the floor, turned by 80 to
-    100 degrees, at first with small movements. The wrist swings more and hits harder than the trunk. It is a drawing of a fall, not a
-    measure of how well falls are found: only recordings can say that.
+    It imitates the phases seen in recorded falls: the body begins to lean 0.9 to 1.2 s before it hits, and is partly weightless in the last
+    half second; an impact of more than 2.5 g that lasts some 0.1 s and strikes from another side than it will lie on, then two weaker
+    ones; then STILL_AFTER_FALL_S on the floor, turned by 80 to 100 degrees, rocking and stirring for the first second. The wrist swings
+    more and hits harder than the trunk. It is a drawing of a fall, not a measure of how well falls are found: only recordings say that.
     """
     shape = _FALL_SHAPES[placement]
     random = np.random.default_rng([seed, list(Placement).index(placement)])
-    falling = int(random.integers(round(0.4 * RATE_HZ), round(0.6 * RATE_HZ) + 1))
+    falling = int(random.integers(round(0.9 * RATE_HZ), round(1.2 * RATE_HZ) + 1))
     still = round(STILL_AFTER_FALL_S * RATE_HZ)
-    heading = random.uniform(0, 2 * np.pi)
-    final = math.radians(random.uniform(80, 100))
-    angles = np.concatenate([final * np.linspace(0, 1, falling) ** 2, np.full(still, final)])
-    direction = np.column_stack([np.sin(angles) * np.cos(heading), -np.cos(angles), np.sin(angles) * np.sin(heading)])
-    level = np.concatenate([np.linspace(1000, random.uniform(200, 400), falling), _impact(random.uniform(*shape.peak_mg), still)])
-    settling = _NOISE_MG[Posture.LYING] + 75 * np.exp(-np.arange(still) / (0.5 * RATE_HZ))
-    restless = np.concatenate([np.full(falling, shape.swing_mg), settling])
-    return to_samples(direction * level[:, None] + random.normal(0, 1, direction.shape) * restless[:, None])
+    heading, final = random.uniform(0, 2 * np.pi), math.radians(random.uniform(80, 100))
+    since_s = np.arange(still) / RATE_HZ
+    rocking = math.radians(shape.rocking_deg) * np.exp(-since_s / 0.35) * np.sin(2 * np.pi * 1.6 * since_s)
+    angles = np.concatenate([final * np.linspace(0, 1, falling) ** 2.5, final + rocking])
+    headings = heading + np.concatenate([np.linspace(-0.6, 0, falling), rocking])
+    direction = np.column_stack([np.sin(angles) * np.cos(headings), -np.cos(angles), np.sin(angles) * np.sin(headings)])
+    light = np.interp(np.arange(falling), [0, falling - 0.5 * RATE_HZ, falling], [1000, 950, random.uniform(150, 350)])
+    signal = direction * np.concatenate([light, np.full(still, 1000.0)])[:, None]
+    signal[falling:] += _blows(random, direction[falling], random.uniform(*shape.peak_mg), still)
+    stirring = _NOISE_MG[Posture.LYING] + 2 * shape.swing_mg * np.exp(-since_s / (0.3 * shape.rocking_deg / 25))
+    restless = np.concatenate([np.linspace(0.3, 1, falling) * shape.swing_mg, stirring])
+    return to_samples(signal + random.normal(0, 1, signal.shape) * restless[:, None])
 
 
-def _impact(peak_mg: float, count: int) -> Vector:
-    """Size of the acceleration from the impact on: a pulse of three samples, then a swing that dies away around 1 g."""
-    seconds = np.arange(count) / RATE_HZ
-    level = 1000 + 600 * np.exp(-seconds / 0.12) * np.cos(2 * np.pi * 7 * seconds)
-    level[:3] = (0.6 * peak_mg, peak_mg, 0.5 * peak_mg)
-    return level
+def _blows(random: np.random.Generator, lying: Vector, peak_mg: float, count: int) -> Vector:
+    """The impact and two weaker ones after it, (count, 3) mg: half-sines of 0.1 s from the floor, each from another side."""
+    blows = np.zeros((count, 3))
+    for at_s, share in ((0.0, 1.0), (random.uniform(0.14, 0.2), 0.45), (random.uniform(0.3, 0.45), 0.3)):
+        side = 0.6 * lying + random.normal(0, 0.55, 3)
+        start, length = round(at_s * RATE_HZ), round(0.1 * RATE_HZ)
+        pulse = np.sin(np.pi * (np.arange(length) + 0.5) / length)
+        blows[start : start + length] += share * peak_mg * pulse[:, None] * side / np.linalg.norm(side)
+    return blows
 
 
 def resting_direction(samples: Samples) -> Vector:

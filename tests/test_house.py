@@ -19,6 +19,8 @@ PURE = (
     "gateway/bridges/framing.py",
     "gateway/devices/**/*.py",
     "gateway/fall.py",
+    "gateway/fall_features.py",
+    "gateway/fall_trigger.py",
     "gateway/summary.py",
     "gateway/sms_pdu.py",
     "gateway/gsm_alphabet.py",

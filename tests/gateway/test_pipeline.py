@@ -15,12 +15,12 @@ from gateway.bridges.framing import Frame, FrameReader, seal
 from gateway.bridges.serial_port import Chunk
 from gateway.config import Config
 from gateway.pipeline import Harvest, Pipeline
+from tests.gateway.falls import BEFORE, RATE_HZ, fall_rows, knock_rows
 from tests.gateway.home import BED_MAT, BRIDGE_PORT, NOW, OXIMETER, WEARABLE, config, seconds
 
 BRIDGE, OXIMETER_PATH = "/ports/bridge", "/ports/oximeter"
 FINGER = bytes.fromhex("8732054862")  # 72 /min, 98 %: atick-faisal/berry-oximeter, tests/test_berry_oximeter.py
 NO_FINGER = bytes.fromhex("8000507f7f")
-RATE_HZ, BEFORE, AFTER = 50, 150, 125
 
 
 class Home:
@@ -73,8 +73,8 @@ def sos(event: int, *, age_ms: int = 0, kind: int = 1, boot: int = 0xAA) -> byte
 
 
 def fall(event: int, *, turn: bool) -> bytes:
-    """A candidate whose window shows an impact of 3 g, after which the body lies or stands again."""
-    rows = [(0, 0, 1000)] * BEFORE + [(0, 0, 3000)] + [(1000, 0, 0) if turn else (0, 0, 1000)] * (AFTER - 1)
+    """A candidate whose window shows a fall, or a knock after which the body stands again."""
+    rows = fall_rows() if turn else knock_rows()
     parts = [rows[at : at + 40] for at in range(0, len(rows), 40)]
     payloads = [(0x02, struct.pack("<HHHHBBBH", 0xAA, event, 2500, 3000, 90, RATE_HZ, len(parts), BEFORE))]
     for index, part in enumerate(parts):
