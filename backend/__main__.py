@@ -17,6 +17,7 @@ from backend.db.pool import open_pool, place
 from backend.errors import BadInput, JiahuError, Unavailable
 from backend.people import store as people
 from backend.readings import retention_command as retention
+from backend.rules import command as rules_command
 from backend.rules import store as rules
 
 logger = logging.getLogger("backend")
@@ -33,6 +34,10 @@ def main(argv: list[str] | None = None) -> int:
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # that a tick is left out while the one before still works is no news
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
+        if arguments.command == "rules" and arguments.action != "store":
+            return rules_command.run(arguments)
+        if arguments.config is None:
+            raise BadInput("rules store needs --config: the TOML file that names the database")
         config = configuration.read(arguments.config)
         _start(arguments, config)
     except BaseExceptionGroup as group:
@@ -56,12 +61,15 @@ def _parser() -> argparse.ArgumentParser:
         ("web", "pages and HTTP API"),
         ("migrate", "bring the database's tables and the shipped rules up to date"),
         ("load", "import teams, doctors, elders, homes and accounts from a TOML file"),
-        ("rules", "store the rules of a TOML file as new versions"),
+        ("rules", "try rules on their cases, on recorded readings; score NEWS2; store rules as new versions"),
         ("retention", "show or change how long readings are kept"),
     ):
         command = commands.add_parser(name, help=what, description=what)
+        if name == "rules":
+            rules_command.add_arguments(command)
+            continue
         command.add_argument("--config", type=Path, required=True, help="backend TOML file, see deploy/backend.example.toml")
-        if name in ("load", "rules"):
+        if name == "load":
             command.add_argument("file", type=Path)
         if name == "retention":
             retention.add_arguments(command)

@@ -1,15 +1,18 @@
 """The story: what has just been stored is judged, and what follows from it is written, all in the transaction that stored it.
 
-    readings -> windows -> verdicts -> alerts -> notifications and visit requests
+    readings -> windows -> episodes -> alerts -> notifications and visit requests
     event ------------------------^
+
+Episodes are when a rule's condition held, by the times of measurement alone; late data rewrite them. An alert is what people work on: it
+follows the episodes, and is never unmade.
 
 Every rule runs in a savepoint of its own: if one raises, the readings are stored all the same and operators get an alert about the rule.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from backend.alerts import store as alerts
@@ -19,12 +22,19 @@ from backend.commands import store as commands
 from backend.db.pool import TRANSIENT, Connection
 from backend.dispatch import store as dispatch
 from backend.notify import outbox
+from backend.numbers import News, Numbers, Step
 from backend.readings import store as readings
 from backend.readings.model import Home, StoredSeries
+from backend.rules import episodes
 from backend.rules.engine import Active, RuleBook
+from backend.rules.kinds.all import AllRule
 from backend.rules.kinds.event import EventRule
-from backend.rules.kinds.threshold import ThresholdRule, judge
-from backend.rules.model import AnyEvent, InternalEvent, Judgement, Verdict
+from backend.rules.kinds.score import ScoreRule
+from backend.rules.kinds.threshold import ThresholdRule
+from backend.rules.kinds.trend import TrendRule
+from backend.rules.model import SEVERITY, AnyEvent, InternalEvent, Judgement, Verdict, to_datetime, to_us
+from backend.rules.paging import LOUD, decide
+from backend.rules.track import Episode
 from contract.events import ALONE, EventKind, read_remark
 from contract.quantities import Statistic
 
@@ -38,6 +48,14 @@ BEHIND_MAX = timedelta(seconds=40)
 
 HEARD_TEXT = "已收到求助，正在联系。"
 """What the home hears once an operator has taken the alert of a press or a fall."""
+
+REMEASURE_TEXT = "请坐下休息五分钟，然后再测量一次。"
+"""What the home hears after the first of several readings that a rule wants before it calls anybody."""
+
+ASKED = "asked"
+"""Level of an alert that only says: the home was asked to measure again."""
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 JUDGED = frozenset({Statistic.SAMPLE, Statistic.MEAN})
 """Minima and maxima are for people; a rule sees the value that stands for its interval."""
@@ -69,24 +87,42 @@ class Monitor:
     skew: timedelta = timedelta(0)
     history_until: datetime | None = None
 
-    async def on_readings(self, series: StoredSeries, open_rules: set[str]) -> None:
-        """Judge every threshold rule that looks at this series. `open_rules`: those of which the home has an open alert; it grows."""
+    async def on_readings(self, series: StoredSeries, known: "Known") -> None:
+        """Judge every rule that looks at this series. `known`: what the home's open alerts and episodes make worth a look; it grows."""
         subject = _subject(series.home)
+        book = self.rules.of_elder(subject.elder_id)
         low, high = min(series.columns.values), max(series.columns.values)
-        for active in self.rules.thresholds.get(series.columns.quantity, ()):
-            assert isinstance(active.rule, ThresholdRule)
-            if active.rule.id in open_rules or not active.rule.is_quiet(low, high):
-                open_rules.add(active.rule.id)
-                await self._guarded(active, subject, self._threshold_judge(active, active.rule, subject, series))
+        for active in book.numbers.get(series.columns.quantity, ()):
+            assert isinstance(active.rule, ThresholdRule | TrendRule)
+            if known.reach(active.rule.id, series.columns.start_at) or not active.rule.is_quiet(low, high):
+                known.open_rules.add(active.rule.id)
+                await self._guarded(active, subject, self._follow(active, subject, series))
+        for active in book.scores.get(series.columns.quantity, ()) if subject.elder_id is not None else ():
+            assert isinstance(active.rule, ScoreRule)
+            if known.reach(active.rule.id, series.columns.start_at) or active.rule.points(series.columns.quantity, low, high):
+                known.open_rules.add(active.rule.id)
+                span = series.columns.start_at, readings.last_at(series.columns)
+                await self._guarded(active, subject, self._score(active, subject, *span))
+
+    async def on_observation(self, subject: Subject, at: datetime) -> None:
+        """Somebody filled in what no device says: judge the scores again."""
+        for active in self._scores(subject):
+            await self._guarded(active, subject, self._score(active, subject, at, at))
+
+    def _scores(self, subject: Subject) -> list[Active]:
+        return [active for active in self.rules.of_elder(subject.elder_id).by_id.values() if isinstance(active.rule, ScoreRule)]
 
     async def on_event(self, happening: Happening) -> int | None:
         """Judge every rule that looks at this kind. Returns the alert that the event belongs to, if any."""
         alert_id = await self._on_alone(happening) if happening.kind in ALONE else None
         if alert_id is not None:
             return alert_id
-        for active in self.rules.events.get(happening.kind, ()):
+        book = self.rules.of_elder(happening.subject.elder_id)
+        if happening.kind in book.signs and happening.subject.elder_id is not None:
+            await episodes.hear(self.conn, {(happening.subject.elder_id, name): happening.at for name in book.signs[happening.kind]})
+        for active in book.events.get(happening.kind, ()):
             alert_id = await self._guarded(active, happening.subject, self._event_judge(active, happening)) or alert_id
-        for active in self.rules.cancels.get(happening.kind, ()):
+        for active in book.cancels.get(happening.kind, ()):
             alert_id = await self._guarded(active, happening.subject, self._event_cancel(active, happening)) or alert_id
         return alert_id
 
@@ -126,30 +162,125 @@ class Monitor:
 
     # -- one rule ------------------------------------------------------------------------------------------------------------------------
 
-    def _threshold_judge(
-        self, active: Active, rule: ThresholdRule, subject: Subject, series: StoredSeries
-    ) -> Callable[[], Awaitable[None]]:
+    def _follow(self, active: Active, subject: Subject, series: StoredSeries) -> Callable[[], Awaitable[None]]:
         async def apply() -> None:
-            columns = series.columns
-            lookback = timedelta(seconds=rule.lookback_s)
-            last_at = readings.last_at(columns)
-            samples = await readings.window(
-                self.conn, series.id, columns.quantity, from_at=columns.start_at - lookback, to_at=last_at + lookback
-            )
-            for judgement in judge(rule, samples, after=columns.start_at):
-                await self._apply(active, subject, judgement, source=columns.device_id)
+            news = await self._numbers(subject).follow(active, subject, series)
+            await self._settle(active, subject, news, source=series.columns.device_id)
 
         return apply
+
+    def _score(self, active: Active, subject: Subject, first: datetime, last: datetime) -> Callable[[], Awaitable[None]]:
+        async def apply() -> None:
+            news = await self._numbers(subject).score(active, subject, first, last)
+            await self._settle(active, subject, news, source="score")
+
+        return apply
+
+    def _numbers(self, subject: Subject) -> Numbers:
+        return Numbers(self.conn, self.now, self.rules.zone(subject.elder_id))
+
+    async def _settle(self, active: Active, subject: Subject, news: News, *, source: str) -> None:
+        """Let the alert follow what is new in the episodes of one source, and judge the rules that are made of this one."""
+        for step in news.steps:
+            await self._take(active, subject, step, news.standing, source=source)
+        if news.asked_at is not None and not self._is_late(active, news.asked_at):
+            await self._ask_to_remeasure(active, subject, news.asked_at, source=source)
+        await self._agree(active, subject, news, source=source)
+        made_of_this = self.rules.of_elder(subject.elder_id).alls.get(active.rule.id, ()) if news.is_changed else ()
+        for whole in made_of_this:
+            since = min([step.at for step in news.steps] + ([to_datetime(news.standing.opened_at)] if news.standing else [self.now]))
+            await self._guarded(whole, subject, self._all(whole, subject, since))
+
+    def _all(self, active: Active, subject: Subject, since: datetime) -> Callable[[], Awaitable[None]]:
+        async def apply() -> None:
+            await self._settle(active, subject, await self._numbers(subject).together(active, subject, since), source="all")
+
+        return apply
+
+    async def _take(self, active: Active, subject: Subject, step: Step, standing: Episode | None, *, source: str) -> None:
+        """One step of an episode: a level opens the alert or makes it louder; an end is recovery unless another source goes on."""
+        alert = await alerts.find_open(self.conn, subject, active.rule.id)
+        evidence: dict[str, float | str] = {"value": step.episode.peak, "since": to_datetime(step.episode.opened_at).isoformat()}
+        judgement = Judgement(Verdict.BREACHED if step.level else Verdict.CLEAR, step.at, step.level, evidence)
+        is_quiet = self._is_quiet(active, step.episode, step.level)
+        if is_quiet and standing is not None and not self._is_late(active, judgement.at):
+            is_quiet = self._is_quiet(active, standing, standing.level)  # it had ended, but it is there again: that is no recovery
+        if alert is None:
+            if step.level is not None and not await self._is_cooling(active, subject, judgement):
+                alert_id = await self._open(active, subject, judgement, source=source, is_late=is_quiet)
+                if alert_id is not None:
+                    await episodes.link(self.conn, subject.key, active.rule.id, alert_id, since=self.now)
+        elif step.level is not None:
+            await episodes.link(self.conn, subject.key, active.rule.id, alert.id, since=self.now)
+            if step.at >= alert.last_at or self._is_louder(active, alert, step.level, is_quiet=is_quiet):
+                await self._advance(active, subject, alert, judgement, source=source, is_quiet=is_quiet)
+        elif step.at >= alert.last_at and not await episodes.is_standing(self.conn, subject.key, active.rule.id, but=source):
+            await self._advance(active, subject, alert, judgement, source=source, is_quiet=is_quiet)
+
+    async def _agree(self, active: Active, subject: Subject, news: News, *, source: str) -> None:
+        """Bring the open alert to what the episodes say after all steps: late data may have ended one, or let it go on."""
+        alert = await alerts.find_open(self.conn, subject, active.rule.id)
+        standing = news.standing
+        if alert is None:
+            if standing is not None and news.has_grown and news.verdict is Verdict.BREACHED:
+                await self._open_again(active, subject, standing, news.first_at, source=source)
+            return
+        if standing is None:
+            is_over = not news.is_asking and not await episodes.is_standing(self.conn, subject.key, active.rule.id)
+            if is_over and alert.condition in (Condition.ACTIVE, Condition.SILENT):
+                calm = Judgement(Verdict.CLEAR, max(alert.last_at, news.last_at or alert.last_at), None, {})
+                await self._advance(active, subject, alert, calm, source=source, is_quiet=True)
+            return
+        level = standing.level
+        assert level is not None
+        is_quiet = self._is_quiet(active, standing, level)
+        goes_on = bool(alert.evidence.get("late")) and not is_quiet
+        is_back = news.verdict is Verdict.BREACHED and alert.condition is not Condition.ACTIVE
+        if news.has_grown and (goes_on or is_back):
+            last_at = to_datetime(standing.last_at)
+            judgement = Judgement(Verdict.BREACHED, last_at, level, {"value": news.value if news.value is not None else standing.peak})
+            await self._advance(active, subject, alert, judgement, source=source, is_quiet=is_quiet)
+
+    async def _open_again(self, active: Active, subject: Subject, standing: Episode, at: datetime, *, source: str) -> None:
+        """A person has closed the alert, and what it was about still stands: after the cooldown it is a new one."""
+        judgement = Judgement(Verdict.BREACHED, max(at, to_datetime(standing.opened_at)), standing.level, {"value": standing.peak})
+        if not await self._is_cooling(active, subject, judgement):
+            await self._open(active, subject, judgement, source=source, is_late=self._is_quiet(active, standing, standing.level))
+
+    def _is_quiet(self, active: Active, episode: Episode, level: str | None) -> bool:
+        """True where a level that would call somebody must not: its data are old, or had shown recovery when they came."""
+        level = level or episode.worst(SEVERITY)
+        if active.level(level).priority not in LOUD:
+            return False
+        known_to = to_datetime(episode.closed_at or episode.last_at)
+        if self.history_until is not None and known_to <= self.history_until:
+            return True
+        return not decide(active, episode, level, known_at=to_us(self.now - self.skew))[0]
+
+    async def _ask_to_remeasure(self, active: Active, subject: Subject, at: datetime, *, source: str) -> None:
+        """The first of several readings: the home is asked for another, and operators see that it was; nobody is called."""
+        if subject.elder_id is not None:
+            await commands.speak(self.conn, elder_id=subject.elder_id, text=REMEASURE_TEXT, now=self.now)
+        await alerts.open_alert(
+            self.conn, subject, rule_id=active.rule.id, rule_version=active.version, level=ASKED, at=at, now=self.now, priority="low",
+            evidence={"devices": [source]},
+        )  # fmt: skip
 
     def _event_judge(self, active: Active, happening: Happening) -> Callable[[], Awaitable[int | None]]:
         async def apply() -> int | None:
             level = active.rule.levels[0]
             evidence = _evidence_of(happening)
             judgement = Judgement(Verdict.BREACHED, happening.at, level.name, evidence)
+            taken_back = await self._taken_back(active, happening)
+            pending_until = self._pending_until(active, happening) if taken_back is None else None
             while (alert := await alerts.find_open(self.conn, happening.subject, active.rule.id)) is None:
-                alert_id = await self._open(active, happening.subject, judgement, source=happening.device)
-                if alert_id is not None:
-                    return alert_id  # None: another transaction has just opened one, so there is one to repeat
+                alert_id = await self._open(
+                    active, happening.subject, judgement, source=happening.device, is_told=taken_back is None, pending_until=pending_until
+                )
+                if alert_id is not None:  # None: another transaction has just opened one, so there is one to repeat
+                    if taken_back is not None:
+                        await self._event_cancel(active, taken_back)()
+                    return alert_id
             devices = sorted({*alert.evidence.get("devices", []), happening.device})
             if level.priority == "technical" and devices == alert.evidence.get("devices"):
                 return alert.id
@@ -165,6 +296,30 @@ class Monitor:
 
         return apply
 
+    async def _taken_back(self, active: Active, happening: Happening) -> Happening | None:
+        """What took this event back, where that came before the event itself did."""
+        if not isinstance(active.rule, EventRule) or active.rule.cancelled_by is None:
+            return None
+        kind = active.rule.cancelled_by
+        whose = happening.subject.gateway_id, happening.device
+        at = await episodes.happened_after(self.conn, *whose, kind, happening.at)
+        newer = await episodes.happened_after(self.conn, *whose, happening.kind, at) if at else None
+        return replace(happening, kind=kind, at=at) if at is not None and newer is None else None
+
+    def _pending_until(self, active: Active, happening: Happening) -> datetime | None:
+        """The end of the event's cancel window, while that lasts: until then it calls nobody."""
+        if not isinstance(active.rule, EventRule) or not active.rule.cancel_s:
+            return None
+        until = happening.at + timedelta(seconds=active.rule.cancel_s)
+        return until + self.skew if self.now < until + self.skew else None
+
+    async def on_due(self, alert: Alert, subject: Subject) -> None:
+        """The cancel window of an event is over, and nothing took it back: now it calls."""
+        active = self.rules.of_elder(subject.elder_id).by_id.get(alert.rule_id)
+        if active is not None:
+            judgement = Judgement(Verdict.BREACHED, alert.last_at, active.rule.levels[0].name, {"pending_until": ""})
+            await self._raise(active, subject, alert, judgement, source="", is_quiet=False)
+
     def _event_cancel(self, active: Active, happening: Happening) -> Callable[[], Awaitable[int | None]]:
         async def apply() -> int | None:
             assert isinstance(active.rule, EventRule)
@@ -178,7 +333,7 @@ class Monitor:
                 self.conn, alert.id, condition=condition, action=Action.CANCELLED, at=happening.at, now=self.now,
                 evidence={"devices": left},
             )  # fmt: skip
-            await self._close_technical(alert, condition)
+            await self._close_needless(alert, condition)
             return alert.id
 
         return apply
@@ -193,13 +348,13 @@ class Monitor:
             return
         is_calm_of_another = judgement.verdict is Verdict.CLEAR and source not in alert.evidence.get("devices", [])
         if judgement.at >= alert.last_at and not is_calm_of_another:
-            await self._advance(active, subject, alert, judgement, source=source)
+            await self._advance(active, subject, alert, judgement, source=source, is_quiet=self._is_late(active, judgement.at))
 
-    async def _advance(self, active: Active, subject: Subject, alert: Alert, judgement: Judgement, *, source: str) -> None:
+    async def _advance(self, active: Active, subject: Subject, alert: Alert, judgement: Judgement, *, source: str, is_quiet: bool) -> None:
         """Move an open alert by the lifecycle table, and make it louder when it is worse than what people were told."""
         condition = NEXT_CONDITION.get((alert.condition, judgement.verdict), alert.condition)
-        if judgement.level is not None and self._is_louder(active, alert, judgement, judgement.level):
-            await self._raise(active, subject, alert, judgement, source=source)
+        if judgement.level is not None and self._is_louder(active, alert, judgement.level, is_quiet=is_quiet):
+            await self._raise(active, subject, alert, judgement, source=source, is_quiet=is_quiet)
         elif condition is not alert.condition:
             evidence: dict[str, Any] = dict(judgement.evidence)
             repeats = 1 if condition is Condition.ACTIVE else 0
@@ -209,22 +364,23 @@ class Monitor:
                 self.conn, alert.id, condition=condition, action=STEP_OF[condition], at=judgement.at, now=self.now, repeats=repeats,
                 evidence=evidence,
             )  # fmt: skip
-            await self._close_technical(alert, condition)
-            if alert.condition is Condition.RECOVERED and not self._is_late(active, judgement.at):
+            await self._close_needless(alert, condition)
+            if alert.condition is Condition.RECOVERED and not is_quiet:
                 await self._call_again(alert.id, active, subject, judgement)
 
-    def _is_louder(self, active: Active, alert: Alert, judgement: Judgement, level: str) -> bool:
+    def _is_louder(self, active: Active, alert: Alert, level: str, *, is_quiet: bool) -> bool:
         """A worse level; or what was known too late to page anybody, and goes on now."""
-        goes_on = bool(alert.evidence.get("late")) and not self._is_late(active, judgement.at)
-        return goes_on or active.rank(level) > active.rank(alert.level)
+        return (bool(alert.evidence.get("late")) and not is_quiet) or active.rank(level) > active.rank(alert.level)
 
-    async def _raise(self, active: Active, subject: Subject, alert: Alert, judgement: Judgement, *, source: str) -> None:
+    async def _raise(self, active: Active, subject: Subject, alert: Alert, judgement: Judgement, *, source: str, is_quiet: bool) -> None:
         assert judgement.level is not None
         level = active.level(judgement.level)
-        is_quiet = bool(alert.evidence.get("late")) and self._is_late(active, judgement.at)
+        is_quiet = is_quiet and (bool(alert.evidence.get("late")) or alert.level == ASKED)
+        devices = {"devices": [source]} if source else {}
         await alerts.change(
             self.conn, alert.id, condition=Condition.ACTIVE, action=Action.RAISED, at=judgement.at, now=self.now, level=level.name,
-            priority="low" if is_quiet else level.priority, evidence=dict(judgement.evidence) | {"devices": [source], "late": is_quiet},
+            repeats=int(alert.condition in (Condition.RECOVERED, Condition.CANCELLED)), priority="low" if is_quiet else level.priority,
+            evidence=dict(judgement.evidence) | devices | {"late": is_quiet},
         )  # fmt: skip
         if not is_quiet:
             await self._call(alert.id, active, subject, judgement, step=f"raised:{level.name}")
@@ -241,22 +397,29 @@ class Monitor:
         if closed is None or judgement.level is None:
             return False
         level, closed_at = closed
-        if not isinstance(active.rule, ThresholdRule):
+        timing = getattr(active.rule, "timing", None)
+        if timing is None:
             return judgement.at <= closed_at
         is_worse = active.rank(judgement.level) > active.rank(level)
-        return judgement.at + self.skew - closed_at < timedelta(seconds=active.rule.timing.cooldown_s) and not is_worse
+        return judgement.at + self.skew - closed_at < timedelta(seconds=timing.cooldown_s) and not is_worse
 
-    async def _open(self, active: Active, subject: Subject, judgement: Judgement, *, source: str) -> int | None:
+    async def _open(
+        self, active: Active, subject: Subject, judgement: Judgement, *, source: str, is_late: bool | None = None, is_told: bool = True,
+        pending_until: datetime | None = None,
+    ) -> int | None:  # fmt: skip
+        """Open an alert, and call whom its level asks for. Late ones are quiet but for events; those in their cancel window still wait."""
         assert judgement.level is not None
         level = active.level(judgement.level)
-        is_late = self._is_late(active, judgement.at)
-        stays_loud = isinstance(active.rule, EventRule)
+        is_late = self._is_late(active, judgement.at) if is_late is None else is_late
+        is_loud = (isinstance(active.rule, EventRule) or not is_late) and pending_until is None
         evidence = dict(judgement.evidence) | {"devices": [source]} | ({"late": True} if is_late else {})
+        if pending_until is not None:
+            evidence["pending_until"] = pending_until.isoformat()
         alert_id = await alerts.open_alert(
             self.conn, subject, rule_id=active.rule.id, rule_version=active.version, level=level.name, at=judgement.at, now=self.now,
-            priority=level.priority if stays_loud or not is_late else "low", evidence=evidence,
+            priority=level.priority if is_loud else "low", evidence=evidence,
         )  # fmt: skip
-        if alert_id is not None and (stays_loud or not is_late):
+        if alert_id is not None and is_loud and is_told:
             await self._call(alert_id, active, subject, judgement, step="opened")
         return alert_id
 
@@ -269,12 +432,21 @@ class Monitor:
         """Do what the breached level asks for: tell the elder's contacts, ask for a doctor."""
         assert judgement.level is not None
         level = active.level(judgement.level)
-        if subject.elder_id is None:
+        if subject.elder_id is None or await self._is_muted(active, subject, level.name):
             return
         if level.priority == "high":
             await self._tell(alert_id, active, judgement, step=step, elder_id=subject.elder_id)
         if level.visit is not None:
             await self._ask_for_visit(alert_id, active, subject.elder_id, level.visit)
+
+    async def _is_muted(self, active: Active, subject: Subject, level: str) -> bool:
+        """True while a rule that is made of this one has an open alert, and calls instead."""
+        wholes = self.rules.of_elder(subject.elder_id).alls.get(active.rule.id, ())
+        muting = [one.rule.id for one in wholes if isinstance(one.rule, AllRule) and f"{active.rule.id}.{level}" in one.rule.mutes]
+        for rule_id in muting:
+            if await episodes.is_standing(self.conn, subject.key, rule_id):
+                return True
+        return False
 
     async def _tell(self, alert_id: int, active: Active, judgement: Judgement, *, step: str, elder_id: str) -> None:
         body = {"alert_id": alert_id, "step": step, "rule_id": active.rule.id, "level": judgement.level, "at": judgement.at.isoformat()}
@@ -289,11 +461,14 @@ class Monitor:
         )  # fmt: skip
         await alerts.dispatched(self.conn, alert_id, visit_id=visit_id, by=alerts.SYSTEM, now=self.now)
 
-    async def _close_technical(self, alert: Alert, condition: Condition) -> None:
-        """A device that works again needs nobody: its alert closes itself, so that operators are not drowned."""
-        is_over = condition in (Condition.RECOVERED, Condition.CANCELLED)
-        if is_over and alert.priority == "technical":
+    async def _close_needless(self, alert: Alert, condition: Condition) -> None:
+        """A device that works again, a first reading that the second refuted: such alerts close themselves, or operators would drown."""
+        if condition not in (Condition.RECOVERED, Condition.CANCELLED):
+            return
+        if alert.priority == "technical":
             await alerts.close(self.conn, alert.id, by=alerts.SYSTEM, disposition=Disposition.TECHNICAL, text="", now=self.now)
+        elif alert.level == ASKED:
+            await alerts.close(self.conn, alert.id, by=alerts.SYSTEM, disposition=Disposition.FALSE, text="", now=self.now)
 
     async def _guarded(self, active: Active, subject: Subject, apply: Callable[[], Awaitable[T]]) -> T | None:
         """Run one rule in a savepoint. If it raises, storage goes on and operators are told that the rule is broken.
@@ -312,17 +487,52 @@ class Monitor:
         return None
 
 
+@dataclass(slots=True)
+class Known:
+    """Of one subject: rules with an open alert, and when the last episodes of rules end (None: they have not)."""
+
+    open_rules: set[str]
+    ends: dict[str, datetime | None]
+
+    def reach(self, rule_id: str, at: datetime) -> bool:
+        """True when readings from `at` on may change an episode or an alert of the rule, however calm they are."""
+        if rule_id in self.open_rules:
+            return True
+        end = self.ends.get(rule_id, NEVER)
+        return end is None or end >= at
+
+
 async def monitor_all(conn: Connection, rules: RuleBook, stored: Sequence[tuple[StoredSeries, timedelta]], *, now: datetime) -> None:
     """Judge what many homes sent, each series with the skew of its own message: a home's clock may be set between two of them.
 
-    Most of it is calm and of homes without an alert: that needs one question for all of them.
+    Most of it is calm and of homes without an alert: that needs two questions for all of them.
     """
     judged = [(series, skew) for series, skew in stored if series.columns.statistic in JUDGED]
-    open_rules = await alerts.open_rules(conn, {_subject(series.home).key for series, _ in judged}) if judged else {}
+    if not judged:
+        return
+    subjects = {_subject(series.home).key for series, _ in judged}
+    open_rules = await alerts.open_rules(conn, subjects)
+    ends = await episodes.touched(conn, subjects, since=min(series.columns.start_at for series, _ in judged))
+    known = {key: Known(open_rules.get(key, set()), ends.get(key, {})) for key in subjects}
+    await episodes.hear(conn, _signs(rules, [series for series, _ in judged], now=now))
     for series, skew in judged:
         history_until = readings.last_at(series.columns) if series.columns.is_history else None
         monitor = Monitor(conn, rules, now, skew=skew, history_until=history_until)
-        await monitor.on_readings(series, open_rules.setdefault(_subject(series.home).key, set()))
+        await monitor.on_readings(series, known[_subject(series.home).key])
+
+
+def _signs(rules: RuleBook, judged: Sequence[StoredSeries], *, now: datetime) -> dict[tuple[str, str], datetime]:
+    """The newest sign of life of each elder in quantities that say yes or no, such as being in bed; never later than now."""
+    found: dict[tuple[str, str], datetime] = {}
+    for series in judged:
+        columns, elder_id = series.columns, series.home.elder_id
+        if columns.quantity in rules.signs and elder_id is not None:
+            yes = [offset for offset, value in zip(columns.offsets_ms, columns.values, strict=True) if value > 0]
+            if yes:
+                at = min(columns.start_at + timedelta(milliseconds=yes[-1]), now)
+                for name in rules.signs[columns.quantity]:
+                    found[elder_id, name] = max(at, found.get((elder_id, name), at))
+    return found
 
 
 def _subject(home: Home) -> Subject:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -12,6 +12,7 @@ from backend import visit_news
 from backend.alerts import store as alerts
 from backend.alerts.lifecycle import Condition
 from backend.alerts.model import Subject
+from backend.commands import store as commands
 from backend.config import Config
 from backend.db import partitions
 from backend.db.pool import TRANSIENT, Pool, open_pool
@@ -27,17 +28,23 @@ from backend.notify import sender
 from backend.readings import compaction, retention
 from backend.readings import store as readings
 from backend.readings.model import Home
+from backend.rules import signs
 from backend.rules import store as rules
 from backend.rules.engine import Active
-from backend.rules.kinds.absence import AbsenceRule
+from backend.rules.kinds.absence import AbsenceRule, Span
 from backend.rules.kinds.absence import judge as judge_absence
 from backend.rules.kinds.threshold import ThresholdRule
+from backend.rules.kinds.trend import TrendRule
 from backend.rules.model import Judgement, Verdict
+from backend.rules.signs import Silent, judge_signs
+from contract.quantities import QuantityName
 
 logger = logging.getLogger(__name__)
 
 ONLINE_S = 90
 """A gateway reports every 30 s; one not heard for three times as long cannot tell whether its devices are silent."""
+STILL_THERE_TEXT = "您好，好久没有动静了。如果一切都好，请起来走动一下。"
+"""What a home hears before the alert of a silence is due."""
 HOUSEKEEPING_S = 600
 COMPACTION_S = 60
 SENDERS = 4
@@ -84,35 +91,84 @@ class Worker:
         ]
 
     async def judge_silence(self) -> None:
-        """Judge what brings no message: absence rules, and open alerts whose data has stopped."""
+        """Judge what brings no message: absence rules, open alerts whose data has stopped, and cancel windows that are over."""
         now = datetime.now(UTC)
         async with self._pool.connection() as conn:
             book = await rules.load(conn)
             for active in book.by_id.values():
                 if isinstance(active.rule, AbsenceRule):
                     await self._judge_absence(Monitor(conn, book, now), active, active.rule)
-                elif isinstance(active.rule, ThresholdRule):
+                elif isinstance(active.rule, ThresholdRule | TrendRule):
                     await self._judge_stale(Monitor(conn, book, now), active, active.rule)
+            await self._release(Monitor(conn, book, now))
 
     async def _judge_absence(self, monitor: Monitor, active: Active, rule: AbsenceRule) -> None:
         """Judge the homes that are silent or have an alert; where that says so already, there is nothing to add."""
         conditions = {subject.key: condition for subject, condition in (await alerts.open_of_rule(monitor.conn, rule.id)).items()}
+        if rule.is_of_signs:
+            await self._judge_signs(monitor, active, rule, conditions)
+            return
         for home, heard_at, since in await _heard(monitor, rule, also=conditions.keys()):
             judgement = judge_absence(rule, heard_at, monitor.now, listening_since=since)
-            is_known = judgement.verdict is Verdict.BREACHED and conditions.get(_subject(home).key) is Condition.ACTIVE
-            if not is_known:
-                source = home.gateway_id if rule.of == "gateway" else rule.of
-                await self._silence(monitor, active, home, judgement, source=source)
+            await self._judge_silent(monitor, active, home, judgement, conditions)
+
+    async def _judge_signs(self, monitor: Monitor, active: Active, rule: AbsenceRule, conditions: Mapping[str, Condition]) -> None:
+        """Judge what is remembered as signs of life, each elder with the overrides and the zone of their own."""
+        shortest_s = min(level.for_s - level.warn_home_s for level in rule.levels)
+        due_before = monitor.now - timedelta(seconds=shortest_s)
+        silent = await signs.silent(monitor.conn, rule.of, rule.after, due_before=due_before, also=conditions.keys())
+        held = await signs.held(monitor.conn, [one.home.elder_id for one in silent if one.home.elder_id], rule.held_while, now=monitor.now)
+        for one in silent:
+            own = monitor.rules.of_elder(one.home.elder_id).by_id[rule.id]
+            assert isinstance(own.rule, AbsenceRule)
+            spans = held.get(one.home.elder_id or "", [])
+            judgement = judge_signs(own.rule, one, spans, now=monitor.now, home_zone=monitor.rules.zone(one.home.elder_id))
+            if judgement is not None:
+                await self._judge_silent(monitor, own, one.home, judgement, conditions)
+            await self._warn_home(monitor, own.rule, one, spans)
+
+    async def _judge_silent(
+        self, monitor: Monitor, active: Active, home: Home, judgement: Judgement, conditions: Mapping[str, Condition]
+    ) -> None:
+        is_known = judgement.verdict is Verdict.BREACHED and conditions.get(_subject(home).key) is Condition.ACTIVE
+        if is_known and len(active.rule.levels) == 1:
+            return
+        assert isinstance(active.rule, AbsenceRule)
+        source = home.gateway_id if active.rule.of == "gateway" else active.rule.of
+        await self._silence(monitor, active, home, judgement, source=source)
+
+    async def _warn_home(self, monitor: Monitor, rule: AbsenceRule, one: Silent, held: Sequence[Span]) -> None:
+        """Before an alert is due, ask the home once: whoever answers by moving needs nobody."""
+        lead_s = max(level.warn_home_s for level in rule.levels)
+        elder_id = one.home.elder_id
+        if not lead_s or elder_id is None:
+            return
+        zone = monitor.rules.zone(elder_id)
+        soon = judge_signs(rule, one, held, now=monitor.now + timedelta(seconds=lead_s), home_zone=zone)
+        is_due = judge_signs(rule, one, held, now=monitor.now, home_zone=zone)
+        if soon is None or soon.verdict is not Verdict.BREACHED or (is_due is not None and is_due.verdict is Verdict.BREACHED):
+            return
+        async with monitor.conn.transaction():
+            if await signs.note_warning(monitor.conn, elder_id, rule.id, since=one.since, now=monitor.now):
+                await commands.speak(monitor.conn, elder_id=elder_id, text=STILL_THERE_TEXT, now=monitor.now)
+
+    async def _release(self, monitor: Monitor) -> None:
+        """Let events call whose cancel window is over."""
+        async with monitor.conn.transaction():
+            for alert, subject in await alerts.pending(monitor.conn, now=monitor.now):
+                await monitor.on_due(alert, subject)
 
     async def _silence(self, monitor: Monitor, active: Active, home: Home, judgement: Judgement, *, source: str) -> None:
         async with monitor.conn.transaction():
             await monitor.on_silence(active, _subject(home), judgement, source=source)
 
-    async def _judge_stale(self, monitor: Monitor, active: Active, rule: ThresholdRule) -> None:
+    async def _judge_stale(self, monitor: Monitor, active: Active, rule: ThresholdRule | TrendRule) -> None:
         conditions = await alerts.open_of_rule(monitor.conn, rule.id)
         homes = [Home(one.gateway_id, one.elder_id) for one, condition in conditions.items() if condition is Condition.ACTIVE]
         for home, last_at in await readings.last_measured(monitor.conn, homes, rule.quantity) if homes else ():
-            if monitor.now - last_at > timedelta(seconds=rule.timing.fresh_s):
+            own = monitor.rules.of_elder(home.elder_id).by_id[rule.id].rule
+            assert isinstance(own, ThresholdRule | TrendRule)
+            if monitor.now - last_at > timedelta(seconds=own.fresh_s):
                 judgement = Judgement(Verdict.UNKNOWN, monitor.now, None, {"silent_since": last_at.isoformat()})
                 await self._silence(monitor, active, home, judgement, source=rule.quantity)
 
@@ -176,6 +232,7 @@ async def _heard(monitor: Monitor, rule: AbsenceRule, *, also: Collection[str]) 
     silent_before = now - timedelta(seconds=rule.levels[0].for_s)
     if rule.of == "gateway":
         return await readings.heard_gateways(monitor.conn, now=now, silent_before=silent_before, also=also)
+    assert isinstance(rule.of, QuantityName)
     online_since = now - timedelta(seconds=ONLINE_S)
     heard = await readings.heard_quantity(monitor.conn, rule.of, online_since=online_since, silent_before=silent_before, also=also)
     return [(home, heard_at, readings.EVER) for home, heard_at in heard]

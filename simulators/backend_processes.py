@@ -49,8 +49,8 @@ class BackendProcesses:
             database=database_url, host=broker.host, port=broker.port, protocol=broker.protocol, web=self._port, more=self._more
         )
         write_private(self.folder / "backend.toml", text)
-        for step, file in (("migrate", None), ("load", people), ("rules", rules)):
-            self.program(step, *([str(file)] if file else [])).run()
+        for step in (("migrate",), ("load", str(people)), ("rules", "store", str(rules))):
+            self.program(*step).run()
 
     def program(self, command: str, *arguments: str) -> Program:
         """`python -m backend command`, not started yet."""

@@ -27,6 +27,12 @@ SELECT coalesce(elder_id, 'gateway:' || gateway_id) AS subject, array_agg(rule_i
 WHERE coalesce(elder_id, 'gateway:' || gateway_id) = ANY(%(subjects)s) AND state <> 'closed' GROUP BY 1
 """
 OPEN_OF_RULE = "SELECT elder_id, gateway_id, condition FROM alert WHERE rule_id = %(rule_id)s AND state <> 'closed'"
+PENDING = """
+SELECT id, rule_id, priority, level, state, condition, opened_at, last_at, evidence, elder_id, gateway_id FROM alert
+WHERE state <> 'closed' AND condition = 'active' AND evidence ->> 'pending_until' > ''
+    AND (evidence ->> 'pending_until')::timestamptz <= %(now)s
+FOR UPDATE SKIP LOCKED
+"""
 LAST_CLOSED = """
 SELECT level, closed_at FROM alert
 WHERE coalesce(elder_id, 'gateway:' || gateway_id) = %(subject)s AND rule_id = %(rule_id)s AND state = 'closed' AND closed_by <> 'system'
@@ -74,9 +80,12 @@ WHERE id = %(id)s
 async def find_open(conn: Connection, subject: Subject, rule_id: str) -> Alert | None:
     """The open alert of this subject and rule, its row locked; None when there is none."""
     row = await (await conn.execute(FIND_OPEN, {"subject": subject.key, "rule_id": rule_id})).fetchone()
-    if row is None:
-        return None
-    return Alert(**(row | {"state": State(row["state"]), "condition": Condition(row["condition"])}))
+    return _alert(row) if row is not None else None
+
+
+def _alert(row: dict[str, Any]) -> Alert:
+    own = {key: value for key, value in row.items() if key not in ("elder_id", "gateway_id")}
+    return Alert(**(own | {"state": State(row["state"]), "condition": Condition(row["condition"])}))
 
 
 async def last_closed(conn: Connection, subject: Subject, rule_id: str) -> tuple[str, datetime] | None:
@@ -95,6 +104,12 @@ async def open_of_rule(conn: Connection, rule_id: str) -> dict[Subject, Conditio
     """Subjects with an open alert of this rule, and its condition."""
     rows = await (await conn.execute(OPEN_OF_RULE, {"rule_id": rule_id})).fetchall()
     return {Subject(row["elder_id"], row["gateway_id"]): Condition(row["condition"]) for row in rows}
+
+
+async def pending(conn: Connection, *, now: datetime) -> list[tuple[Alert, Subject]]:
+    """Open alerts that waited for the end of their cancel window, which is over; their rows are locked."""
+    rows = await (await conn.execute(PENDING, {"now": now})).fetchall()
+    return [(_alert(row), Subject(row["elder_id"], row["gateway_id"])) for row in rows]
 
 
 async def open_alert(

@@ -84,6 +84,19 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_subject ON public.audit USING btree (subject, at);
 CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TABLE away (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    elder_id text NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    until_at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    by text NOT NULL,
+    CONSTRAINT away_pkey PRIMARY KEY (id),
+    CONSTRAINT away_check CHECK ((until_at > from_at)),
+    CONSTRAINT away_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE
+);
+CREATE INDEX away_by_elder ON public.away USING btree (elder_id, until_at);
+
 CREATE TABLE command (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     gateway_id text NOT NULL,
@@ -164,6 +177,34 @@ CREATE TABLE elder (
     CONSTRAINT elder_sex_check CHECK ((sex = ANY (ARRAY['female'::text, 'male'::text, 'unknown'::text])))
 );
 
+CREATE TABLE episode (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    elder_id text,
+    gateway_id text NOT NULL,
+    rule_id text NOT NULL,
+    rule_version integer NOT NULL,
+    overrides bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    source text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    last_at timestamp with time zone NOT NULL,
+    steps jsonb NOT NULL,
+    peak double precision NOT NULL,
+    known_at timestamp with time zone NOT NULL,
+    samples jsonb DEFAULT '[]'::jsonb NOT NULL,
+    alert_id bigint,
+    CONSTRAINT episode_pkey PRIMARY KEY (id),
+    CONSTRAINT episode_check CHECK ((closed_at >= opened_at)),
+    CONSTRAINT episode_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id),
+    CONSTRAINT episode_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id),
+    CONSTRAINT episode_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id),
+    CONSTRAINT episode_rule_id_rule_version_fkey FOREIGN KEY (rule_id, rule_version) REFERENCES rule(id, version)
+);
+CREATE INDEX episode_by_alert ON public.episode USING btree (alert_id);
+CREATE INDEX episode_by_end ON public.episode USING btree (COALESCE(elder_id, ('gateway:'::text || gateway_id)), COALESCE(closed_at, 'infinity'::timestamp with time zone));
+CREATE INDEX episode_by_rule ON public.episode USING btree (rule_id, opened_at);
+CREATE UNIQUE INDEX episode_once ON public.episode USING btree (COALESCE(elder_id, ('gateway:'::text || gateway_id)), rule_id, source, opened_at);
+
 CREATE TABLE event (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     gateway_id text NOT NULL,
@@ -185,6 +226,7 @@ CREATE TABLE event (
     CONSTRAINT event_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id)
 );
 CREATE INDEX event_by_alert ON public.event USING btree (alert_id);
+CREATE INDEX event_by_device ON public.event USING btree (gateway_id, device_id, kind, at);
 CREATE INDEX event_by_elder ON public.event USING btree (elder_id, at);
 
 CREATE TABLE gateway (
@@ -281,6 +323,15 @@ CREATE TABLE ingest_reject (
 );
 CREATE UNIQUE INDEX ingest_reject_once ON public.ingest_reject USING btree (topic, digest);
 
+CREATE TABLE last_sign (
+    elder_id text NOT NULL,
+    name text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT last_sign_pkey PRIMARY KEY (elder_id, name),
+    CONSTRAINT last_sign_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE
+);
+CREATE INDEX last_sign_by_name ON public.last_sign USING btree (name, at);
+
 CREATE TABLE listener (
     first_shard smallint NOT NULL,
     last_shard smallint NOT NULL,
@@ -316,6 +367,20 @@ CREATE TABLE notification (
     CONSTRAINT notification_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id)
 );
 CREATE INDEX notification_due ON public.notification USING btree (due_at) WHERE (state = 'waiting'::text);
+
+CREATE TABLE observation (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    elder_id text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    on_oxygen boolean,
+    consciousness text,
+    by text NOT NULL,
+    CONSTRAINT observation_pkey PRIMARY KEY (id),
+    CONSTRAINT observation_check CHECK (((on_oxygen IS NOT NULL) OR (consciousness IS NOT NULL))),
+    CONSTRAINT observation_consciousness_check CHECK ((consciousness = ANY (ARRAY['A'::text, 'C'::text, 'V'::text, 'P'::text, 'U'::text]))),
+    CONSTRAINT observation_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE
+);
+CREATE INDEX observation_by_elder ON public.observation USING btree (elder_id, at);
 
 CREATE TABLE retention (
     quantity text NOT NULL,

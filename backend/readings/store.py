@@ -38,6 +38,17 @@ SELECT start_at, offsets_ms, values_ FROM any_segment
 WHERE series_id = %(series_id)s AND start_at BETWEEN %(from_at)s - %(segment_max)s AND %(to_at)s
 ORDER BY start_at
 """
+GOES_ON = """
+SELECT EXISTS (
+    SELECT FROM any_segment
+    WHERE series_id = ANY(%(series_ids)s) AND start_at > %(after)s - %(segment_max)s
+        AND start_at + offsets_ms[cardinality(offsets_ms)] * interval '1 millisecond' > %(after)s
+) AS is_so
+"""
+SERIES_OF = """
+SELECT id, quantity FROM series
+WHERE elder_id = %(elder_id)s AND quantity = ANY(%(quantities)s) AND statistic IN ('sample', 'mean') ORDER BY id
+"""
 LISTENERS = "SELECT first_shard, last_shard, since, at FROM listener"
 HEARD_GATEWAYS = """
 SELECT id, elder_id, heard_at FROM gateway
@@ -151,6 +162,19 @@ async def window(conn: Connection, series_id: int, quantity: QuantityName, *, fr
     ]
     samples.sort(key=lambda sample: (sample.at, sample.value))
     return samples
+
+
+async def goes_on(conn: Connection, series_ids: Sequence[int], *, after: datetime) -> bool:
+    """True when any of these series has a reading measured after that."""
+    values = {"series_ids": list(series_ids), "after": after, "segment_max": WINDOW_SEGMENT_MAX}
+    row = await (await conn.execute(GOES_ON, values)).fetchone()
+    return bool(row and row["is_so"])
+
+
+async def series_of(conn: Connection, elder_id: str, quantities: Sequence[QuantityName]) -> list[tuple[int, QuantityName]]:
+    """The series of an elder that hold these quantities, as samples or means: (id, quantity)."""
+    rows = await (await conn.execute(SERIES_OF, {"elder_id": elder_id, "quantities": [str(one) for one in quantities]})).fetchall()
+    return [(row["id"], QuantityName(row["quantity"])) for row in rows]
 
 
 async def heard_gateways(

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
-from typing import Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from contract.events import EventKind
+from contract.quantities import QuantityName
 
 LATE_PAGE_S = 900
 """RULES B2: readings older than this open an item for the day's review, but page nobody."""
@@ -17,10 +19,69 @@ COOLDOWN_S = 900
 
 RuleId = str
 VisitClass = Literal["emergency", "urgent", "same_day", "by_date"]
-LevelName = Literal["technical", "attention", "urgent", "emergency"]
+LevelName = Literal["technical", "info", "attention", "warn", "warning", "urgent", "crit", "critical", "emergency"]
 SEVERITY: tuple[LevelName, ...] = get_args(LevelName)
 """From mild to grave."""
 Priority = Literal["high", "medium", "low", "technical"]
+PRIORITY_OF: dict[LevelName, Priority] = {
+    "technical": "technical",
+    "info": "low",
+    "attention": "medium",
+    "warn": "medium",
+    "warning": "medium",
+}
+"""How loud a level is that does not say so itself; all others are high."""
+
+QUANTITY_ALIASES = {
+    "systolic": "blood_pressure_systolic",
+    "sbp": "blood_pressure_systolic",
+    "systolic_bp": "blood_pressure_systolic",
+    "diastolic": "blood_pressure_diastolic",
+    "dbp": "blood_pressure_diastolic",
+    "mean_pressure": "blood_pressure_mean",
+    "pulse": "heart_rate",
+    "pulse_rate": "heart_rate",
+    "respiration": "respiration_rate",
+    "resp_rate": "respiration_rate",
+    "temperature": "body_temperature",
+    "movement": "body_movement",
+}
+EVENT_ALIASES = {
+    "bed_left": "bed_exit",
+    "bed_entered": "bed_entry",
+    "door_open": "door_opened",
+    "door_close": "door_closed",
+    "movement_seen": "motion",
+}
+"""Short names a rule file may use for ours."""
+
+
+def _alias(table: dict[str, str]) -> BeforeValidator:
+    return BeforeValidator(lambda name: table.get(name, name) if isinstance(name, str) else name)
+
+
+Quantity = Annotated[QuantityName, _alias(QUANTITY_ALIASES)]
+"""A quantity of the contract, or one of QUANTITY_ALIASES."""
+
+SECOND = 1_000_000
+"""The engine counts time in whole microseconds since 1970, UTC: exact, and quick to compare."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def to_us(at: datetime) -> int:
+    """An aware instant as microseconds since 1970."""
+    return (at - EPOCH) // MICROSECOND
+
+
+def to_datetime(at_us: int) -> datetime:
+    """Inverse of `to_us`, in UTC."""
+    return EPOCH + at_us * MICROSECOND
+
+
+def span_us(seconds: float) -> int:
+    """A length of time in seconds as microseconds."""
+    return round(seconds * SECOND)
 
 
 class Verdict(StrEnum):
@@ -41,6 +102,8 @@ class InternalEvent(StrEnum):
 
 
 AnyEvent = EventKind | InternalEvent
+Event = Annotated[AnyEvent, _alias(EVENT_ALIASES)]
+"""An event of the contract or of the backend, or one of EVENT_ALIASES."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +127,9 @@ class Judgement:
 class RuleShape(BaseModel):
     """Base of every table inside a rule file: frozen; unknown keys, and numbers that no value could ever pass, are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_by_alias=True, validate_by_name=True, serialize_by_alias=True
+    )
 
 
 class Title(RuleShape):
@@ -117,19 +182,68 @@ class Limit(RuleShape):
 
 
 class Level(RuleShape):
-    """What every kind of level has: a name, how loud it is, and whether it asks for a doctor by itself."""
+    """A name, how loud it is (by its name, where it is not said), and whether it asks for a doctor by itself."""
 
     name: LevelName
-    priority: Priority
+    priority: Priority = "high"
     visit: VisitClass | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _priority_by_name(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("priority") is None:
+            return {key: value for key, value in given.items() if key != "priority"} | {
+                "priority": PRIORITY_OF.get(given.get("name", "urgent"), "high")
+            }
+        return given
+
+
+class Hours(RuleShape):
+    """Hours in which a rule speaks: `from` is inside, `until` is not; over midnight where `from` is later. `zone`: `home`, or as IANA."""
+
+    from_: time = Field(alias="from")
+    until: time
+    zone: str = "home"
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_is_known(cls, zone: str) -> str:
+        if zone != "home":
+            try:
+                ZoneInfo(zone)
+            except (ZoneInfoNotFoundError, ValueError) as error:
+                raise ValueError(f"there is no time zone {zone}: write home, or a name such as Asia/Shanghai") from error
+        return zone
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.from_ == self.until:
+            raise ValueError("from and until are the same: leave `active` out for a rule that always speaks")
+        return self
+
+
+class Grouping(RuleShape):
+    """Alerts of one episode: those of `with` within `within_s` belong to one case."""
+
+    with_: list[RuleId] = Field(alias="with", min_length=1)
+    within_s: float = Field(gt=0, le=86_400)
 
 
 class RuleBase(RuleShape):
-    """What every kind of rule has. `source` says where its numbers come from: no source, no medical number."""
+    """What every kind of rule has. `source`: where its numbers come from; no source, no medical number."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
     title: Title
     source: str = Field(min_length=3)
+    active: Hours | None = None
+    groups: Grouping | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _title_by_id(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "title" not in given and given.get("id"):
+            return given | {"title": {"zh": given["id"], "en": given["id"]}}
+        return given
 
 
 RANK: dict[Priority, int] = {"high": 0, "medium": 1, "low": 2, "technical": 3}

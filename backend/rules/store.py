@@ -2,21 +2,20 @@
 
 import json
 import logging
-import tomllib
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from backend.config import explain
 from backend.db.pool import Connection
-from backend.errors import BadInput
-from backend.rules.engine import Active, AnyRule, RuleBook
-from backend.rules.kinds import RULE
+from backend.rules.engine import Active, RuleBook
+from backend.rules.form import DEFAULTS
+from backend.rules.form import rules_of as read_file
+from backend.rules.kinds import RULE, AnyRule
 
 logger = logging.getLogger(__name__)
 
-DEFAULTS = Path(__file__).parent / "defaults.toml"
+__all__ = ["DEFAULTS", "load", "read_file", "save"]
 
 SHIPPED = "shipped"
 """Who made the rules of DEFAULTS."""
@@ -27,30 +26,6 @@ INSERT INTO rule (id, version, body, created_by)
 VALUES (%(id)s, %(version)s, %(body)s, %(by)s)
 """
 LOCK = "LOCK TABLE rule IN SHARE ROW EXCLUSIVE MODE"
-
-
-def read_file(path: Path) -> list[AnyRule]:
-    """Rules of a TOML file with `[[rule]]` blocks. Raises BadInput naming the rule and the key."""
-    try:
-        blocks = tomllib.loads(path.read_text("utf-8")).get("rule", [])
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is not TOML: {error}") from error
-    if not isinstance(blocks, list) or not blocks:
-        raise BadInput(f"{path} has no [[rule]] block")
-    rules = [_read_block(path, block) for block in blocks]
-    if len({rule.id for rule in rules}) != len(rules):
-        raise BadInput(f"{path}: two rules have the same id")
-    return rules
-
-
-def _read_block(path: Path, block: Any) -> AnyRule:
-    try:
-        return RULE.validate_python(block)
-    except ValidationError as error:
-        name = block.get("id", "without id") if isinstance(block, dict) else "not a table"
-        raise BadInput(f"{path}: rule {name}: {explain(error)}") from error
 
 
 async def save(conn: Connection, rules: list[AnyRule], *, by: str) -> list[str]:

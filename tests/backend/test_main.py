@@ -63,7 +63,7 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_bad_configuration_ends_every_command_with_code_2_and_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, text: str, says: str
 ) -> None:
-    files = ["people.toml"] if command in ("load", "rules") else []
+    files = {"load": ["people.toml"], "rules": ["store", "rules.toml"]}.get(command, [])
     assert main([command, "--config", write(tmp_path / "backend.toml", text), *files]) == 2
     said = capsys.readouterr()
     assert said.out == "" and said.err.startswith("jiahu backend: ") and says in said.err
@@ -104,7 +104,7 @@ def test_migrate_makes_everything_and_the_second_time_nothing(tmp_path: Path, em
 
 def test_an_upgrade_keeps_the_rules_of_a_file(tmp_path: Path, empty_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     config, rules = config_for(tmp_path, empty_url), write(tmp_path / "rules.toml", RULES)
-    for arguments in (["migrate"], ["rules", rules], ["migrate"]):
+    for arguments in (["migrate"], ["rules", "store", rules], ["migrate"]):
         assert main([*arguments[:1], "--config", config, *arguments[1:]]) == 0
     assert capsys.readouterr().out.splitlines()[1:] == [
         "rules with a new version: gateway_silent",

@@ -6,7 +6,8 @@ Limits: DOMAIN of the project, i.e. NEWS2 (Royal College of Physicians 2017, cha
 import pytest
 
 from backend.rules import store as rules
-from backend.rules.engine import Active, AnyRule, RuleBook
+from backend.rules.engine import Active, RuleBook
+from backend.rules.kinds import AnyRule
 from backend.rules.kinds.event import EventRule
 from backend.rules.kinds.threshold import ThresholdRule, judge
 from backend.rules.model import Sample, Verdict
@@ -21,7 +22,7 @@ THRESHOLDS = [rule for rule in SHIPPED.values() if isinstance(rule, ThresholdRul
 def worst_of(rule: AnyRule, value: float) -> str | None:
     """The level that this value breaches when it lasts for ten minutes."""
     assert isinstance(rule, ThresholdRule)
-    judgements = judge(rule, [Sample(NOW + seconds(10 * row), value) for row in range(60)], after=NOW)
+    judgements = judge(rule, [Sample(NOW + seconds(10 * row), value) for row in range(60)])
     return judgements[-1].level
 
 
@@ -38,6 +39,8 @@ def worst_of(rule: AnyRule, value: float) -> str | None:
         ("temperature_low", "attention", 35.0, 35.1),
         ("systolic_crisis", "urgent", 180, 179),
         ("diastolic_crisis", "urgent", 110, 109),
+        ("systolic_above_target", "info", 150, 149),
+        ("diastolic_above_target", "info", 90, 89),
         ("glucose_high", "urgent", 16.7, 16.6),
         ("glucose_low", "urgent", 3.9, 4.0),
     ],
@@ -51,13 +54,13 @@ def test_a_shipped_limit_fires_at_its_value_and_not_one_unit_before(rule_id: str
 def test_a_systolic_crisis_is_over_below_150(value: float, verdict: Verdict) -> None:
     rule = SHIPPED["systolic_crisis"]
     assert isinstance(rule, ThresholdRule)
-    assert judge(rule, [Sample(NOW, value)], after=NOW)[-1].verdict is verdict
+    assert judge(rule, [Sample(NOW, value)])[-1].verdict is verdict
 
 
 @pytest.mark.parametrize("rule", THRESHOLDS, ids=lambda rule: rule.id)
 def test_every_limit_lies_where_its_quantity_is_believed(rule: ThresholdRule) -> None:
     quantity = QUANTITIES[rule.quantity]
-    assert all(quantity.is_plausible(limit.bound) for limit in (*rule.levels, rule.clear))
+    assert all(quantity.is_plausible(limit.bound) for limit in (*rule.levels, *map(rule.clear_of, rule.levels)))
 
 
 @pytest.mark.parametrize("rule", SHIPPED.values(), ids=lambda rule: rule.id)
@@ -90,6 +93,7 @@ def test_a_call_for_help_is_as_loud_as_it_can_be(rule_id: str) -> None:
 
 def test_a_rule_book_finds_every_rule_by_what_it_looks_at() -> None:
     book = RuleBook(Active(rule, 1) for rule in SHIPPED.values())
-    sorted_in = [active.rule.id for by in (book.thresholds, book.events) for actives in by.values() for active in actives]
+    sorted_in = [active.rule.id for by in (book.numbers, book.events) for actives in by.values() for active in actives]
+    sorted_in += sorted({active.rule.id for actives in book.scores.values() for active in actives})
     assert sorted([*sorted_in, *(active.rule.id for active in book.absences)]) == sorted(SHIPPED)
     assert [active.rule.id for active in book.cancels[EventKind.FALL_CANCELLED]] == ["fall"]

@@ -8,8 +8,7 @@ import pytest
 from backend.db.pool import Connection, Pool
 from backend.errors import BadInput
 from backend.rules import store as rules
-from backend.rules.engine import AnyRule
-from backend.rules.kinds import RULE
+from backend.rules.kinds import RULE, AnyRule
 from backend.rules.kinds.absence import AbsenceRule
 from tests.backend.street import at_once, one, rows
 

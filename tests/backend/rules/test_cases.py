@@ -1,0 +1,56 @@
+"""The cases that travel with the rules all pass, and there are enough of them; what a file of cases may not say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from backend.errors import BadInput
+from backend.rules import form
+from backend.rules.cases import every, try_case
+
+FILES = sorted((Path(form.__file__).parent / "shipped_cases").glob("*.toml"))
+RULE = '[[rule]]\nid = "low"\nkind = "threshold"\nsource = "a test"\nquantity = "spo2"\nlevels = [{ name = "urgent", below = 90 }]\n'
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_shipped_case_says_what_it_expects(path: Path) -> None:
+    shipped = form.shipped()
+    file = form.read(path, known=shipped)
+    faults = [f"{case.title}: {fault}" for case in file.cases for fault in try_case(case, shipped | file.rules).faults]
+    assert faults == []
+
+
+def test_there_are_eighty_cases_and_more_and_none_without_a_name() -> None:
+    cases = [case for path in FILES for case in form.read(path, known=form.shipped()).cases]
+    assert len(cases) >= 80
+    assert all(case.name for case in cases)
+
+
+def test_a_feed_is_read_word_by_word() -> None:
+    assert every("95x2 _ 86", 10) == [(0, 95), (10, 95), (30, 86)]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (RULE + '[[case]]\nrule = "high"\nfeed = { values = "1" }\nexpect = [{ at_s = 0, verdict = "CLEAR" }]', "there is no rule high"),
+        (RULE + '[[case]]\nrule = "low"\nfeed = { values = "95y6" }\nexpect = [{ at_s = 0, verdict = "CLEAR" }]', "'95y6' is no value"),
+        (RULE + '[[case]]\nrule = "low"\nfeed = { at = "5-3" }\nexpect = [{ at_s = 0, verdict = "CLEAR" }]', "is no timed feed"),
+        (RULE + '[[case]]\nrule = "low"\nfeed = { values = "1" }\nexpect = [{ at_s = 0 }]', "give verdict"),
+        (RULE + '[[case]]\nrule = "low"\nfeed = { values = "1" }\nexpect = []', "at least 1 item"),
+        (RULE + '[[override]]\nelder = 1\nrule = "low"\npatch = { clear = { at_least = 80 } }\n'
+         'why = { reason = "COPD", by = "Wang", until = 2026-12-31 }', "clear must not pass"),
+        (RULE + '[[override]]\nelder = 1\nrule = "low"\npatch = { quantity = "weight" }\n'
+         'why = { reason = "COPD", by = "Wang", until = 2026-12-31 }', "quantity cannot be changed"),
+        (RULE + '[[override]]\nrule = "low"\npatch = { clear = { at_least = 91 } }\n'
+         'why = { reason = "COPD", by = "Wang", until = 2026-12-31 }', "exactly one of elder, group"),
+        ('[[rule]]\nid = "both"\nkind = "all"\nsource = "a test"\nof = ["spo2_low.attention", "nothing.urgent"]\n'
+         'levels = [{ name = "urgent" }]', "there is no rule nothing"),
+        ('[[rules]]\nid = "both"', "unknown block rules"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_meant_is_refused_with_one_line(text: str, says: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(says)) as refusal:
+        form.parse(text, "rules.toml", known=form.shipped())
+    assert "\n" not in str(refusal.value)
