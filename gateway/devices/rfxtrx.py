@@ -69,6 +69,8 @@ BATTERY_STEP_PERCENT = 10
 BATTERY_LEVEL_MAX = 9
 RESET, ASK_STATUS, START = 0, 2, 7
 RESET_WAIT_S = 0.5
+ASK_AGAIN_S = 1.0
+"""Until the first answer: the pause after the reset runs from when the receiver has read it, so the first question may come too soon."""
 ASK_EVERY_S = 60.0
 
 
@@ -178,7 +180,7 @@ class Rfxtrx:
         self._is_started = False
 
     def start(self, now_s: float) -> Iterable[Output]:
-        """Reset; the receiver answers nothing for half a second after it."""
+        """Reset; the receiver hears nothing for half a second after it."""
         self._reader = reader({})
         self._is_started = False
         self._ask_at_s = now_s + RESET_WAIT_S
@@ -194,15 +196,12 @@ class Rfxtrx:
             yield from self._outputs(item, now_s)
 
     def tick(self, now_s: float) -> Iterable[Output]:
-        """Give up a packet whose rest does not come; ask for the state after the reset, and each minute."""
+        """Give up a packet whose rest does not come; ask for the state after the reset until it is told, then each minute."""
         for item in self._reader.overdue(now_s):
             yield from self._outputs(item, now_s)
         if self._ask_at_s is not None and now_s >= self._ask_at_s:
-            self._ask_at_s = now_s + ASK_EVERY_S
+            self._ask_at_s = now_s + (ASK_EVERY_S if self._is_started else ASK_AGAIN_S)
             yield self._command(ASK_STATUS)
-            if not self._is_started:
-                self._is_started = True
-                yield self._command(START)
 
     def _command(self, code: int) -> Command:
         self._sequence += 1
@@ -213,6 +212,10 @@ class Rfxtrx:
             yield Refusal(item)
             return
         yield Alive()
+        if item.type == ANSWER and not self._is_started:
+            self._is_started = True
+            self._ask_at_s = now_s + ASK_EVERY_S
+            yield self._command(START)
         if not item.address:
             return
         device = self._register.find(item.address, item.id)

@@ -158,7 +158,6 @@ def home(tmp_path: Path, broker: Broker) -> Iterator[RadioHome]:
     clear_status(broker)
 
 
-@pytest.mark.xfail(reason="issue 5: the start of the simulated RFXtrx is not seen every time since the branches were joined")
 def test_each_press_of_each_pendant_arrives_once(home: RadioHome) -> None:
     with home.bench.hold:
         home.enocean.press("00298979")

@@ -103,14 +103,17 @@ def test_what_was_enrolled_gives_events_once(packets: list[bytes], wanted: list[
     assert found == [output for output in wanted if isinstance(output, Signal | Refusal | Measurement)]
 
 
-def test_the_start_is_a_reset_a_pause_and_a_question() -> None:
+def test_the_start_is_a_reset_a_pause_and_a_question_until_it_is_answered() -> None:
     driver = Rfxtrx()
     assert list(driver.start(10.0)) == [Command(command(0, 0))]
     assert list(driver.tick(10.4)) == []
-    assert [output.data[4] for output in driver.tick(10.5) if isinstance(output, Command)] == [2, 7]
-    assert list(driver.tick(70.4)) == []
-    assert [output.data[4] for output in driver.tick(70.5) if isinstance(output, Command)] == [2]
-    assert list(driver.feed(STATUS, 71.0)) == [Alive()]
+    assert list(driver.tick(10.5)) == [Command(command(2, 2))]
+    assert list(driver.tick(11.4)) == []
+    assert list(driver.tick(11.5)) == [Command(command(2, 3))]
+    assert list(driver.feed(STATUS, 11.6)) == [Alive(), Command(command(7, 4))]
+    assert list(driver.tick(71.5)) == []
+    assert list(driver.tick(71.6)) == [Command(command(2, 5))]
+    assert list(driver.feed(STATUS, 71.7)) == [Alive()]
 
 
 @pytest.mark.parametrize("stray", range(256))
