@@ -83,9 +83,8 @@ def reader(context: Mapping[str, str]) -> Reader:
 
 
 def decode(page: bytes) -> Packet | Reason:
-    """Decode one page, or say TRUNCATED (its last line has no end) or FORMAT (no serial number, so no such page)."""
-    text = page.decode("ascii", errors="replace").replace("<br>", "")
-    *lines, last = text.split("\n")
+    """Decode one page, or say TRUNCATED (its last line has no <br>) or FORMAT (no serial number, so no such page)."""
+    *lines, last = page.decode("ascii", errors="replace").replace("<br>", "\n").split("\n")
     values = {key.strip().upper(): value.strip() for key, sign, value in (line.partition("=") for line in lines) if sign}
     if not values.get("SER"):
         return Reason.FORMAT
