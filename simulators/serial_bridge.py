@@ -4,8 +4,10 @@ It behaves as a UART does. Bytes that nobody has the port open for are lost. A r
 Pulling the plug hangs up the port of whoever has it open; plugging in again gives a new port under the same link.
 """
 
+import fcntl
 import os
 import select
+import struct
 import termios
 import tty
 from collections import deque
@@ -15,6 +17,9 @@ from pathlib import Path
 BUFFER_BYTES_MAX = 4096
 """Twice a fall candidate with its window, so that one is never lost to itself. The kernel holds about 20 kB more for a slow reader."""
 READ_BYTES_MAX = 4096
+TERMIOS2 = struct.Struct("=4I B19s 2I")
+GET_TERMIOS2 = 0x802C542A
+"""Linux: four words of flags, line discipline, control characters, and the two rates; `termios` itself knows the standard rates only."""
 
 
 @dataclass(slots=True)
@@ -75,6 +80,10 @@ class SerialBridge:
             tty.setraw(self._master, termios.TCSANOW)
         self._is_heard = is_heard
         return is_heard
+
+    def baud(self) -> int:
+        """The rate that whoever has the port open has set. Raises ValueError when unplugged."""
+        return int(TERMIOS2.unpack(fcntl.ioctl(self.fileno(), GET_TERMIOS2, bytes(TERMIOS2.size)))[-1])
 
     def fileno(self) -> int:
         """Descriptor to select on while `is_heard()`; unheard it is always ready. Raises ValueError when unplugged."""

@@ -8,6 +8,7 @@ from typing import Self
 
 from simulators.instruments.instrument import Instrument
 from simulators.serial_bridge import SerialBridge
+from simulators.uart import heard
 
 STEP_S = 0.01
 
@@ -19,7 +20,7 @@ class Bench:
     """
 
     def __init__(self) -> None:
-        self._pairs: list[tuple[SerialBridge, Instrument]] = []
+        self._pairs: list[tuple[SerialBridge, Instrument, int | None]] = []
         self._silent: set[SerialBridge] = set()
         self.hold = threading.RLock()
         self._fault: BaseException | None = None
@@ -33,12 +34,15 @@ class Bench:
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
-    def attach(self, link: Path, instrument: Instrument) -> SerialBridge:
-        """Plug an instrument in under `link`; returns its end of the line, for pulling the plug."""
+    def attach(self, link: Path, instrument: Instrument, *, baud: int | None = None) -> SerialBridge:
+        """Plug an instrument in under `link`; returns its end of the line, for pulling the plug.
+
+        With a `baud`, both ends hear noise while the port is set to another rate.
+        """
         line = SerialBridge(link)
         line.plug()
         with self.hold:
-            self._pairs.append((line, instrument))
+            self._pairs.append((line, instrument, baud))
         return line
 
     def mute(self, line: SerialBridge, *, is_mute: bool = True) -> None:
@@ -50,7 +54,7 @@ class Bench:
         """End the thread and pull all plugs. Raises what went wrong in an instrument."""
         self._is_stopping.set()
         self._thread.join(timeout=5)
-        for line, _ in self._pairs:
+        for line, _, _ in self._pairs:
             line.unplug()
         if self._fault is not None:
             raise self._fault
@@ -59,18 +63,21 @@ class Bench:
         try:
             while not self._is_stopping.wait(STEP_S):
                 with self.hold:
-                    for line, instrument in self._pairs:
+                    for line, instrument, baud in self._pairs:
                         if line not in self._silent:
-                            _step(line, instrument, time.monotonic())
+                            _step(line, instrument, baud, time.monotonic())
         except BaseException as fault:
             self._fault = fault
 
 
-def _step(line: SerialBridge, instrument: Instrument, now_s: float) -> None:
+def _step(line: SerialBridge, instrument: Instrument, baud: int | None, now_s: float) -> None:
     if not line.is_plugged or not line.is_heard():
         return
-    asked = line.read()
+    theirs = line.baud()
+    own = baud or theirs
+    asked = heard(line.read(), sent_baud=theirs, read_baud=own)
     said = (instrument.answer(asked, now_s) if asked else b"") + instrument.write(now_s)
+    said = heard(said, sent_baud=own, read_baud=theirs)
     if said:
         line.write(said)
     else:

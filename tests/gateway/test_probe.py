@@ -55,14 +55,25 @@ def config_of(lines: list[str], folder: Path) -> configuration.Config:
 def test_each_device_is_recognised_among_all(name: str, tmp_path: Path) -> None:
     lines: list[str] = []
     with Bench() as bench:
-        link = bench.attach(tmp_path / "port", INSTRUMENTS[name]()).link
+        baud = DRIVERS[name].line.bauds[0]
+        link = bench.attach(tmp_path / "port", INSTRUMENTS[name](), baud=baud).link
         assert run(str(link), [], lines.append), lines
     [found] = [line for line in lines if line.startswith("找到 found: ")]
-    assert found.startswith(f"找到 found: {name} (")
+    assert found.startswith(f"找到 found: {name} ({baud} ")
     missing = [value for value in VALUES.get(name, []) if not any(value in line for line in lines)]
     assert missing == [], lines
     [port] = config_of(lines, tmp_path).port
     assert (port.path, port.device[0].type) == (str(link), name)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(("name", "baud"), [("contec_v5", 4800), ("radar_tinyframe", 1_382_400)])
+def test_a_rate_that_is_not_the_usual_one_is_found_and_proposed(name: str, baud: int, tmp_path: Path) -> None:
+    lines: list[str] = []
+    with Bench() as bench:
+        link = bench.attach(tmp_path / "port", INSTRUMENTS[name](), baud=baud).link
+        assert run(str(link), [name, "bp_beurer_bm65", "radar_sy"], lines.append), lines
+    assert config_of(lines, tmp_path).port[0].baud == baud
 
 
 @pytest.mark.system
