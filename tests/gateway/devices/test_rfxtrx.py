@@ -116,9 +116,9 @@ def test_the_start_is_a_reset_a_pause_and_a_question_until_it_is_answered() -> N
     assert list(driver.feed(STATUS, 71.7)) == [Alive()]
 
 
-@pytest.mark.parametrize("stray", range(256))
-def test_one_stray_byte_costs_no_packet(stray: int) -> None:
-    assert told(bytes((stray,)) + PANIC * 5)[-5:] == told(PANIC * 5)
+def test_one_stray_byte_costs_no_packet() -> None:
+    costly = [stray for stray in range(256) if told(bytes((stray,)) + PANIC * 5)[-5:] != told(PANIC * 5)]
+    assert costly == []
 
 
 def test_a_false_start_holds_up_no_press_for_longer_than_a_second() -> None:
