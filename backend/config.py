@@ -32,7 +32,7 @@ class BrokerConfig(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=1883, ge=1, le=65535)
     username: str = "backend"
-    protocol: Literal["5", "3.1.1"] = "5"
+    protocol: Literal["5", "3.1.1"] = Field(default="3.1.1", description="5 costs twice the time for each message, and brings nothing here")
     ca_file: FilePath | None = None
     keepalive_s: int = Field(default=20, ge=5, le=3600)
 

@@ -2,18 +2,22 @@
 
     python -m benchmarks.district_load SETTINGS.json     prints one JSON line at the end
 
+With `recorded` the batches are written to that file first and only read from there while it is measured: as fast as they are answered, with
+at most WINDOW unanswered. Then nothing of this program is a limit but the counting of answers.
+
 A Python MQTT client sends 3 500 packets a second at most (measured), so the packets are written here: text templates with the sequences and
 times of the minute filled in. The broker's acknowledgements are read and counted, and so are the backend's answers.
 """
 
 import json
+import mmap
 import secrets
 import socket
 import struct
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -37,6 +41,9 @@ PER_BATCH = READINGS * len(CALM)
 LOG_ID = "0" * 16
 VARIANTS = 64
 TICK_S = 0.01
+WINDOW = 4_000
+"""Batches on their way at once: each home has at most 8, and there are many homes."""
+CHUNK = 50
 EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
 SENT, START = "2001-01-01T00:00:00Z", "2001-01-01T00:00:01Z"
 
@@ -63,7 +70,7 @@ class Connection:
         self._thread = threading.Thread(target=self._count, daemon=True)
         self._thread.start()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         """Write whole packets; waits while the broker does not read."""
         self._socket.sendall(data)
 
@@ -85,82 +92,106 @@ class Connection:
 
 
 class Load:
-    """A steady load: each home once a minute, spread evenly, and presses between."""
+    """A steady load, each home once a minute, or with `recorded` as much as is answered; and presses between."""
 
     def __init__(
-        self, *, host: str, port: int, password: str, homes: int, minute_s: float, seconds: float, presses_per_s: float, first_minute: int
-    ) -> None:
-        self._up = Connection(host, port, "load", password)
-        self._down = Connection(host, port, "load", password)
+        self, *, host: str, port: int, password: str, homes: int, minute_s: float, seconds: float, presses_per_s: float, first_minute: int,
+        first_press_home: int = 0, recorded: str = "", recorded_per_s: float = 0, minutes_per_batch: int = 1,
+    ) -> None:  # fmt: skip
+        self._up, self._alarms, self._down = (Connection(host, port, "load", password) for _ in range(3))
         self._down.subscribe(f"{topics.ROOT}/+/+/{Leaf.STORED}")
         self._homes = homes
         self._rate = homes / minute_s
         self._seconds = seconds
         self._presses_per_s = presses_per_s
         self._first_minute = first_minute
-        self._templates = [_template(Random(number)) for number in range(VARIANTS)]
+        self._first_press_home = first_press_home
+        self._recorded = Path(recorded) if recorded else None
+        self._recorded_per_s = recorded_per_s
+        self._readings = READINGS * minutes_per_batch
+        self._templates = [_template(Random(number), self._readings) for number in range(VARIANTS)]
         self._topics = [topics.build(f"home-{home}", Leaf.SERIES) for home in range(homes)]
         self._packet = 0
-        self._longest_wait_s = 0.0
+        self._presses: list[tuple[str, float]] = []
 
     def run(self) -> dict[str, object]:
         """Send for `seconds`, wait for the last answers. Returns counts and, for each press, its home and time."""
-        presses: list[tuple[str, float]] = []
-        begun_s = time.monotonic()
-        sent = 0
-        while (passed_s := time.monotonic() - begun_s) < self._seconds:
-            due = int(passed_s * self._rate)
-            self._send([self._batch(number) for number in range(sent, due)])
-            sent = due
-            while len(presses) < passed_s * self._presses_per_s:
-                presses.append(self._press(len(presses)))
-            time.sleep(TICK_S)
+        answers = self._down.counts
+        ready = self._record(self._recorded) if self._recorded is not None else None
+        begun_s, before = time.monotonic(), answers[3]
+        sent = self._send_recorded(ready, begun_s) if ready is not None else self._send_in_time(begun_s)
         sent_in_s = time.monotonic() - begun_s
-        answered_at_end = self._down.counts[3]
-        expected = sent + len(presses)
-        while self._down.counts[3] < expected and time.monotonic() - begun_s < self._seconds + 30:
+        answered_at_end = answers[3] - before
+        expected = sent + len(self._presses)
+        while answers[3] - before < expected and time.monotonic() - begun_s < self._seconds + 30:
             time.sleep(0.1)
         return {
             "batches": sent,
             "seconds": sent_in_s,
             "answered_in_time": answered_at_end,
-            "answered": self._down.counts[3],
+            "answered": answers[3] - before,
             "drained_after_s": time.monotonic() - begun_s - sent_in_s,
-            "longest_wait_s": self._longest_wait_s,
-            "presses": presses,
+            "own_s": time.process_time(),
+            "presses": self._presses,
         }
 
-    def _send(self, packets: list[bytes]) -> None:
-        began_s = time.monotonic()
-        if packets:
-            self._up.send(b"".join(packets))
-        self._longest_wait_s = max(self._longest_wait_s, time.monotonic() - began_s)
+    def _send_in_time(self, begun_s: float) -> int:
+        sent = 0
+        while (passed_s := time.monotonic() - begun_s) < self._seconds:
+            due = int(passed_s * self._rate)
+            if due > sent:
+                self._up.send(b"".join(self._batch(number, datetime.now(UTC)) for number in range(sent, due)))
+            sent = due
+            self._press(passed_s)
+            time.sleep(TICK_S)
+        return sent
 
-    def _batch(self, number: int) -> bytes:
+    def _record(self, file: Path) -> tuple[memoryview, list[int]]:
+        """Batches for the time, as homes would send that were without a network: each home's next minute in every round."""
+        count = int(self._recorded_per_s * self._seconds)
+        begun_at = datetime.now(UTC) - timedelta(minutes=1 + count // self._homes) * (self._readings // READINGS)
+        ends = [0]
+        with file.open("wb") as out:
+            for number in range(count):
+                minutes = number // self._homes * self._readings // READINGS
+                ends.append(ends[-1] + out.write(self._batch(number, begun_at + timedelta(minutes=minutes))))
+        with file.open("rb") as data:
+            return memoryview(mmap.mmap(data.fileno(), 0, access=mmap.ACCESS_READ)), ends
+
+    def _send_recorded(self, ready: tuple[memoryview, list[int]], begun_s: float) -> int:
+        data, ends = ready
+        sent, answers, before = 0, self._down.counts, self._down.counts[3]
+        while (passed_s := time.monotonic() - begun_s) < self._seconds and sent < len(ends) - 1:
+            if sent - (answers[3] - before) + CHUNK > WINDOW:
+                time.sleep(0.001)
+            else:
+                end = min(sent + CHUNK, len(ends) - 1)
+                self._up.send(data[ends[sent] : ends[end]])
+                sent = end
+            self._press(passed_s)
+        return sent
+
+    def _batch(self, number: int, at: datetime) -> bytes:
         home = number % self._homes
-        minute = self._first_minute + number // self._homes
-        first = minute * PER_BATCH + 1
-        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-        payload = self._templates[home % VARIANTS] % (first, first + PER_BATCH - 1, first, now, *[now] * len(CALM))
+        count = self._readings * len(CALM)
+        first = (self._first_minute * PER_BATCH) + number // self._homes * count + 1
+        now = f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"
+        payload = self._templates[home % VARIANTS] % (first, first + count - 1, first, now, *[now] * len(CALM))
         return self._publish(self._topics[home], payload.encode())
 
-    def _press(self, number: int) -> tuple[str, float]:
-        """Each press from a home of its own: an alert of its own."""
-        home = f"home-{(number * 7919) % self._homes}"
-        now = datetime.now(UTC)
-        sequence = 10**9 + self._first_minute * 10**6 + number
-        event = Event(
-            log_id=LOG_ID,
-            sequence=sequence,
-            floor=1,
-            event_id=f"wearable-1:{sequence}",
-            device="wearable-1",
-            kind=EventKind.SOS,
-            at=now,
-            sent_at=now,
-        )
-        self._up.send(self._publish(topics.build(home, Leaf.EVENT), event.model_dump_json(exclude_none=True).encode()))
-        return home, now.timestamp()
+    def _press(self, passed_s: float) -> None:
+        """Those that are due, each from a home of its own and over another connection than the batches: an alert of its own."""
+        while len(self._presses) < passed_s * self._presses_per_s:
+            number = len(self._presses)
+            home = f"home-{self._first_press_home + number * 7919 % (self._homes // 2)}"
+            now = datetime.now(UTC)
+            sequence = 10**9 + self._first_minute * 10**6 + number
+            event = Event(
+                log_id=LOG_ID, sequence=sequence, floor=1, event_id=f"wearable-1:{sequence}", device="wearable-1", kind=EventKind.SOS,
+                at=now, sent_at=now,
+            )  # fmt: skip
+            self._alarms.send(self._publish(topics.build(home, Leaf.EVENT), event.model_dump_json(exclude_none=True).encode()))
+            self._presses.append((home, now.timestamp()))
 
     def _publish(self, topic: str, payload: bytes) -> bytes:
         """With QoS 1, as gateways do."""
@@ -168,21 +199,22 @@ class Load:
         return publication(topic, payload, packet=self._packet)
 
 
-def _template(random: Random) -> str:
+def _template(random: Random, readings: int = READINGS) -> str:
     """A batch as JSON with %d and %s for sequences and times. The times given here are replaced."""
     series = [
         Series(
             device="wearable-1",
             quantity=quantity,
             start_at=EPOCH.replace(second=1),
-            offsets_ms=[row * STEP_S * 1000 + random.randrange(40) for row in range(READINGS)],
-            values=[round(random.gauss(middle, spread / 3), decimals) for _ in range(READINGS)],
-            sequences=[number * READINGS + row for row in range(READINGS)],
+            offsets_ms=[row * STEP_S * 1000 + random.randrange(40) for row in range(readings)],
+            values=[round(random.gauss(middle, spread / 3), decimals) for _ in range(readings)],
+            sequences=[number * readings + row for row in range(readings)],
         )
         for number, (quantity, middle, spread, decimals) in enumerate(CALM)
     ]
-    whole = SeriesBatch(log_id=LOG_ID, first=11, last=11 + PER_BATCH - 1, floor=11, sent_at=EPOCH, series=series).model_dump_json()
-    for found, slot in (('"first":11', '"first":%d'), (f'"last":{10 + PER_BATCH}', '"last":%d'), ('"floor":11', '"floor":%d')):
+    count = readings * len(CALM)
+    whole = SeriesBatch(log_id=LOG_ID, first=11, last=10 + count, floor=11, sent_at=EPOCH, series=series).model_dump_json()
+    for found, slot in (('"first":11', '"first":%d'), (f'"last":{10 + count}', '"last":%d'), ('"floor":11', '"floor":%d')):
         assert whole.count(found) == 1
         whole = whole.replace(found, slot)
     return whole.replace(SENT, "%s").replace(START, "%s")

@@ -1,10 +1,16 @@
 """A district on this machine: 100 000 homes send their minute through a real broker, ingest stores and judges, presses reach the page.
 
-Everything runs here: Mosquitto, PostgreSQL, ingest, worker, web, the load, and a signed-in page's event stream. Beside it, in the same
-run and on the same database: COPY of ready-made bytes alone, plain rows, and the broker with a C subscriber.
+Everything runs here: Mosquitto, PostgreSQL with TimescaleDB, two ingests, worker, web, the load, and a signed-in page's event stream. Three
+measurements, one after the other, with presses at 10/s in each:
+
+    district_...    the district's own rate, for --seconds
+    (no prefix)     the most it stores: the same batches from a recorded file, as fast as they are answered
+    backlog_...     the same with five minutes a batch, as homes send that were without a network
+
+Beside them, in the same run and on the same database: COPY of ready-made bytes alone, plain rows, and the broker with a C subscriber.
 
     JIAHU_BENCH_HOMES=100000         homes, each once a minute (the rate is homes / 60 batches a second)
-    JIAHU_BENCH_TIMESCALEDB=1        on TimescaleDB (deploy/prepare-timescaledb.sh), else on the embedded PostgreSQL
+    JIAHU_BENCH_TIMESCALEDB=0        on the embedded PostgreSQL; else on TimescaleDB where deploy/prepare-timescaledb.sh can make it
 """
 
 import json
@@ -16,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +34,7 @@ from backend.readings import segments
 from benchmarks.district_load import CALM, LOG_ID, PER_BATCH, READINGS, STEP_S, Connection, publication
 from contract import topics
 from contract.topics import Leaf
-from simulators.backend_processes import BackendProcesses, wait_ready
+from simulators.backend_processes import BackendProcesses, wait_ready, write_private
 from simulators.demo.witness import Shown, Witness
 from simulators.keeper import CHECKOUT, Program
 from simulators.servers import Broker, BrokerKind, Database, installed_brokers
@@ -35,6 +42,13 @@ from simulators.servers import Broker, BrokerKind, Database, installed_brokers
 HOMES = 100_000
 MINUTE_S = 60.0
 PRESSES_PER_S = 10.0
+FULL_S = 20.0
+"""The longest that is recorded: each second takes some 20 MB of disk."""
+FULL_BATCHES_PER_S = 15_000
+BACKLOG_MINUTES = 5
+BACKLOG_BATCHES_PER_S = 5_000
+INGESTS = 2
+"""One for each processor, each with half of the shards."""
 GROUP_BATCHES = 250
 LIMIT_S = 5.0
 BROKER_MESSAGES = 30_000
@@ -70,24 +84,31 @@ def measure(seconds: float) -> dict[str, float]:
         raise SystemExit("the district needs Mosquitto: apt install mosquitto mosquitto-clients")
     homes = int(os.environ.get("JIAHU_BENCH_HOMES", HOMES))
     accounts = {"backend": PASSWORD, "load": PASSWORD}
+    binaries = _timescaledb()
     with (
         tempfile.TemporaryDirectory(dir=".") as folder,
-        _database() as database,
+        Database(binaries=binaries, preload="timescaledb" if binaries else "") as database,
         Broker(accounts, loaders=["load"], kind=BrokerKind.MOSQUITTO) as broker,
     ):
         backend = _prepared(Path(folder).absolute(), database, broker, homes)
-        found = _district(backend, database, broker, homes, seconds)
+        found = _chain(backend, database, broker, homes, seconds)
         found |= _broker_limit(broker)
         with psycopg.connect(database.url, autocommit=True) as conn:
             found |= _copy_limit(conn) | _plain_rows(conn)
-    return found | {"ratio": found["readings_per_s"] / found["copy_limit_readings_per_s"]}
+    for kind in ("", "district_", "backlog_"):
+        found[f"{kind}ratio"] = found[f"{kind}readings_per_s"] / found["copy_limit_readings_per_s"]
+    return found | {"on_timescaledb": float(binaries is not None)}
 
 
-def _database() -> Database:
-    if not os.environ.get("JIAHU_BENCH_TIMESCALEDB"):
-        return Database()
-    binaries = subprocess.run([CHECKOUT / "deploy/prepare-timescaledb.sh"], capture_output=True, text=True, check=True).stdout.strip()
-    return Database(binaries=Path(binaries), preload="timescaledb")
+def _timescaledb() -> Path | None:
+    """Programs of a PostgreSQL with TimescaleDB, which are made on the first run; None where they cannot be had, or are not wanted."""
+    if os.environ.get("JIAHU_BENCH_TIMESCALEDB") == "0":
+        return None
+    made = subprocess.run([CHECKOUT / "deploy/prepare-timescaledb.sh"], stdout=subprocess.PIPE, text=True, check=False)
+    if made.returncode != 0:
+        print("TimescaleDB cannot be had here (see above): measured on the embedded PostgreSQL", file=sys.stderr)
+        return None
+    return Path(made.stdout.strip())
 
 
 def _prepared(folder: Path, database: Database, broker: Broker, homes: int) -> BackendProcesses:
@@ -122,8 +143,9 @@ class _Arrivals:
                 self.at.setdefault(shown.data["gateway_id"], shown.at)
 
 
-def _district(backend: BackendProcesses, database: Database, broker: Broker, homes: int, seconds: float) -> dict[str, float]:
-    programs = {name: backend.program(name) for name in ("ingest", "worker", "web")}
+def _chain(backend: BackendProcesses, database: Database, broker: Broker, homes: int, seconds: float) -> dict[str, float]:
+    ingests = {f"ingest-{number}": _ingest(backend, number) for number in range(INGESTS)}
+    programs = ingests | {name: backend.program(name) for name in ("worker", "web")}
     arrivals = _Arrivals()
     witness = Witness(backend.url, "operator", f"{PASSWORD}-operator", on_shown=arrivals.take)
     for program in programs.values():
@@ -131,54 +153,107 @@ def _district(backend: BackendProcesses, database: Database, broker: Broker, hom
     try:
         wait_ready(backend.serves, "web", backend.folder / "web.log")
         witness.start()
-        _play(backend.folder, broker, homes, seconds=5.0, first_minute=0)  # caches, plans and connections as on any other minute
-        before = _stored(database)
-        busy_s = _busy_s(programs)
-        load = _play(backend.folder, broker, homes, seconds=seconds, first_minute=100)
-        cores = {name: (now_s - busy_s[name]) / load["seconds"] for name, now_s in _busy_s(programs).items()}
-        wait_ready(lambda: _count(database, ALERTS) >= len(load["presses"]), "an alert for each press", backend.folder / "ingest.log")
-        time.sleep(1)
-        stored = _stored(database)
-        return _figures(load, arrivals, database) | {"stored_share": (stored[0] - before[0]) / (load["batches"] * PER_BATCH)} | cores
+        chain = Chain(backend, database, broker, programs, arrivals, {"homes": homes, "minute_s": MINUTE_S})
+        chain.play({"seconds": 5.0, "first_minute": 0, "presses_per_s": 0.0})  # caches, plans and connections as on any other minute
+        record = {"recorded": str(backend.folder / "recorded"), "first_press_home": homes // 2, "seconds": min(seconds, FULL_S)}
+        backlog = {"recorded_per_s": BACKLOG_BATCHES_PER_S, "minutes_per_batch": BACKLOG_MINUTES, "presses_per_s": 0.0}
+        found = _named("district", chain.measure({"seconds": seconds, "first_minute": 100}))
+        found |= chain.measure(record | {"first_minute": 100_000, "recorded_per_s": FULL_BATCHES_PER_S})
+        found |= _named("backlog", chain.measure(record | backlog | {"first_minute": 200_000}))
+        return found | {"rules": _count(database, RULES), "bytes_per_reading": _count(database, SIZE) / _stored(database)[0]}
     finally:
         witness.stop()
         for program in programs.values():
             program.stop()
 
 
-def _busy_s(programs: dict[str, Program]) -> dict[str, float]:
-    """Seconds of processor time so far, of each program and of the whole machine."""
-    times = {f"{name}_cores": sum(psutil.Process(program.pid).cpu_times()[:2]) for name, program in programs.items()}
-    machine = psutil.cpu_times()
-    return times | {"machine_cores": machine.user + machine.system}
+def _named(load: str, figures: dict[str, float]) -> dict[str, float]:
+    return {f"{load}_{name}": value for name, value in figures.items()}
 
 
-def _play(folder: Path, broker: Broker, homes: int, *, seconds: float, first_minute: int) -> dict[str, Any]:
-    settings = {
-        "host": broker.host, "port": broker.port, "password": PASSWORD, "homes": homes, "minute_s": MINUTE_S, "seconds": seconds,
-        "presses_per_s": PRESSES_PER_S if first_minute else 0.0, "first_minute": first_minute,
-    }  # fmt: skip
-    file = folder / "load.json"
-    file.write_text(json.dumps(settings))
-    command = [sys.executable, "-m", "benchmarks.district_load", str(file)]
-    found: dict[str, Any] = json.loads(subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout)
-    return found
+def _ingest(backend: BackendProcesses, number: int) -> Program:
+    """One of INGESTS, with its share of the shards."""
+    share = topics.SHARD_COUNT // INGESTS
+    more = f"[ingest]\nfirst_shard = {number * share}\nlast_shard = {(number + 1) * share - 1}\n"
+    config = backend.folder / f"ingest-{number}.toml"
+    write_private(config, (backend.folder / "backend.toml").read_text() + more)
+    environment = {"JIAHU_BROKER_PASSWORD": PASSWORD}
+    return Program(["backend", "ingest", "--config", str(config)], backend.folder / f"ingest-{number}.log", environment)
 
 
-def _figures(load: dict[str, Any], arrivals: _Arrivals, database: Database) -> dict[str, float]:
-    waits_ms = sorted((arrivals.at[home].timestamp() - at) * 1000 if home in arrivals.at else float("inf") for home, at in load["presses"])
-    answered_per_s = load["answered_in_time"] / load["seconds"]
-    return {
-        "offered_batches_per_s": load["batches"] / load["seconds"],
-        "batches_per_s": min(answered_per_s, load["batches"] / load["seconds"]),
-        "readings_per_s": min(answered_per_s, load["batches"] / load["seconds"]) * PER_BATCH,
-        "drained_after_s": load["drained_after_s"],
-        "rules": _count(database, RULES),
-        "sos_p50_ms": waits_ms[len(waits_ms) // 2],
-        "sos_p99_ms": waits_ms[int(len(waits_ms) * 0.99)],
-        "sos_lost": sum(wait == float("inf") for wait in waits_ms),
-        "bytes_per_reading": _count(database, SIZE) / _stored(database)[0],
-    }
+@dataclass(frozen=True)
+class Chain:
+    """All that runs, and how to load it."""
+
+    backend: BackendProcesses
+    database: Database
+    broker: Broker
+    programs: dict[str, Program]
+    arrivals: _Arrivals
+    district: dict[str, Any]
+
+    def play(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Run the load. Returns what it says."""
+        whole = {"host": self.broker.host, "port": self.broker.port, "password": PASSWORD, "presses_per_s": PRESSES_PER_S, **self.district}
+        file = self.backend.folder / "load.json"
+        file.write_text(json.dumps(whole | settings))
+        command = [sys.executable, "-m", "benchmarks.district_load", str(file)]
+        found: dict[str, Any] = json.loads(subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=True).stdout)
+        return found
+
+    def measure(self, settings: dict[str, Any]) -> dict[str, float]:
+        """Run the load, wait until all is stored and shown. Returns its figures."""
+        self.arrivals.at.clear()
+        before, busy_s, alerts = _stored(self.database), self._busy_s(), _count(self.database, ALERTS)
+        load = self.play(settings)
+        busy = {name: now_s - busy_s[name] for name, now_s in self._busy_s().items()}
+        wait_ready(lambda: _count(self.database, ALERTS) - alerts >= len(load["presses"]), "an alert for each press", self.backend.folder)
+        time.sleep(1)
+        readings = PER_BATCH * settings.get("minutes_per_batch", 1)
+        stored, repeats = (now - then for now, then in zip(_stored(self.database), before, strict=True))
+        batches_per_s = min(load["answered_in_time"], load["batches"]) / load["seconds"]
+        figures = {
+            "batches_per_s": batches_per_s,
+            "readings_per_s": batches_per_s * readings,
+            "seconds": load["seconds"],
+            "stored_share": stored / (load["batches"] * readings),
+            "repeats": float(repeats),
+            "drained_after_s": load["drained_after_s"],
+        }
+        return figures | self._waits(load["presses"]) | _cores(busy, load, readings)
+
+    def _waits(self, presses: list[tuple[str, float]]) -> dict[str, float]:
+        if not presses:
+            return {}
+        at = self.arrivals.at
+        waits_ms = sorted((at[home].timestamp() - pressed) * 1000 if home in at else float("inf") for home, pressed in presses)
+        return {
+            "sos_p50_ms": waits_ms[len(waits_ms) // 2],
+            "sos_p99_ms": waits_ms[int(len(waits_ms) * 0.99)],
+            "sos_lost": float(sum(wait == float("inf") for wait in waits_ms)),
+        }
+
+    def _busy_s(self) -> dict[str, float]:
+        """Seconds of processor time so far, of each program and of the whole machine."""
+        times = {name: _own_s(psutil.Process(program.pid)) for name, program in self.programs.items()}
+        server = psutil.Process(self.database.pid)
+        times["postgres"] = sum(_own_s(one) for one in [server, *server.children()])
+        times["mosquitto"] = _own_s(psutil.Process(self.broker.pid))
+        machine = psutil.cpu_times()
+        return times | {"machine": machine.user + machine.system}
+
+
+def _own_s(process: psutil.Process) -> float:
+    return sum(process.cpu_times()[:2])
+
+
+def _cores(busy_s: dict[str, float], load: dict[str, Any], readings: int) -> dict[str, float]:
+    """Processors busy, from the first batch to the last answer, and what one of them does when it does nothing but ingest."""
+    seconds = load["seconds"] + load["drained_after_s"]
+    ingest_s = sum(value for name, value in busy_s.items() if name.startswith("ingest"))
+    others = {name: value for name, value in busy_s.items() if not name.startswith("ingest")}
+    cores = {f"{name}_cores": value / seconds for name, value in {"ingest": ingest_s, **others}.items()}
+    return cores | {"readings_per_s_per_ingest_core": load["answered"] * readings / ingest_s}
 
 
 def _stored(database: Database) -> tuple[int, int]:

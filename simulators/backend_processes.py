@@ -18,7 +18,6 @@ url = "{database}"
 [broker]
 host = "{host}"
 port = {port}
-protocol = "{protocol}"
 [worker]
 silence_tick_s = 2
 [web]
@@ -45,9 +44,7 @@ class BackendProcesses:
 
         Raises ProgramError.
         """
-        text = CONFIG.format(
-            database=database_url, host=broker.host, port=broker.port, protocol=broker.protocol, web=self._port, more=self._more
-        )
+        text = CONFIG.format(database=database_url, host=broker.host, port=broker.port, web=self._port, more=self._more)
         write_private(self.folder / "backend.toml", text)
         for step in (("migrate",), ("load", str(people)), ("rules", "store", str(rules))):
             self.program(*step).run()

@@ -72,6 +72,11 @@ class Database:
         """Valid from the first start on."""
         return self._port
 
+    @property
+    def pid(self) -> int:
+        """Of the server's first process."""
+        return self._child.pid
+
     def run_in(self, environment: Mapping[str, str]) -> None:
         """From the next start on with these variables too."""
         self._child.environment.update(environment)
@@ -220,6 +225,11 @@ class Broker:
     def protocol(self) -> Literal["5", "3.1.1"]:
         """Newest MQTT version the broker speaks."""
         return "5" if self.kind is BrokerKind.MOSQUITTO else "3.1.1"
+
+    @property
+    def pid(self) -> int:
+        """Of the running broker."""
+        return self._child.pid
 
     @property
     def is_running(self) -> bool:

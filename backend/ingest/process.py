@@ -19,6 +19,7 @@ from backend.ingest.subscriber import Arrival, Inbox, Subscriber
 from backend.metrics.health import Condition, Health, too_old
 from backend.metrics.ingest import IngestMetrics, IngestState
 from backend.metrics.serving import make_registry, serving
+from backend.readings.store import SeriesIds
 from backend.rules import store as rule_store
 from backend.rules.engine import RuleBook
 from contract.events import Event
@@ -46,6 +47,7 @@ class Ingest:
         self._metrics_config = config.metrics
         self._pool = pool
         self._rules = rules
+        self._series = SeriesIds()
         self._inbox = Inbox(config.ingest.queue_max)
         self._subscriber = Subscriber(config.broker, config.ingest, self._inbox, client_id=f"ingest-{secrets.token_hex(4)}")
         self._in_hand_since: datetime | None = None
@@ -96,7 +98,7 @@ class Ingest:
         What would fail for all alike rises and ends the process: gateways keep what is not answered.
         """
         try:
-            written = await self._commit(lambda conn: writer.write(conn, letters, self._rules, now=datetime.now(UTC)))
+            written = await self._commit(lambda conn: writer.write(conn, letters, self._rules, now=datetime.now(UTC), ids=self._series))
         except SYSTEMIC:
             raise
         except Exception:
@@ -132,9 +134,12 @@ class Ingest:
             try:
                 async with self._pool.connection() as conn, conn.transaction():
                     result = await work(conn)
+                self._series.keep()
             except TOO_LARGE:
+                self._series.forget()
                 raise
             except TRANSIENT as error:
+                self._series.forget()
                 logger.warning("cannot store now: %s", type(error).__name__, extra={"event": "store_delayed"})
                 self._metrics.delayed()
                 await asyncio.sleep(wait_s)

@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from backend.alerts.model import Subject
 from backend.commands import store as commands
 from backend.db.pool import Connection
 from backend.ingest import store
-from backend.ingest.decode import Letter, Reject
+from backend.ingest.decode import Letter, Reject, Upward
 from backend.monitor import Happening, Monitor, monitor_all
 from backend.readings import cursor
 from backend.readings import store as readings
-from backend.readings.cursor import Log, Span
+from backend.readings.cursor import Claim, Key, Log
 from backend.readings.model import Columns, Home
+from backend.readings.store import SeriesIds
 from backend.rules.engine import RuleBook
 from contract.events import Event
 from contract.message import Message
@@ -23,7 +25,9 @@ from contract.stored import Refused, Stored
 
 Reply = tuple[str, Message]
 """(gateway id, answer)."""
-Logs = dict[tuple[str, str], Log]
+Logs = dict[Key, Log]
+Fresh = tuple[Home, Columns, timedelta]
+"""New readings, and the skew of the message that brought them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +40,28 @@ class Written:
     repeats: int
 
 
-async def write(conn: Connection, letters: Sequence[Letter], rules: RuleBook, *, now: datetime) -> Written:
-    """Store and judge all letters; the caller owns the transaction and sends the replies once it has committed."""
-    ordered = sorted(letters, key=lambda one: one.gateway_id)
+async def write(conn: Connection, letters: Sequence[Letter], rules: RuleBook, *, now: datetime, ids: SeriesIds | None = None) -> Written:
+    """Store and judge all letters; the caller owns the transaction, and sends the replies and keeps `ids` once it has committed."""
+    ordered = sorted(letters, key=attrgetter("gateway_id"))
     homes = await _homes(conn, ordered, now=now)
-    logs = await cursor.lock(conn, [_span(one) for one in ordered if not isinstance(one.message, GatewayStatus)])
-    await _write_batches(conn, [one for one in ordered if isinstance(one.message, SeriesBatch)], homes, logs, rules, now=now)
+    claimed = [(letter, claim) for letter in ordered if (claim := _claim(letter)) is not None]
+    logs = await cursor.advance(conn, [claim for _, claim in claimed]) if claimed else {}
+    fresh = [
+        series
+        for letter, claim in claimed
+        if isinstance(letter.message, SeriesBatch)
+        for series in _take(letter, letter.message, logs[claim.key], claim, homes[letter.gateway_id])
+    ]
+    await _store(conn, fresh, rules, now=now, ids=ids)
     for letter in ordered:
-        monitor = Monitor(conn, rules, now, skew=_skew(letter))
-        if isinstance(letter.message, Event):
-            await _write_event(conn, monitor, homes[letter.gateway_id], letter.message, logs, now=now)
-        elif isinstance(letter.message, GatewayStatus):
-            await _write_status(conn, monitor, homes[letter.gateway_id], letter, letter.message, now=now)
-    if logs:
-        await cursor.advance(conn, logs.values())
-    spans = [_span(one) for one in ordered if not isinstance(one.message, GatewayStatus)]
-    replies: list[Reply] = [(one.gateway_id, Stored(log_id=one.log_id, first=one.first, last=one.last, at=now)) for one in spans]
+        message = letter.message
+        if isinstance(message, Event):
+            await _write_event(conn, Monitor(conn, rules, now, skew=_skew(letter)), homes[letter.gateway_id], message, logs, now=now)
+        elif isinstance(message, GatewayStatus):
+            await _write_status(conn, Monitor(conn, rules, now), homes[letter.gateway_id], letter, message, now=now)
+    await cursor.correct(conn, logs.values())
     return Written(
-        replies,
+        [(letter.gateway_id, _answer(letter.message, now)) for letter, _ in claimed],
         readings=sum(log.readings for log in logs.values()),
         events=sum(log.events for log in logs.values()),
         repeats=sum(log.repeats for log in logs.values()),
@@ -82,36 +90,30 @@ async def _homes(conn: Connection, letters: Sequence[Letter], *, now: datetime) 
     return homes | (await readings.hear(conn, others, now=None) if others else {})
 
 
-def _span(letter: Letter) -> Span:
+def _claim(letter: Letter) -> Claim | None:
+    """The sequences that a message carries; a status has none."""
     message = letter.message
     if isinstance(message, SeriesBatch):
-        return Span(letter.gateway_id, message.log_id, message.first, message.last)
+        carried = message.carried
+        return Claim((letter.gateway_id, message.log_id), carried, len(carried), message.floor)
+    if isinstance(message, Event):
+        return Claim((letter.gateway_id, message.log_id), (message.sequence,), 0, message.floor)
+    return None
+
+
+def _answer(message: Upward, now: datetime) -> Stored:
+    if isinstance(message, SeriesBatch):
+        return Stored(log_id=message.log_id, first=message.first, last=message.last, at=now)
     assert isinstance(message, Event)
-    return Span(letter.gateway_id, message.log_id, message.sequence, message.sequence)
+    return Stored(log_id=message.log_id, first=message.sequence, last=message.sequence, at=now)
 
 
-async def _write_batches(
-    conn: Connection, letters: Sequence[Letter], homes: dict[str, Home], logs: Logs, rules: RuleBook, *, now: datetime
-) -> None:
-    """Store the readings of all batches together, then judge home by home."""
-    fresh: list[tuple[Home, Columns]] = []
-    skews: list[timedelta] = []
-    for letter in letters:
-        batch = letter.message
-        assert isinstance(batch, SeriesBatch)
-        columns = _take(logs[letter.gateway_id, batch.log_id], batch)
-        fresh += [(homes[letter.gateway_id], one) for one in columns]
-        skews += [_skew(letter)] * len(columns)
-    stored = await readings.store(conn, fresh, received_at=now)
-    await monitor_all(conn, rules, list(zip(stored, skews, strict=True)), now=now)
-
-
-def _take(log: Log, batch: SeriesBatch) -> list[Columns]:
+def _take(letter: Letter, batch: SeriesBatch, log: Log, claim: Claim, home: Home) -> list[Fresh]:
     """The batch's readings that are not stored yet; from now on they count as stored."""
-    columns = [_columns(series, rows) for series in batch.series if (rows := _fresh_rows(series, batch.first, log.known))]
-    carried = [batch.first + offset for series in batch.series for offset in series.sequences]
-    log.take(carried, floor=batch.floor, readings=sum(len(one.values) for one in columns))
-    return columns
+    known, skew = log.known, _skew(letter)
+    columns = [_columns(series, rows) for series in batch.series if (rows := _fresh_rows(series, batch.first, known))]
+    log.take(claim.carried, readings=sum([len(one.values) for one in columns]))
+    return [(home, one, skew) for one in columns]
 
 
 def _fresh_rows(series: Series, first: int, known: set[int]) -> Sequence[int]:
@@ -128,10 +130,16 @@ def _columns(series: Series, rows: Sequence[int]) -> Columns:
     return Columns(series.device, series.quantity, series.statistic, series.start_at, offsets_ms, values, series.is_history)
 
 
+async def _store(conn: Connection, fresh: Sequence[Fresh], rules: RuleBook, *, now: datetime, ids: SeriesIds | None) -> None:
+    """Store the readings of all batches together, then judge home by home."""
+    stored = await readings.store(conn, [(home, columns) for home, columns, _ in fresh], received_at=now, ids=ids)
+    await monitor_all(conn, rules, [(series, skew) for series, (_, _, skew) in zip(stored, fresh, strict=True)], now=now)
+
+
 async def _write_event(conn: Connection, monitor: Monitor, home: Home, event: Event, logs: Logs, *, now: datetime) -> None:
     """Its own id alone says whether an event is new: a gateway may have lost its last sequences, and no alarm must go with them."""
     row_id = await store.add_event(conn, home, event, received_at=now)
-    logs[home.gateway_id, event.log_id].take([event.sequence], floor=event.floor, events=int(row_id is not None))
+    logs[home.gateway_id, event.log_id].take([event.sequence], events=int(row_id is not None))
     if row_id is None:
         return
     subject = Subject(home.elder_id, home.gateway_id)

@@ -1,13 +1,12 @@
-"""Readings on their way into the tables."""
+"""Readings on their way into the tables. Tuples, since a busy second makes tens of thousands of them."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from contract.quantities import QuantityName, Statistic
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(NamedTuple):
     """New readings of one series, oldest first: columns of one length n >= 1, offsets in milliseconds after `start_at`.
 
     `is_history`: the device had stored them while nobody listened.
@@ -22,16 +21,14 @@ class Columns:
     is_history: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(NamedTuple):
     """A gateway as ingest sees it: whose it is, and whether it was known to be off line."""
 
     gateway_id: str
     elder_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSeries:
+class StoredSeries(NamedTuple):
     """A series that has just received readings."""
 
     id: int

@@ -1,10 +1,12 @@
 """Readings in the database: segments for storage, windows for rules, and who was heard when. The caller owns the transaction."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from psycopg.errors import SerializationFailure
+
+from backend.db import arrays
 from backend.db.pool import Connection
 from backend.readings import segments
 from backend.readings.model import Columns, Home, StoredSeries
@@ -20,11 +22,16 @@ TOUCH_SERIES = """
 UPDATE series s
 SET last_value = CASE WHEN s.last_at IS NULL OR n.last_at >= s.last_at THEN n.last_value ELSE s.last_value END,
     last_at = greatest(s.last_at, n.last_at)
-FROM unnest(%(gateways)s::text[], %(devices)s::text[], %(quantities)s::text[], %(statistics)s::text[], %(last_ats)s::timestamptz[],
-        %(last_values)s::real[])
-    AS n (gateway_id, device_id, quantity, statistic, last_at, last_value)
-WHERE s.gateway_id = n.gateway_id AND s.device_id = n.device_id AND s.quantity = n.quantity AND s.statistic = n.statistic
-RETURNING s.id, s.gateway_id, s.device_id, s.quantity, s.statistic
+FROM (
+    SELECT id, timestamptz '2000-01-01 00:00Z' + last_us * interval '1 us' AS last_at, last_value
+    FROM unnest(%(ids)s::int4[], %(last_us)s::int8[], %(last_values)s::real[]) AS n (id, last_us, last_value)
+) n
+WHERE s.id = n.id
+"""
+FIND_SERIES = """
+SELECT id, gateway_id, device_id, quantity, statistic FROM series
+JOIN unnest(%(gateways)s::text[], %(devices)s::text[], %(quantities)s::text[], %(statistics)s::text[])
+    AS n (gateway_id, device_id, quantity, statistic) USING (gateway_id, device_id, quantity, statistic)
 """
 NEW_SERIES = """
 INSERT INTO series (gateway_id, device_id, quantity, statistic, elder_id)
@@ -76,8 +83,10 @@ WINDOW_SEGMENT_MAX = timedelta(hours=1)
 """A window looks for segments that begin at most this long before it; `store` cuts longer ones."""
 SEGMENT_MAX_MS = WINDOW_SEGMENT_MAX // timedelta(milliseconds=1)
 
-SeriesKey = tuple[str, str, str, str]
-"""Gateway, device, quantity, statistic."""
+SeriesName = tuple[str, str, str]
+"""Device, quantity, statistic."""
+SeriesKey = tuple[str, SeriesName]
+"""Gateway, and the name there."""
 
 
 async def hear(conn: Connection, gateway_ids: Collection[str], *, now: datetime | None) -> dict[str, Home]:
@@ -94,37 +103,99 @@ async def _hear(conn: Connection, gateway_ids: Collection[str], now: datetime | 
     return {row["id"]: Home(row["id"], row["elder_id"]) for row in rows}
 
 
-async def store(conn: Connection, columns: Sequence[tuple[Home, Columns]], *, received_at: datetime) -> list[StoredSeries]:
-    """Store new readings of any number of homes as segments. Returns each series with its id, in the order given."""
+class SeriesIds:
+    """Ids of series that are known to be committed, so that a batch need not ask: a series never changes its id nor goes away.
+
+    Whoever commits calls `keep`, and `forget` after any trouble: then the database may be another one than before.
+    """
+
+    def __init__(self) -> None:
+        self._ids: dict[str, dict[SeriesName, int]] = {}
+        self._names: dict[SeriesName, SeriesName] = {}
+        self._new: list[tuple[str, SeriesName, int]] = []
+
+    def of(self, gateway_id: str) -> dict[SeriesName, int]:
+        """Those of one gateway."""
+        return self._ids.get(gateway_id, {})
+
+    def note(self, gateway_id: str, name: SeriesName, series_id: int) -> None:
+        """Found or made in the transaction that runs."""
+        self._new.append((gateway_id, self._names.setdefault(name, name), series_id))
+
+    def keep(self) -> None:
+        """The transaction is committed."""
+        for gateway_id, name, series_id in self._new:
+            self._ids.setdefault(gateway_id, {})[name] = series_id
+        self._new.clear()
+
+    def forget(self) -> None:
+        """Forget all: the transaction failed."""
+        self._ids.clear()
+        self._names.clear()
+        self._new.clear()
+
+
+async def store(
+    conn: Connection, columns: Sequence[tuple[Home, Columns]], *, received_at: datetime, ids: SeriesIds | None = None
+) -> list[StoredSeries]:
+    """Store new readings of any number of homes as segments. Returns each series with its id, in the order given.
+
+    Raises SerializationFailure when `ids` speaks of another database.
+    """
     if not columns:
         return []
-    newest: dict[SeriesKey, Columns] = {}
-    for home, one in columns:
-        key = (home.gateway_id, one.device_id, one.quantity, one.statistic)
-        if key not in newest or last_at(one) > last_at(newest[key]):
-            newest[key] = one
-    ids = await _touch(conn, newest, received_at)
-    if missing := [key for key in newest if key not in ids]:
-        await conn.execute(NEW_SERIES, _names(missing))
-        ids |= await _touch(conn, {key: newest[key] for key in missing}, received_at)
-    stored = [StoredSeries(ids[home.gateway_id, one.device_id, one.quantity, one.statistic], home, one) for home, one in columns]
+    found = await _identify(conn, columns, ids or SeriesIds())
+    stored = [StoredSeries(series_id, home, one) for series_id, (home, one) in zip(found, columns, strict=True)]
+    await _touch(conn, stored, received_at)
     parts = ((series.id, part.start_at, part.offsets_ms, part.values) for series in stored for part in _cut(series.columns))
     await segments.insert(conn, parts, received_at=received_at)
     return stored
 
 
-def _names(keys: Collection[SeriesKey]) -> dict[str, list[str]]:
-    return {name: [key[place] for key in keys] for place, name in enumerate(("gateways", "devices", "quantities", "statistics"))}
+async def _identify(conn: Connection, columns: Sequence[tuple[Home, Columns]], ids: SeriesIds) -> list[int]:
+    """The id of each series; those that are new are begun."""
+    keys = [(home.gateway_id, (one.device_id, one.quantity, one.statistic)) for home, one in columns]
+    found = [ids.of(gateway_id).get(name, 0) for gateway_id, name in keys]
+    if all(found):
+        return found
+    unknown = {key for key, series_id in zip(keys, found, strict=True) if not series_id}
+    asked = await _find(conn, unknown)
+    if missing := unknown - asked.keys():
+        await conn.execute(NEW_SERIES, _names(missing))
+        asked |= await _find(conn, missing)
+    for (gateway_id, name), series_id in asked.items():
+        ids.note(gateway_id, name, series_id)
+    return [series_id or asked[key] for key, series_id in zip(keys, found, strict=True)]
 
 
-async def _touch(conn: Connection, newest: dict[SeriesKey, Columns], received_at: datetime) -> dict[SeriesKey, int]:
-    """Move each series to its newest reading. One measured "later" than it was received counts from then, or silence would go unnoticed."""
-    last = {
-        "last_ats": [min(last_at(one), received_at) for one in newest.values()],
-        "last_values": [one.values[-1] for one in newest.values()],
+async def _find(conn: Connection, keys: Collection[SeriesKey]) -> dict[SeriesKey, int]:
+    rows = await (await conn.execute(FIND_SERIES, _names(keys))).fetchall()
+    return {(row["gateway_id"], (row["device_id"], row["quantity"], row["statistic"])): row["id"] for row in rows}
+
+
+def _names(keys: Collection[SeriesKey]) -> dict[str, str]:
+    return {
+        "gateways": arrays.texts([gateway_id for gateway_id, _ in keys]),
+        **{column: arrays.texts([name[place] for _, name in keys]) for place, column in enumerate(("devices", "quantities", "statistics"))},
     }
-    rows = await (await conn.execute(TOUCH_SERIES, _names(newest.keys()) | last)).fetchall()
-    return {(row["gateway_id"], row["device_id"], row["quantity"], row["statistic"]): row["id"] for row in rows}
+
+
+async def _touch(conn: Connection, stored: Sequence[StoredSeries], received_at: datetime) -> None:
+    """Move each series to its newest reading. One measured "later" than it was received counts from then, or silence would go unnoticed."""
+    received_us = segments.instant_us(received_at)
+    newest: dict[int, tuple[int, float]] = {}
+    for series_id, _, columns in stored:
+        last_us = min(segments.instant_us(columns.start_at) + 1000 * columns.offsets_ms[-1], received_us)
+        if series_id not in newest or last_us > newest[series_id][0]:
+            newest[series_id] = (last_us, columns.values[-1])
+    values = {
+        "ids": arrays.numbers(newest),
+        "last_us": arrays.numbers([last_us for last_us, _ in newest.values()]),
+        "last_values": arrays.numbers([value for _, value in newest.values()]),
+    }
+    cursor = await conn.execute(TOUCH_SERIES, values)
+    if cursor.rowcount != len(newest):
+        raise SerializationFailure("series are not those of before: this is another database")
 
 
 def last_at(columns: Columns) -> datetime:
@@ -144,7 +215,7 @@ def _cut(columns: Columns) -> list[Columns]:
         base = columns.offsets_ms[begin]
         start_at = columns.start_at + timedelta(milliseconds=base)
         offsets_ms = [offset - base for offset in columns.offsets_ms[begin:end]]
-        parts.append(replace(columns, start_at=start_at, offsets_ms=offsets_ms, values=columns.values[begin:end]))
+        parts.append(columns._replace(start_at=start_at, offsets_ms=offsets_ms, values=columns.values[begin:end]))
         begin = end
     return parts
 
