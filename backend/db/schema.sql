@@ -252,6 +252,7 @@ CREATE TABLE gateway_log (
     readings bigint DEFAULT 0 NOT NULL,
     events bigint DEFAULT 0 NOT NULL,
     repeats bigint DEFAULT 0 NOT NULL,
+    known int8multirange DEFAULT '{}'::int8multirange NOT NULL,
     CONSTRAINT gateway_log_pkey PRIMARY KEY (gateway_id, log_id),
     CONSTRAINT gateway_log_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id)
 );
