@@ -57,15 +57,32 @@ SELECT id, quantity FROM series
 WHERE elder_id = %(elder_id)s AND quantity = ANY(%(quantities)s) AND statistic IN ('sample', 'mean') ORDER BY id
 """
 LISTENERS = "SELECT first_shard, last_shard, since, at FROM listener"
+SEE_GATEWAYS = """
+UPDATE gateway SET seen_at = heard_at
+WHERE id IN (SELECT id FROM gateway WHERE seen_at <= %(silent_before)s AND heard_at > seen_at FOR UPDATE SKIP LOCKED)
+"""
 HEARD_GATEWAYS = """
 SELECT id, elder_id, heard_at FROM gateway
-WHERE heard_at <= %(silent_before)s OR (heard_at IS NOT NULL AND coalesce(elder_id, 'gateway:' || id) = ANY(%(also)s))
+WHERE heard_at IS NOT NULL
+    AND ((seen_at <= %(silent_before)s AND heard_at <= %(silent_before)s) OR elder_id = ANY(%(elders)s) OR id = ANY(%(gateways)s))
 """
+SEE_SERIES = """
+UPDATE series SET seen_at = last_at
+WHERE id IN (
+    SELECT id FROM series WHERE quantity = %(quantity)s AND seen_at <= %(silent_before)s AND last_at > seen_at FOR UPDATE SKIP LOCKED
+)
+"""
+"""What ingest is just writing was not silent: it is not waited for."""
 HEARD_QUANTITY = """
+WITH due AS (
+    SELECT elder_id FROM series
+    WHERE quantity = %(quantity)s AND seen_at <= %(silent_before)s AND last_at <= %(silent_before)s AND elder_id IS NOT NULL
+    UNION SELECT unnest(%(also)s::text[])
+)
 SELECT elder_id, gateway_id, heard_at FROM (
     SELECT DISTINCT ON (s.elder_id) s.elder_id, s.gateway_id, s.last_at AS heard_at
-    FROM series s JOIN gateway g ON g.id = s.gateway_id
-    WHERE s.quantity = %(quantity)s AND s.elder_id IS NOT NULL AND s.last_at IS NOT NULL AND g.heard_at >= %(online_since)s
+    FROM due JOIN series s ON s.elder_id = due.elder_id AND s.quantity = %(quantity)s JOIN gateway g ON g.id = s.gateway_id
+    WHERE s.last_at IS NOT NULL AND g.heard_at >= %(online_since)s
     ORDER BY s.elder_id, s.last_at DESC
 ) AS last
 WHERE heard_at <= %(silent_before)s OR elder_id = ANY(%(also)s)
@@ -76,6 +93,8 @@ FROM unnest(%(elder_ids)s::text[], %(gateway_ids)s::text[]) AS n (elder_id, gate
 JOIN series s ON s.quantity = %(quantity)s AND (s.elder_id = n.elder_id OR (n.elder_id IS NULL AND s.gateway_id = n.gateway_id))
 GROUP BY 1, 2 HAVING max(s.last_at) IS NOT NULL
 """
+NO_ELDER = "gateway:"
+"""How the subject of a home without an elder begins; what follows is its gateway."""
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 LISTENER_AGE_MAX = timedelta(seconds=20)
 """Ingest says every 5 s that it listens."""
@@ -253,10 +272,14 @@ async def heard_gateways(
 ) -> list[tuple[Home, datetime, datetime]]:
     """Homes heard last before `silent_before`, and those whose subject is in `also`: when, and since when somebody listens.
 
-    Homes nobody listens to are left out.
+    Homes nobody listens to are left out. Costs what is due: the silent, and those not looked at since `silent_before`. The same holds for
+    `heard_quantity`.
     """
     listeners = await (await conn.execute(LISTENERS)).fetchall()
-    rows = await (await conn.execute(HEARD_GATEWAYS, {"silent_before": silent_before, "also": list(also)})).fetchall()
+    gateways = [key.removeprefix(NO_ELDER) for key in also if key.startswith(NO_ELDER)]
+    values = {"silent_before": silent_before, "elders": list(also), "gateways": gateways}
+    await conn.execute(SEE_GATEWAYS, values)
+    rows = await (await conn.execute(HEARD_GATEWAYS, values)).fetchall()
     silences = ((row, listened_since(shard_of(row["id"]), listeners, now=now)) for row in rows)
     return [(Home(row["id"], row["elder_id"]), row["heard_at"], since) for row, since in silences if since is not None]
 
@@ -277,6 +300,7 @@ async def heard_quantity(
     Only those where that was before `silent_before`, and those whose subject is in `also`.
     """
     values = {"quantity": quantity, "online_since": online_since, "silent_before": silent_before, "also": list(also)}
+    await conn.execute(SEE_SERIES, values)
     rows = await (await conn.execute(HEARD_QUANTITY, values)).fetchall()
     return [(Home(row["gateway_id"], row["elder_id"]), row["heard_at"]) for row in rows]
 

@@ -203,3 +203,45 @@ async def test_silence_counts_only_while_somebody_listens(street: Connection, si
     assert await readings.heard_gateways(street, now=NOW, silent_before=NOW, also=[]) == [
         (HOME, NOW, NOW + seconds(one)) for one in since_found_s
     ]
+
+
+async def test_what_was_seen_is_not_looked_at_again_before_it_may_be_silent(street: Connection) -> None:
+    """A tick costs what is due: the homes that were heard since are passed over by an index, and a silence is found all the same."""
+    await store(street, columns([95]))
+    await readings.hear(street, ["gw-1", "gw-2"], now=NOW)
+
+    async def found(silent_before_s: float) -> tuple[int, int]:
+        silent_before = NOW + seconds(silent_before_s)
+        heard = await readings.heard_gateways(street, now=NOW + seconds(900), silent_before=silent_before, also=[])
+        quantity = await readings.heard_quantity(street, QuantityName.SPO2, online_since=NOW, silent_before=silent_before, also=[])
+        return len(heard), len(quantity)
+
+    assert await found(-1) == (0, 0)
+    seen = "SELECT (SELECT array_agg(DISTINCT seen_at) FROM gateway) AS gateways, (SELECT seen_at FROM series) AS series"
+    assert await one(street, seen) == {"gateways": [NOW], "series": NOW}
+    await store(street, columns([95], start_at=NOW + seconds(60)))
+    await readings.hear(street, ["gw-1"], now=NOW + seconds(60))
+    assert [await found(0), await found(59), await found(60)] == [(1, 0), (1, 0), (2, 1)]
+
+
+async def test_the_silent_of_many_are_found_by_an_index(street: Connection) -> None:
+    await street.execute(
+        "INSERT INTO gateway (id, heard_at, seen_at) SELECT 'home-' || n, %(at)s, %(at)s FROM generate_series(1, 3000) n", {"at": NOW}
+    )
+    await street.execute(
+        "INSERT INTO series (gateway_id, device_id, quantity, statistic, last_at, seen_at) "
+        "SELECT 'home-' || n, 'd', 'spo2', 'sample', %(at)s, %(at)s FROM generate_series(1, 3000) n",
+        {"at": NOW},
+    )
+    await street.execute("ANALYZE gateway, series")
+    values = {
+        "silent_before": NOW - seconds(1),
+        "quantity": "spo2",
+        "elders": ["elder-1"],
+        "gateways": ["gw-2"],
+        "also": ["elder-1"],
+        "online_since": NOW,
+    }
+    for query in (readings.SEE_GATEWAYS, readings.HEARD_GATEWAYS, readings.SEE_SERIES, readings.HEARD_QUANTITY):
+        plan = "\n".join(row["QUERY PLAN"] for row in await (await street.execute("EXPLAIN " + query, values)).fetchall())
+        assert "Seq Scan" not in plan, plan
