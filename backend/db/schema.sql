@@ -239,11 +239,13 @@ CREATE TABLE gateway (
     clock_offset_s double precision,
     status jsonb,
     status_at timestamp with time zone,
+    seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     CONSTRAINT gateway_pkey PRIMARY KEY (id),
     CONSTRAINT gateway_id_check CHECK ((id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
     CONSTRAINT gateway_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id)
 );
 CREATE INDEX gateway_by_elder ON public.gateway USING btree (elder_id);
+CREATE INDEX gateway_unseen ON public.gateway USING btree (seen_at);
 
 CREATE TABLE gateway_log (
     gateway_id text NOT NULL,
@@ -513,6 +515,7 @@ CREATE TABLE series (
     elder_id text,
     last_at timestamp with time zone,
     last_value real,
+    seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     CONSTRAINT series_pkey PRIMARY KEY (id),
     CONSTRAINT series_gateway_id_device_id_quantity_statistic_key UNIQUE (gateway_id, device_id, quantity, statistic),
     CONSTRAINT series_statistic_check CHECK ((statistic = ANY (ARRAY['sample'::text, 'mean'::text, 'min'::text, 'max'::text]))),
@@ -520,6 +523,7 @@ CREATE TABLE series (
     CONSTRAINT series_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id)
 );
 CREATE INDEX series_by_elder ON public.series USING btree (elder_id, quantity);
+CREATE INDEX series_unseen ON public.series USING btree (quantity, seen_at);
 
 CREATE TABLE session (
     token_hash bytea NOT NULL,
