@@ -42,7 +42,9 @@ def jobs() -> Jobs:
 
 
 async def hear(conn: Connection, at: datetime, gateway_id: str = "gw-1") -> None:
-    await conn.execute("UPDATE gateway SET heard_at = %(at)s WHERE id = %(id)s", {"at": at, "id": gateway_id})
+    """Set back too, as no running system does: so what the worker has seen is forgotten."""
+    query = "UPDATE gateway SET heard_at = %(at)s, seen_at = '-infinity' WHERE id = %(id)s"
+    await conn.execute(query, {"at": at, "id": gateway_id})
 
 
 async def measure(conn: Connection, at: datetime, *, quantity: QuantityName = HEART_RATE, gateway_id: str = "gw-1", first: int = 1) -> None:
