@@ -204,8 +204,12 @@ class _Bridge:
                 self._take(frame, now_s)
 
     def devices(self) -> list[Suspect]:
-        """All that were understood."""
-        return [suspect for suspect in self._heard.values() if suspect.good]
+        """All that were understood: of each address the type that understood most, for wearable and pendant have the same press."""
+        best: dict[int | None, Suspect] = {}
+        for suspect in self._heard.values():
+            if suspect.good > (best[suspect.address].good if suspect.address in best else 0):
+                best[suspect.address] = suspect
+        return list(best.values())
 
     def _take(self, frame: Frame, now_s: float) -> None:
         for name in self._types:

@@ -1,4 +1,4 @@
-"""The wearable as the C program `firmware_stubs/build/wearable_host`: fed with samples through its stdin, heard on a pseudo terminal."""
+"""The devices of `firmware_stubs` as the programs of its build: fed through their stdin, heard on pseudo terminals."""
 
 import os
 import struct
@@ -13,6 +13,7 @@ from simulators.wearable import Sensed
 from simulators.wire import Ack, parse_ack
 
 PROGRAM = Path(__file__).resolve().parents[1] / "firmware_stubs" / "build" / "wearable_host"
+PROGRAMS = tuple(PROGRAM.with_name(name) for name in ("wearable_host", "bed_mat_host", "sos_pendant_host", "ble_bridge_host"))
 STOP_TIMEOUT_S = 3.0
 
 # One sample: x, y, z in mg, heart rate and SpO2 (0 none), skin temperature in 0.01 C, battery (255 unknown), buttons.
@@ -27,8 +28,8 @@ class FirmwareError(Exception):
 
 
 def find_program() -> Path | None:
-    """The C program where `make -C firmware_stubs` has built it."""
-    return PROGRAM if os.access(PROGRAM, os.X_OK) else None
+    """The wearable's program where `make -C firmware_stubs` has built it, with those of the other devices beside it."""
+    return PROGRAM if all(os.access(program, os.X_OK) for program in PROGRAMS) else None
 
 
 class FrameCutter:
@@ -52,30 +53,22 @@ class FrameCutter:
         return pieces
 
 
-class FirmwareWearable:
-    """The running program on a line of its own; `take` gives what it sent. For one thread."""
+class FirmwareDevice:
+    """One device of the firmware, running on a line of its own; `take` gives what it sent. For one thread."""
 
     def __init__(
-        self,
-        program: Path,
-        line: SerialBridge,
-        address: int,
-        *,
-        boot: int,
-        clock: Literal["real", "samples"] = "real",
-        placement: Placement = Placement.WAIST,
+        self, program: Path, line: SerialBridge, address: int, *options: str, boot: int = 0, clock: Literal["real", "samples"] = "real"
     ) -> None:
-        self._command = [str(program), "--port", str(line.link), "--address", str(address), "--boot", str(boot)]
-        self._command += ["--rate", str(RATE_HZ), "--clock", clock, "--placement", placement]
+        self.line = line
+        self._command = [str(program), "--port", str(line.link), "--address", str(address), "--boot", str(boot), "--clock", clock, *options]
         self._address = address
-        self._line = line
         self._cutter = FrameCutter()
         self._reader = FrameReader()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Plug in the line and run the program on it. Raises OSError."""
-        self._line.plug()
+        self.line.plug()
         # A group of its own: Ctrl-C is for us, and we end the program in order.
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, process_group=0)
         assert self._process.stdin is not None
@@ -92,15 +85,13 @@ class FirmwareWearable:
                 self._process.kill()
                 self._process.wait()
         self._process = None
-        self._line.unplug()
+        self.line.unplug()
 
-    def feed(self, samples: Samples, sensed: Sensed) -> None:
-        """Hand over samples (N, 3) mg, N at most 300, with what the other sensors say. Raises FirmwareError."""
+    def feed_records(self, records: bytes) -> None:
+        """Hand over what its sensors say, at most PIPE_BUF (4096) bytes: a pipe takes them whole or not at all. Raises FirmwareError."""
         if self._process is None or self._process.stdin is None:
             raise FirmwareError("the program was not started")
-        records = b"".join(_record(sample, sensed) for sample in samples.tolist())
         try:
-            # At most 3600 bytes: a pipe takes them whole or not at all.
             written = os.write(self._process.stdin.fileno(), records)
         except BlockingIOError as error:
             raise FirmwareError("the program does not read its samples") from error
@@ -110,18 +101,42 @@ class FirmwareWearable:
 
     def take(self) -> list[bytes]:
         """Frames sent since the last call, oldest first."""
-        return self._cutter.feed(self._line.read())
+        return self._cutter.feed(self.line.read())
 
     def hear(self, data: bytes) -> list[Ack]:
         """Pass on bytes from the gateway. Returns the acknowledgements among them that were for this device."""
         if data:
-            self._line.write(data)
+            self.line.write(data)
+        return self.acknowledgements(data)
+
+    def acknowledgements(self, data: bytes) -> list[Ack]:
+        """Those for this device in bytes from the gateway, cut anywhere."""
         frames = [item for item in self._reader.feed(data) if isinstance(item, Frame) and item.address == self._address]
         return [ack for ack in map(parse_ack, frames) if ack is not None]
 
     def fileno(self) -> int | None:
         """Descriptor that is ready when the program has sent something; None while it does not have its port open."""
-        return self._line.fileno() if self._line.is_heard() else None
+        return self.line.fileno() if self.line.is_heard() else None
+
+
+class FirmwareWearable(FirmwareDevice):
+    """The wearable: feels samples."""
+
+    def __init__(
+        self,
+        program: Path,
+        line: SerialBridge,
+        address: int,
+        *,
+        boot: int,
+        clock: Literal["real", "samples"] = "real",
+        placement: Placement = Placement.WAIST,
+    ) -> None:
+        super().__init__(program, line, address, "--rate", str(RATE_HZ), "--placement", placement, boot=boot, clock=clock)
+
+    def feed(self, samples: Samples, sensed: Sensed) -> None:
+        """Hand over samples (N, 3) mg, N at most 300, with what the other sensors say. Raises FirmwareError."""
+        self.feed_records(b"".join(_record(sample, sensed) for sample in samples.tolist()))
 
 
 def _record(sample: list[int], sensed: Sensed) -> bytes:

@@ -14,7 +14,8 @@ from typing import Protocol
 
 from gateway.bridges.framing import Frame, open_sealed, seal
 from simulators.bedside import OXIMETER_RATE_HZ, Oximeter, mat_state
-from simulators.firmware import FirmwareError, FirmwareWearable, find_program
+from simulators.firmware import FirmwareError, find_program
+from simulators.firmware_home import FirmwareHome
 from simulators.home import RATE_HZ, Doing, Elder, Samples, synthetic_fall
 from simulators.line import LineFaults, LineRates
 from simulators.scenario import Action, Cable, Fall, HomeSpec, LineNoise, Move, Network, Scenario, SignEpisode, Sos, Step
@@ -29,6 +30,8 @@ BEHIND_S_MAX = 2.0
 """A home that lost more time than this (a machine put to sleep) goes on from now instead of catching up."""
 WEARABLE_ADDRESS = 1
 BED_MAT_ADDRESS = 2
+PENDANT_ADDRESS = 3
+BLE_BRIDGE_ADDRESS = 4
 BRIDGE = "bridge"
 OXIMETER = "oximeter"
 PRESS_S = 1.3
@@ -42,6 +45,7 @@ NAMED_ACTIONS: dict[str, Action] = {
     "fall": Fall(),
     "sos": Sos(),
     "sos_cancel": Sos(is_cancel=True),
+    "pendant_sos": Sos(on="pendant"),
     "get_up": Move(doing=Doing.WALKING),
     "go_to_bed": Move(doing=Doing.ASLEEP),
     "as_planned": Move(),
@@ -106,23 +110,24 @@ class Home:
     """One home. `links` are the paths a gateway opens: `bridge` (wearable and bed mat) and, where there is one, `oximeter`."""
 
     def __init__(self, spec: HomeSpec, run_dir: Path, *, starts_s: float = 0.0, program: Path | None = None) -> None:
-        """`starts_s`: virtual seconds since midnight at the start. `program`: the C wearable, for homes that want it; None: Python."""
+        """`starts_s`: virtual seconds since midnight at the start. `program`: the C wearable, with the other devices beside it, for homes
+        that want them; None: Python."""
         self.spec = spec
         self._starts_s = starts_s
         names = [BRIDGE, OXIMETER] if spec.has_oximeter else [BRIDGE]
         self._lines = {name: _Line(run_dir / spec.name / name, spec.seed) for name in names}
         self.links = {name: line.bridge.link for name, line in self._lines.items()}
         boot = secrets.randbelow(1 << 16)
-        self._firmware: FirmwareWearable | None = None
+        self._firmware: FirmwareHome | None = None
         if spec.wearable == "firmware" and program is not None:
-            self._firmware = FirmwareWearable(
-                program, SerialBridge(run_dir / spec.name / "device"), WEARABLE_ADDRESS, boot=boot, placement=spec.placement
-            )
+            addresses = WEARABLE_ADDRESS, BED_MAT_ADDRESS if spec.has_bed_mat else None, PENDANT_ADDRESS, BLE_BRIDGE_ADDRESS
+            self._firmware = FirmwareHome(program.parent, run_dir / spec.name, addresses, boot=boot, placement=spec.placement)
         self._worn: _Worn = self._firmware or Wearable(WEARABLE_ADDRESS, boot=boot, placement=spec.placement)
         self._elder = Elder(spec.seed, placement=spec.placement)
         self._oximeter = Oximeter()
         self._mat_counter = 0
         self._pressed_ticks = 0
+        self._pendant_ticks = 0
         self._ticks = 0
         self._acks = 0
         self._asked: queue.SimpleQueue[tuple[Callable[[], None], Future[datetime]]] = queue.SimpleQueue()
@@ -131,7 +136,7 @@ class Home:
 
     @property
     def is_firmware(self) -> bool:
-        """True where the wearable is the C program."""
+        """True where the devices are the C programs."""
         return self._firmware is not None
 
     def start(self) -> None:
@@ -173,6 +178,8 @@ class Home:
         chosen = NAMED_ACTIONS[action] if isinstance(action, str) else action
         if isinstance(chosen, Network):
             raise HomeError("the network is not the home's to cut: that is for the fleet")
+        if isinstance(chosen, Sos) and chosen.on == "pendant" and self._firmware is None:
+            raise HomeError("there is a pendant only where the devices are the firmware's programs")
         return self._ask(lambda: self._perform(chosen))
 
     def drop(self, samples: Samples) -> datetime:
@@ -196,6 +203,8 @@ class Home:
                 self._elder.take_up(action.doing, self._now)
             case Fall():
                 self._elder.drop(synthetic_fall(self.spec.seed, self.spec.placement), self._now)
+            case Sos(on="pendant"):
+                self._pendant_ticks = round((CANCEL_S if action.is_cancel else PRESS_S) / TICK_S)
             case Sos():
                 self._pressed_ticks = round((CANCEL_S if action.is_cancel else PRESS_S) / TICK_S)
             case SignEpisode():
@@ -230,7 +239,7 @@ class Home:
         began = self._obey()
         vitals = self._elder.vitals_at(self._now)
         self._wear(vitals)
-        if self._ticks % TICKS_PER_S == 0 and self.spec.has_bed_mat:
+        if self._ticks % TICKS_PER_S == 0 and self.spec.has_bed_mat and self._firmware is None:
             self._say_mat(vitals)
         if OXIMETER in self._lines:
             count = OXIMETER_RATE_HZ // TICKS_PER_S
@@ -260,24 +269,32 @@ class Home:
         )
         try:
             self._worn.feed(samples, sensed)
+            self._feel_apart(vitals)
         except FirmwareError:
             self._restart_firmware()
         self._listen()
         self._forward()
 
+    def _feel_apart(self, vitals: Vitals) -> None:
+        """What the firmware's other devices feel."""
+        if self._firmware is not None:
+            self._firmware.press(is_pressed=self._pendant_ticks > 0, battery=BATTERY_PERCENT)
+            self._pendant_ticks = max(self._pendant_ticks - 1, 0)
+            self._firmware.lie(self._elder.state_at(self._now), vitals, BATTERY_PERCENT)
+
     def _restart_firmware(self) -> None:
-        """A wearable whose program was killed starts again, as after a reset by its watchdog."""
+        """Devices of which one was killed start again, as after a reset by their watchdogs."""
         assert self._firmware is not None
         self._firmware.stop()
         self._firmware.start()
 
     def _forward(self) -> None:
-        """What the wearable has sent goes to the gateway, unless it is out of the bridge's reach."""
+        """What the worn devices have sent goes to the gateway, unless they are out of the bridge's reach."""
         frames = self._worn.take()
-        if not self._elder.state_at(self._now).is_home:
-            return
+        is_home = self._elder.state_at(self._now).is_home
         for frame in frames:
-            self._send_frame(frame)
+            if is_home or _is_fixed(frame):
+                self._send_frame(frame)
 
     def _say_mat(self, vitals: Vitals) -> None:
         payload = bed_mat(mat_state(self._elder.state_at(self._now), vitals, BATTERY_PERCENT))
@@ -299,8 +316,7 @@ class Home:
 
     def _heard_descriptors(self) -> list[int]:
         heard = [line.bridge.fileno() for line in self._lines.values() if line.bridge.is_heard()]
-        firmware = None if self._firmware is None else self._firmware.fileno()
-        return heard if firmware is None else [*heard, firmware]
+        return heard if self._firmware is None else [*heard, *self._firmware.filenos()]
 
     def _listen(self) -> None:
         for name, line in self._lines.items():
@@ -357,6 +373,12 @@ class Fleet:
                 performed(step, self.perform(step))
             except HomeError as error:
                 performed(step, error)
+
+
+def _is_fixed(sealed: bytes) -> bool:
+    """Whether a frame comes from a device that stays at home."""
+    frame = open_sealed(sealed.strip(b"\0"))
+    return isinstance(frame, Frame) and frame.address in (BED_MAT_ADDRESS, BLE_BRIDGE_ADDRESS)
 
 
 def _episode(action: SignEpisode, start_s: float) -> Episode:

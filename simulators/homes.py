@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
 
 def _print_ports(fleet: Fleet) -> None:
     for name, home in fleet.homes.items():
-        wearable = "C wearable" if home.is_firmware else "Python wearable"
+        wearable = "C firmware" if home.is_firmware else "Python wearable"
         print(f"{name}  {wearable}  " + "  ".join(f"{port}: {link}" for port, link in home.links.items()))
     print("steps follow; Ctrl-C ends", flush=True)
 

@@ -42,10 +42,11 @@ class Fall(_Part):
 
 
 class Sos(_Part):
-    """The button is held long enough to call; `is_cancel`: held long enough to take a call back."""
+    """The button is held long enough to call; `is_cancel`: held long enough to take a call back. A pendant is there with the firmware."""
 
     do: Literal["sos"] = "sos"
     is_cancel: bool = False
+    on: Literal["wearable", "pendant"] = "wearable"
 
 
 class SignEpisode(_Part):
@@ -86,7 +87,8 @@ Action = Annotated[Move | Fall | Sos | SignEpisode | LineNoise | Cable | Network
 
 
 class HomeSpec(_Part):
-    """One home. `wearable`: `firmware` is the C program where it is built, else the Python one. The mat shares the wearable's line."""
+    """One home. `wearable`: `firmware` are the C programs where they are built (wearable, mat, a pendant, and the bridge they are
+    heard through), else the Python wearable and mat. The mat shares the wearable's line."""
 
     name: GatewayId
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]

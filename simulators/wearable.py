@@ -30,9 +30,8 @@ from simulators.wire import (
     SosKind,
     WearableVitals,
     fall_candidate,
+    packed,
     packed_chunks,
-    packed_scales,
-    packed_steps,
     parse_ack,
     sos,
     wearable_vitals,
@@ -212,10 +211,10 @@ class _ImpactWatch:
 
     def feed(self, sample: NDArray[np.int16]) -> Impact | None:
         """The candidate and its window (N, 3), at the last sample of the window."""
-        row = sample[None, :]
-        kept = (packed_steps(row) * packed_scales(row))[0]
-        self._ring.append(kept.astype(np.int16))
-        self._squares.append(int(kept @ kept))
+        kept = packed(sample[None, :])[0]
+        x, y, z = kept.tolist()
+        self._ring.append(kept)
+        self._squares.append(x * x + y * y + z * z)
         if len(self._ring) < AFTER_SAMPLES or self._squares[_PEAK] <= self._trigger.peak_mg**2:
             return None
         squares = list(self._squares)

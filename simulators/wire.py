@@ -16,7 +16,6 @@ from simulators.home import Samples
 
 CHUNK_SAMPLES_MAX = 20
 PACKED_STEPS_MG = (4, 8, 16, 64)
-PACKED_MAX = 511
 AGE_MS_MAX = 0xFFFF
 _NO_BYTE = 0
 _NO_BATTERY = 255
@@ -155,18 +154,18 @@ def fall_candidate(key: EventKey, age_ms: int, candidate: FallCandidate, chunks:
 
 
 def packed_scales(samples: Samples) -> NDArray[np.int64]:
-    """Of each row of `samples` (N, 3) mg the finest step, mg, that holds its largest value in ten signed bits: 4, 8, 16 or 64."""
-    largest = np.abs(samples.astype(np.int64)).max(axis=1, initial=0)
-    scales: NDArray[np.int64] = np.array(PACKED_STEPS_MG)[np.searchsorted(np.array(PACKED_STEPS_MG[:3]) * PACKED_MAX, largest)]
+    """Of each row of `samples` (N, 3) mg the finest step, mg, with which all three fit ten signed bits: 4, 8, 16 or 64."""
+    wide = samples.astype(np.int64)
+    largest = np.where(wide < 0, -wide - 1, wide).max(axis=1, initial=0)
+    scales: NDArray[np.int64] = np.array(PACKED_STEPS_MG)[np.searchsorted((2048, 4096, 8192), largest, side="right")]
     return scales
 
 
-def packed_steps(samples: Samples) -> NDArray[np.int64]:
-    """`samples` (N, 3) in steps of their rows' scales, rounded half away from zero."""
-    scales = packed_scales(samples)[:, None]
-    rounded = (np.abs(samples.astype(np.int64)) + scales // 2) // scales
-    steps: NDArray[np.int64] = np.where(samples < 0, -1, 1) * np.minimum(rounded, PACKED_MAX)
-    return steps
+def packed(samples: Samples) -> Samples:
+    """`samples` (N, 3) mg as they come back from packing: the middle of the step in which each value lies."""
+    steps = packed_scales(samples)[:, None]
+    kept: Samples = (samples.astype(np.int64) // steps * steps + steps // 2).astype(np.int16)
+    return kept
 
 
 def packed_chunks(key: EventKey, samples: Samples) -> list[bytes]:
@@ -174,12 +173,14 @@ def packed_chunks(key: EventKey, samples: Samples) -> list[bytes]:
 
         BB BB EE EE II CC then n x (SS SS SS SS)
         BB boot    EE event    II index of this chunk    CC number of chunks
-        SS bits 0-9 x, 10-19 y, 20-29 z, signed; bits 30-31 the step of all three: 0 4 mg, 1 8 mg, 2 16 mg, 3 64 mg
+        SS bits 0-9 x, 10-19 y, 20-29 z, signed: the step in which the value lies; bits 30-31 the step of all three: 0 4 mg, 1 8 mg,
+           2 16 mg, 3 64 mg
 
     Source: firmware_stubs/include/bridge_frame.h.
     """
-    fields = packed_steps(samples) & 0x3FF
-    scale = np.searchsorted(PACKED_STEPS_MG, packed_scales(samples))
+    scales = packed_scales(samples)
+    fields = samples.astype(np.int64) // scales[:, None] & 0x3FF
+    scale = np.searchsorted(PACKED_STEPS_MG, scales)
     words = (fields[:, 0] | fields[:, 1] << 10 | fields[:, 2] << 20 | scale << 30).astype("<u4")
     parts = [words[at : at + CHUNK_SAMPLES_MAX] for at in range(0, len(words), CHUNK_SAMPLES_MAX)]
     return [_CHUNK.pack(key.boot, key.event, index, len(parts)) + part.tobytes() for index, part in enumerate(parts)]

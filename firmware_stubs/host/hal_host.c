@@ -1,20 +1,18 @@
 /* A board made of standard input and a tty; hal_host.h is the manual. */
 #include "hal_host.h"
 #include "bridge_frame.h"
-#include "little_endian.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 #define IDLE_MS 10
-#define BUTTON_SOS 0x01
-#define BUTTON_WORN 0x02
 
 static uint32_t real_ms(void)
 {
@@ -44,27 +42,46 @@ static bool make_raw(int tty)
 static void complain(struct host *host)
 {
     if (!host->has_complained) {
-        fprintf(stderr, "wearable_host: %s: %s; trying again\n", host->port, strerror(errno));
+        fprintf(stderr, "%s: %s: %s; trying again\n", host->program, host->port, strerror(errno));
     }
     host->has_complained = true;
+}
+
+int host_open_tty(const char *path)
+{
+    const int tty = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (tty >= 0 && !make_raw(tty)) {
+        const int why = errno;
+        close(tty);
+        errno = why;
+        return -1;
+    }
+    return tty;
+}
+
+static void close_port(struct host *host)
+{
+    if (host->tty >= 0) {
+        close(host->tty);
+    }
+    host->tty = -1;
 }
 
 static void open_port(struct host *host)
 {
     host->tried_ms = real_ms();
-    host->tty = open(host->port, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    if (host->tty >= 0 && make_raw(host->tty)) {
+    host->tty = host_open_tty(host->port);
+    if (host->tty >= 0) {
         host->has_complained = false;
-        return;
+    } else {
+        complain(host);
     }
-    complain(host);
-    host_stop(host);
 }
 
 static void lose_port(struct host *host)
 {
     complain(host);
-    host_stop(host);
+    close_port(host);
     host->tried_ms = real_ms();
 }
 
@@ -135,38 +152,26 @@ static void refill(struct host *host)
 
 static bool has_record(struct host *host)
 {
-    if (host->buffered - host->used < HOST_RECORD_BYTES && !host->has_ended && readiness(STDIN_FILENO, POLLIN) != 0) {
+    if (host->buffered - host->used < host->record_bytes && !host->has_ended && readiness(STDIN_FILENO, POLLIN) != 0) {
         refill(host);
     }
-    return host->buffered - host->used >= HOST_RECORD_BYTES;
+    return host->buffered - host->used >= host->record_bytes;
 }
 
-static bool sample_next(void *context, struct bridge_sample *sample)
+bool host_next_record(struct host *host)
 {
-    struct host *const host = context;
     if (stands_still(host) || !has_record(host)) {
         return false;
     }
-    const uint8_t *const record = host->buffer + host->used;
-    *sample = (struct bridge_sample){
-        .acceleration = {(int16_t)bridge_get_u16(record), (int16_t)bridge_get_u16(record + 2), (int16_t)bridge_get_u16(record + 4)},
-        .heart_rate_per_min = record[6],
-        .spo2_percent = record[7],
-        .skin_temperature_centi_c = (int16_t)bridge_get_u16(record + 8),
-        .steps = BRIDGE_STEPS_NONE,
-        .battery_percent = record[10],
-        .is_worn = (record[11] & BUTTON_WORN) != 0,
-    };
-    host->sos_is_pressed = (record[11] & BUTTON_SOS) != 0;
-    host->used += HOST_RECORD_BYTES;
+    memcpy(host->record, host->buffer + host->used, host->record_bytes);
+    host->used = (uint16_t)(host->used + host->record_bytes);
     host->records++;
     return true;
 }
 
-static bool sos_is_pressed(void *context)
+static uint32_t ended_for_ms(const struct host *host)
 {
-    const struct host *const host = context;
-    return host->sos_is_pressed;
+    return host->has_ended ? real_ms() - host->ended_ms : 0;
 }
 
 static uint32_t clock_ms(void *context)
@@ -175,7 +180,7 @@ static uint32_t clock_ms(void *context)
     if (host->clock == HOST_CLOCK_REAL) {
         return real_ms();
     }
-    return (uint32_t)((uint64_t)host->records * 1000U / host->rate_hz) + host_ended_for_ms(host);
+    return (uint32_t)((uint64_t)host->records * 1000U / host->rate_hz) + ended_for_ms(host);
 }
 
 static uint16_t random_u16(void *context)
@@ -184,21 +189,22 @@ static uint16_t random_u16(void *context)
     return host->boot;
 }
 
-void host_start(struct host *host, struct bridge_hal *hal)
+void host_start(struct host *host, struct bridge_hal *hal, const struct host_options *options)
 {
-    *hal = (struct bridge_hal){
-        .context = host,
-        .clock_ms = clock_ms,
-        .uart_read = uart_read,
-        .uart_write = uart_write,
-        .sample_next = sample_next,
-        .sos_is_pressed = sos_is_pressed,
-        .random_u16 = random_u16,
-    };
+    host->program = options->program;
+    host->port = options->port;
+    host->clock = options->clock;
+    host->boot = options->boot;
+    hal->context = host;
+    hal->clock_ms = clock_ms;
+    hal->uart_read = uart_read;
+    hal->uart_write = uart_write;
+    hal->random_u16 = random_u16;
     open_port(host);
 }
 
-void host_wait(const struct host *host)
+/* Sleep until a record or a byte has come, at most IDLE_MS. */
+static void wait_for_news(const struct host *host)
 {
     struct pollfd waiting[] = {
         {.fd = host->has_ended ? -1 : STDIN_FILENO, .events = POLLIN},
@@ -207,20 +213,76 @@ void host_wait(const struct host *host)
     poll(waiting, 2, IDLE_MS);
 }
 
-uint32_t host_ended_for_ms(const struct host *host)
+void host_run(struct host *host, bool (*poll_device)(void *device), bool (*is_idle)(const void *device), void *device)
 {
-    return host->has_ended ? real_ms() - host->ended_ms : 0;
-}
-
-uint16_t host_left_over(const struct host *host)
-{
-    return (uint16_t)(host->buffered - host->used);
-}
-
-void host_stop(struct host *host)
-{
-    if (host->tty >= 0) {
-        close(host->tty);
+    while (!host->has_ended || (!is_idle(device) && ended_for_ms(host) < HOST_LINGER_MS)) {
+        if (!poll_device(device)) {
+            wait_for_news(host);
+        }
     }
-    host->tty = -1;
+}
+
+int host_stop(struct host *host)
+{
+    close_port(host);
+    return host->buffered > host->used ? HOST_CUT_RECORD : HOST_OK;
+}
+
+bool host_read_number(const char *text, unsigned long least, unsigned long most, unsigned long *number)
+{
+    char *end;
+    errno = 0;
+    *number = strtoul(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *number >= least && *number <= most;
+}
+
+static bool read_option(struct host_options *options, const char *name, const char *value)
+{
+    unsigned long number;
+    if (strcmp(name, "--port") == 0) {
+        options->port = value;
+        return value[0] != '\0';
+    }
+    if (strcmp(name, "--clock") == 0) {
+        options->clock = strcmp(value, "samples") == 0 ? HOST_CLOCK_SAMPLES : HOST_CLOCK_REAL;
+        return strcmp(value, "real") == 0 || strcmp(value, "samples") == 0;
+    }
+    if (strcmp(name, "--address") == 0 && host_read_number(value, 1, UINT16_MAX, &number)) {
+        options->address = (uint16_t)number;
+        return true;
+    }
+    if (strcmp(name, "--boot") == 0 && host_read_number(value, 0, UINT16_MAX, &number)) {
+        options->boot = (uint16_t)number;
+        return true;
+    }
+    return options->read_more != NULL && options->read_more(options->context, name, value);
+}
+
+/* Differs from start to start, which is all that a boot number needs. */
+static uint16_t boot_of_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint16_t)((unsigned long)now.tv_nsec / 1000U ^ (unsigned long)now.tv_sec ^ (unsigned long)getpid());
+}
+
+bool host_read_options(int count, char *const *arguments, struct host_options *options)
+{
+    options->clock = HOST_CLOCK_REAL;
+    options->boot = boot_of_now();
+    for (int at = 1; at < count; at += 2) {
+        if (at + 1 == count) {
+            fprintf(stderr, "%s: %s needs a value; %s\n", options->program, arguments[at], options->usage);
+            return false;
+        }
+        if (!read_option(options, arguments[at], arguments[at + 1])) {
+            fprintf(stderr, "%s: bad option %s %s; %s\n", options->program, arguments[at], arguments[at + 1], options->usage);
+            return false;
+        }
+    }
+    if (options->port == NULL || options->address == 0) {
+        fprintf(stderr, "%s: --port and --address are needed; %s\n", options->program, options->usage);
+        return false;
+    }
+    return true;
 }

@@ -1,58 +1,80 @@
 /*
- * A board made of two files: samples from standard input, the UART a tty. For simulators and tests; needs POSIX, no hardware.
- *
- * A sample is a record of 12 bytes, little-endian, and is one tick of the sample clock:
- *
- *     XX XX YY YY ZZ ZZ HH OO TT TT BB KK
- *
- *     XX YY ZZ  acceleration, signed, mg            TT  skin temperature, signed, 0.01 C; 0x7FFF none
- *     HH        heart rate, beats/min; 0 none       BB  battery, %; 255 unknown
- *     OO        oxygen saturation, %; 0 none        KK  bit 0 SOS button pressed, bit 1 worn
+ * A board made of two files: records of what its sensors say from standard input, the UART a tty. For simulators and tests; needs POSIX,
+ * no hardware. What is in a record stands in the program of each device.
  */
 #ifndef HAL_HOST_H
 #define HAL_HOST_H
 
 #include "bridge_hal.h"
 
-#define HOST_RECORD_BYTES 12
+#define HOST_RECORD_BYTES_MAX 80
+#define HOST_BUFFER_BYTES 768
 #define HOST_REOPEN_MS 200
+#define HOST_LINGER_MS 2000 /* after the last record, for acknowledgements */
+
+#define HOST_OK 0
+#define HOST_CUT_RECORD 1
+#define HOST_BAD_OPTION 2
 
 enum host_clock {
     HOST_CLOCK_REAL,    /* milliseconds of the machine */
     HOST_CLOCK_SAMPLES, /* milliseconds of the records read; stands still while the line takes nothing. After the last one: real */
 };
 
-/* The board. Set the first four members, the rest zero, then call host_start. */
+/* The board. Set the first six members, the rest zero, then call host_start. */
 struct host {
+    const char *program; /* its name, for messages */
     const char *port;
     enum host_clock clock;
-    uint8_t rate_hz;
+    uint16_t record_bytes; /* 1..HOST_RECORD_BYTES_MAX */
+    uint16_t rate_hz;      /* records a second of the clock of the samples */
     uint16_t boot;
     int tty; /* -1 while the port is gone */
     uint32_t tried_ms;
     bool has_complained; /* about this loss of the port */
-    bool has_ended;      /* no more samples */
+    bool has_ended;      /* no more records */
     uint32_t ended_ms;
     uint32_t records;
     uint16_t buffered;
-    uint16_t used; /* bytes of `buffer` */
-    bool sos_is_pressed;
-    uint8_t buffer[HOST_RECORD_BYTES * 64];
+    uint16_t used;                         /* bytes of `buffer` */
+    uint8_t record[HOST_RECORD_BYTES_MAX]; /* the last one taken */
+    uint8_t buffer[HOST_BUFFER_BYTES];
 };
 
-/* Open the port, or begin trying to, and fill `hal`; `host` must outlive it. */
-void host_start(struct host *host, struct bridge_hal *hal);
+/* What was asked of the program. An option of its own is given to `read_more`. */
+struct host_options {
+    const char *program;
+    const char *usage;
+    bool (*read_more)(void *context, const char *name, const char *value);
+    void *context;
+    const char *port;
+    enum host_clock clock;
+    uint16_t address;
+    uint16_t boot;
+};
 
-/* Sleep until a record or a byte has come, at most 10 ms. */
-void host_wait(const struct host *host);
+/* A decimal number from `least` to `most`; false for anything else. */
+bool host_read_number(const char *text, unsigned long least, unsigned long most, unsigned long *number);
 
-/* Milliseconds since the last record was taken; 0 while there may be more. */
-uint32_t host_ended_for_ms(const struct host *host);
+/*
+ * Read --port PATH, --address 1..65535, --boot 0..65535 and --clock real|samples, and what the program adds. The first four members
+ * of `options` are set by the caller. False: one line was said on standard error.
+ */
+bool host_read_options(int count, char *const *arguments, struct host_options *options);
 
-/* Bytes of an unfinished record at the end of the input. */
-uint16_t host_left_over(const struct host *host);
+/* Open the port, or begin trying to, and fill clock, UART and random number of `hal`; `host` must outlive it. */
+void host_start(struct host *host, struct bridge_hal *hal, const struct host_options *options);
 
-/* Let go of the port. */
-void host_stop(struct host *host);
+/* Take the next record into `host->record`; false when there is none yet, or its time has not come. */
+bool host_next_record(struct host *host);
+
+/* Poll until the input has ended and `is_idle` says so, or HOST_LINGER_MS later; sleeps when nothing moves. */
+void host_run(struct host *host, bool (*poll)(void *device), bool (*is_idle)(const void *device), void *device);
+
+/* Open a tty without blocking, 115200 8N1, every byte as it is; -1 for failure. */
+int host_open_tty(const char *path);
+
+/* Let go of the port. HOST_OK, or HOST_CUT_RECORD when the input ended inside a record. */
+int host_stop(struct host *host);
 
 #endif

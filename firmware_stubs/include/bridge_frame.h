@@ -33,9 +33,10 @@
  *     CC  number of chunks
  *
  * 0x06 PACKED_CHUNK        OO OO EE EE II CC (SS SS SS SS) x n            6 + 4n bytes, n 1..20: what our boards send
- *     as WINDOW_CHUNK, but 20 in every chunk but the last, and each sample in 32 bits: bits 0-9 x, 10-19 y, 20-29 z, signed; bits 30-31 say what a step of all
- *     three is: 0 4 mg, 1 8 mg, 2 16 mg, 3 64 mg. So 1 g has steps of 4 mg, as the sensors have (ADXL345: 3.9 mg, LIS2DH12 at
- *     +-16 g: 12 mg), and a window of 275 samples is 1362 bytes on the line with all its frames.
+ *     as WINDOW_CHUNK, but 20 in every chunk but the last, and each sample in 32 bits: bits 0-9 x, 10-19 y, 20-29 z, signed, and
+ *     bits 30-31 the step of all three: 0 4 mg, 1 8 mg, 2 16 mg, 3 64 mg. A field f stands for the middle of its step,
+ *     (f + 1/2) steps. So 1 g has steps of 4 mg, as the sensors have (ADXL345: 3.9 mg, LIS2DH12 at +-16 g: 12 mg), and a window of
+ *     275 samples is 1362 bytes on the line with all its frames.
  *
  * 0x04 SOS                 OO OO EE EE AA AA KK                           7 bytes
  *     OO  boot    EE  event    AA  ms since the button was held long enough; 65535 also for longer
@@ -49,9 +50,9 @@
  * 0x11 PENDANT_STATUS      BB                                            1 byte, every minute, not acknowledged
  *     BB  battery, %, 0..100; 255 unknown
  *
- * 0x20 BLE_NOTIFICATION    MM MM MM MM MM MM UU UU DD..                  8 + n bytes, n 0..64, not acknowledged
- *     MM  address of the health device, as it is written: most significant byte first
- *     UU  16-bit number of the characteristic             DD  its value, as it was notified
+ * 0x20 BLE_NOTIFICATION    UU UU DD..                                    2 + n bytes, n 0..64, not acknowledged
+ *     UU  16-bit number of the characteristic             DD  its value, as it was notified; the address is the one that
+ *                                                             the health device was given when it was bonded to the bridge
  *
  * 0x21 BLE_BRIDGE_STATUS   PP DD DD                                      3 bytes, every 10 s, not acknowledged
  *     PP  own devices in reach, 0..8                      DD  frames that found no room since the start, stays at 65535
@@ -87,7 +88,7 @@
 #define BRIDGE_SOS_BYTES 7
 #define BRIDGE_BED_MAT_BYTES 5
 #define BRIDGE_PENDANT_STATUS_BYTES 1
-#define BRIDGE_BLE_NOTIFICATION_HEADER_BYTES 8
+#define BRIDGE_BLE_NOTIFICATION_HEADER_BYTES 2
 #define BRIDGE_BLE_VALUE_BYTES_MAX 64
 #define BRIDGE_BLE_BRIDGE_STATUS_BYTES 3
 #define BRIDGE_ACK_BYTES 5

@@ -45,6 +45,7 @@ enum bridge_status bridge_fall_init(
         return BRIDGE_ERROR_RATE;
     }
     const uint16_t ring_samples = (uint16_t)BRIDGE_FALL_WINDOW_SAMPLES(rate_hz);
+    const uint32_t ring_rate_hz = BRIDGE_FALL_RING_RATE_HZ((uint32_t)rate_hz);
     if (ring == NULL || space < ring_samples) {
         return BRIDGE_ERROR_SPACE;
     }
@@ -52,21 +53,17 @@ enum bridge_status bridge_fall_init(
         .ring = ring,
         .parameters = parameters,
         .ring_samples = ring_samples,
-        .ring_rate_hz = (uint8_t)BRIDGE_FALL_RING_RATE_HZ(rate_hz),
+        .peak_square = (uint32_t)parameters->peak_mg * parameters->peak_mg,
+        .ring_rate_hz = (uint8_t)ring_rate_hz,
+        .judged_age = (uint8_t)(5U * ring_rate_hz / 2U - 1U),
         .is_halved = rate_hz > BRIDGE_FALL_RING_RATE_HZ_MAX,
     };
     return BRIDGE_OK;
 }
 
-/* Samples from the peak to the newest one when the peak is judged: 2.5 s less one, for the peak itself is one of them. */
-static uint32_t judged_age(const struct bridge_fall_detector *detector)
-{
-    return 5U * detector->ring_rate_hz / 2U - 1U;
-}
-
 uint32_t bridge_fall_delay_ms(const struct bridge_fall_detector *detector)
 {
-    return judged_age(detector) * 1000U / detector->ring_rate_hz;
+    return detector->judged_age * 1000U / detector->ring_rate_hz;
 }
 
 static void store(struct bridge_fall_detector *detector, struct bridge_acceleration sample)
@@ -81,27 +78,21 @@ static void store(struct bridge_fall_detector *detector, struct bridge_accelerat
     }
 }
 
-/* Sample `age` ticks before the newest one; age < filled. */
-static struct bridge_acceleration look(const struct bridge_fall_detector *detector, uint32_t age)
+/* Packed sample `age` ticks before the newest one; age < filled. */
+static uint32_t look(const struct bridge_fall_detector *detector, uint32_t age)
 {
     const uint32_t back = age + 1;
-    return bridge_unpack(detector->ring[detector->next >= back ? detector->next - back : detector->next + detector->ring_samples - back]);
-}
-
-/* Square of |a|, mg^2: at most 3 * 2^30, which fits. */
-static uint32_t square(struct bridge_acceleration a)
-{
-    return (uint32_t)(a.x * a.x) + (uint32_t)(a.y * a.y) + (uint32_t)(a.z * a.z);
+    return detector->ring[detector->next >= back ? detector->next - back : detector->next + detector->ring_samples - back];
 }
 
 /* Whether no sample within 1 s is larger; of equal ones (a clipping sensor) the first is the peak. */
 static bool is_largest(const struct bridge_fall_detector *detector, uint32_t age, uint32_t peak)
 {
     for (uint32_t step = 1; step <= detector->ring_rate_hz; step++) {
-        if (square(look(detector, age - step)) > peak) {
+        if (bridge_packed_square(look(detector, age - step)) > peak) {
             return false;
         }
-        if (age + step < detector->filled && square(look(detector, age + step)) >= peak) {
+        if (age + step < detector->filled && bridge_packed_square(look(detector, age + step)) >= peak) {
             return false;
         }
     }
@@ -114,7 +105,7 @@ static bool take_mean(const struct bridge_fall_detector *detector, uint32_t newe
     struct mean sum = {0, 0, 0};
     int32_t count = 0;
     for (uint32_t age = newest; age <= oldest && age < detector->filled; age++) {
-        const struct bridge_acceleration a = look(detector, age);
+        const struct bridge_acceleration a = bridge_unpack(look(detector, age));
         sum.x += a.x;
         sum.y += a.y;
         sum.z += a.z;
@@ -195,16 +186,11 @@ static OUT_OF_LINE uint8_t turn_over(const struct bridge_fall_detector *detector
     return largest;
 }
 
-/* Judge the sample that has just become 2.5 s old. */
-static bool judge(const struct bridge_fall_detector *detector, struct bridge_fall_candidate *candidate)
+/* Judge a sample over the threshold. */
+static OUT_OF_LINE bool judge(
+    const struct bridge_fall_detector *detector, uint32_t age, uint32_t peak, struct bridge_fall_candidate *candidate)
 {
-    const uint32_t age = judged_age(detector);
-    if (detector->filled <= age) {
-        return false;
-    }
-    const uint32_t peak = square(look(detector, age));
-    const uint32_t needed = detector->parameters->peak_mg;
-    if (peak <= needed * needed || !is_largest(detector, age, peak)) {
+    if (!is_largest(detector, age, peak)) {
         return false;
     }
     const uint8_t turn_degrees = turn_over(detector, age);
@@ -226,16 +212,21 @@ bool bridge_fall_feed(
     struct bridge_fall_detector *detector, struct bridge_acceleration sample, struct bridge_fall_candidate *candidate)
 {
     if (detector->is_halved) {
+        const struct bridge_acceleration half = detector->half;
+        detector->half = sample;
         detector->has_half = !detector->has_half;
         if (detector->has_half) {
-            detector->half = sample;
             return false;
         }
-        const struct bridge_acceleration half = detector->half;
         sample = (struct bridge_acceleration){middle(half.x, sample.x), middle(half.y, sample.y), middle(half.z, sample.z)};
     }
     store(detector, sample);
-    return judge(detector, candidate);
+    const uint32_t age = detector->judged_age;
+    if (detector->filled <= age) {
+        return false;
+    }
+    const uint32_t peak = bridge_packed_square(look(detector, age));
+    return peak > detector->peak_square && judge(detector, age, peak, candidate);
 }
 
 uint16_t bridge_fall_window(const struct bridge_fall_detector *detector, uint32_t *window)

@@ -69,7 +69,9 @@ struct bridge_fall_detector {
     uint16_t ring_samples;
     uint16_t next;   /* index of the oldest sample, once the ring is full */
     uint16_t filled; /* samples in the ring */
+    uint32_t peak_square; /* of the threshold, mg^2 */
     uint8_t ring_rate_hz;
+    uint8_t judged_age; /* samples from the peak to the newest one when it is judged: 2.5 s less one, for the peak is one of them */
     bool is_halved;  /* each two samples become one */
     bool has_half;   /* `half` waits for the second of the two */
     struct bridge_acceleration half;

@@ -5,7 +5,8 @@
                        boot, event, age ms, peak mg, turn degrees, rate Hz, chunks, row of the peak
     03 WINDOW CHUNK    BB BB EE EE IX CH (XX XX YY YY ZZ ZZ)*      boot, event, index, chunks, i16 mg, at most 40 rows
     06 PACKED CHUNK    BB BB EE EE IX CH (SS SS SS SS)*            as 03, but a row in 32 bits: 0-9 x, 10-19 y, 20-29 z, signed, and
-                                                                   30-31 the step of all three: 0 4 mg, 1 8 mg, 2 16 mg, 3 64 mg
+                                                                   30-31 the step of all three: 0 4 mg, 1 8 mg, 2 16 mg, 3 64 mg;
+                                                                   a field stands for the middle of its step
     04 SOS             BB BB EE EE AG AG KK          boot, event, age ms, 1 pressed / 2 cancelled
 
 Little-endian. Missing: heart rate 0, SpO2 0, temperature 7FFF, battery FF. Flags bit 0: worn; off the body no value is believed.
@@ -26,14 +27,12 @@ from gateway.devices.driver import NO_OPTIONS, Line, Measurement, Options, Outpu
 _VITALS = struct.Struct("<BBhHBB")
 _CANDIDATE = struct.Struct("<HHHHBBBH")
 _CHUNK = struct.Struct("<HHBB")
-_SOS = struct.Struct("<HHHB")
 _ROW = struct.Struct("<hhh")
 _PACKED_ROW = struct.Struct("<I")
 _PACKED_STEPS_MG = (4, 8, 16, 64)
 TEMPERATURE_MISSING = 0x7FFF
 BATTERY_UNKNOWN = 0xFF
 WORN = 0x01
-PRESSED, CANCELLED = 1, 2
 WINDOW_WAIT_S = 7.0
 """The device repeats every 2 s: three sets may be damaged before a candidate is judged without its whole window."""
 CANDIDATES_MAX = 4
@@ -83,7 +82,7 @@ class Wearable:
             if frame.type == bridge.WEARABLE_VITALS:
                 return list(_vitals(*_VITALS.unpack(frame.payload)))
             if frame.type == bridge.SOS:
-                return [_sos(frame, *_SOS.unpack(frame.payload))]
+                return [bridge.sos(frame)]
             if frame.type == bridge.FALL_CANDIDATE:
                 return self._take_candidate(frame, now_s)
             if frame.type == bridge.WINDOW_CHUNK:
@@ -137,9 +136,9 @@ class Wearable:
 
 
 def _unpack(packed: int) -> Row:
-    step_mg = _PACKED_STEPS_MG[packed >> 30]
+    half_mg = _PACKED_STEPS_MG[packed >> 30] // 2
     x, y, z = ((packed >> at & 0x3FF ^ 0x200) - 0x200 for at in (0, 10, 20))
-    return x * step_mg, y * step_mg, z * step_mg
+    return (2 * x + 1) * half_mg, (2 * y + 1) * half_mg, (2 * z + 1) * half_mg
 
 
 def _vitals(heart_rate: int, spo2: int, temperature: int, _steps: int, battery: int, flags: int) -> Iterator[Output]:
@@ -154,13 +153,6 @@ def _vitals(heart_rate: int, spo2: int, temperature: int, _steps: int, battery: 
         yield Measurement(QuantityName.SPO2, spo2)
     if temperature != TEMPERATURE_MISSING:
         yield Measurement(QuantityName.SKIN_TEMPERATURE, temperature / 100)
-
-
-def _sos(frame: Frame, boot: int, event: int, age_ms: int, kind: int) -> Output:
-    if kind not in (PRESSED, CANCELLED):
-        return Refusal(Reason.FORMAT)
-    meaning = EventKind.SOS if kind == PRESSED else EventKind.SOS_CANCELLED
-    return Signal(meaning, bridge.key_of(boot, event), age_ms / 1000, bridge.acknowledge(frame, boot, event))
 
 
 def _signal(candidate: _Candidate, window: AccelerationWindow | None, now_s: float) -> Signal:

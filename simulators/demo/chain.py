@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 
 from simulators.backend_processes import PROCESSES, BackendProcesses, wait_ready, write_private
-from simulators.fleet import BED_MAT_ADDRESS, BRIDGE, OXIMETER, WEARABLE_ADDRESS, Fleet, Home
+from simulators.fleet import BED_MAT_ADDRESS, BLE_BRIDGE_ADDRESS, BRIDGE, OXIMETER, PENDANT_ADDRESS, WEARABLE_ADDRESS, Fleet, Home
 from simulators.keeper import Keeper, Program
 from simulators.network import TcpProxy
 from simulators.scenario import Network, Scenario
@@ -59,6 +59,16 @@ MAT_DEVICE = """
 id = "bed-mat-1"
 type = "jiahu_bed_mat"
 address = {address}
+"""
+FIRMWARE_DEVICES = """
+[[port.device]]
+id = "pendant-1"
+type = "jiahu_pendant"
+address = {pendant}
+[[port.device]]
+id = "ble-bridge-1"
+type = "jiahu_ble_bridge"
+address = {bridge}
 """
 OXIMETER_PORT = """
 [[port]]
@@ -142,6 +152,8 @@ class Chain:
         ports = BRIDGE_PORT.format(path=home.links[BRIDGE], address=WEARABLE_ADDRESS, placement=home.spec.placement)
         if home.spec.has_bed_mat:
             ports += MAT_DEVICE.format(address=BED_MAT_ADDRESS)
+        if home.is_firmware:
+            ports += FIRMWARE_DEVICES.format(pendant=PENDANT_ADDRESS, bridge=BLE_BRIDGE_ADDRESS)
         if OXIMETER in home.links:
             ports += OXIMETER_PORT.format(path=home.links[OXIMETER])
         port = self.proxies[name].port if name in self.proxies else self.broker.port

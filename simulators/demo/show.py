@@ -158,8 +158,10 @@ def _run(chain: Chain, story: Story, arguments: argparse.Namespace, stopping: th
 
 def _welcome(chain: Chain, story: Story, *, is_attended: bool) -> None:
     firmware = chain.fleet is not None and sum(home.is_firmware for home in chain.fleet.homes.values())
-    wearables = f"{firmware} wearables are the C firmware" if firmware else "all wearables are simulated in Python: no C compiler was found"
-    story.say(f"{len(story.scenario.homes)} homes are on line, each with a gateway process of its own; {wearables}")
+    devices = "all devices are simulated in Python: no C compiler was found"
+    if firmware:
+        devices = f"{firmware} of them run the C firmware: wearable, mat, pendant and their bridge"
+    story.say(f"{len(story.scenario.homes)} homes are on line, each with a gateway process of its own; {devices}")
     print(f"\n    operators:  {chain.url}/operator     name operator   password {PASSWORD}")
     print(f"    doctor:     {chain.url}/doctor       name doctor     password {PASSWORD}   (a private window: one browser, one person)")
     print(f"    others:     {', '.join(one[0] for one in ACCOUNTS[2:])}, same password")

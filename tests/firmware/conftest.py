@@ -14,7 +14,7 @@ FIRMWARE = Path(__file__).parents[2] / "firmware_stubs"
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with libbridge.so and wearable_host."""
+    """Folder with libbridge.so and the four devices as programs."""
     if not shutil.which("cc") or not shutil.which("make"):
         pytest.skip("a C compiler and make are needed to test the firmware")
     folder = tmp_path_factory.mktemp("firmware")

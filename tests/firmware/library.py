@@ -20,6 +20,7 @@ TURN_UNKNOWN = 255
 SOS_EVENTS_MAX = 4
 FALL_EVENTS_MAX = 2
 WAIST, CHEST, HIP, WRIST = range(4)
+BONDS_MAX, PEERS_MAX = 16, 8
 ACK_STUFFED_BYTES = 14
 LINK_WIRE_BYTES = 97
 
@@ -87,7 +88,9 @@ class FallDetector(ctypes.Structure):
         ("ring_samples", ctypes.c_uint16),
         ("next", ctypes.c_uint16),
         ("filled", ctypes.c_uint16),
+        ("peak_square", ctypes.c_uint32),
         ("ring_rate_hz", ctypes.c_uint8),
+        ("judged_age", ctypes.c_uint8),
         ("is_halved", ctypes.c_bool),
         ("has_half", ctypes.c_bool),
         ("half", Acceleration),
@@ -284,17 +287,17 @@ def window_samples(rate_hz: int) -> int:
 
 def unpack(packed: int) -> tuple[int, int, int]:
     """A packed sample as mg."""
-    step_mg = (4, 8, 16, 64)[packed >> 30]
+    half_mg = (2, 4, 8, 32)[packed >> 30]
     x, y, z = (((packed >> at & 0x3FF) ^ 0x200) - 0x200 for at in (0, 10, 20))
-    return x * step_mg, y * step_mg, z * step_mg
+    return (2 * x + 1) * half_mg, (2 * y + 1) * half_mg, (2 * z + 1) * half_mg
 
 
 def rounded(samples: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Samples in mg as they come back from packing: the finest step that holds the largest axis, halves away from zero."""
+    """Samples in mg as they come back from packing: the middle of the finest step with which all axes fit ten bits."""
     kept = []
     for axes in samples:
-        step_mg = next((step for step in (4, 8, 16) if max(map(abs, axes)) <= 511 * step), 64)
-        x, y, z = (min((abs(value) + step_mg // 2) // step_mg, 511) * step_mg * (-1 if value < 0 else 1) for value in axes)
+        step_mg = next((step for step in (4, 8, 16) if all(-512 * step <= value < 512 * step for value in axes)), 64)
+        x, y, z = (value // step_mg * step_mg + step_mg // 2 for value in axes)
         kept.append((x, y, z))
     return kept
 

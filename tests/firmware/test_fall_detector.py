@@ -8,6 +8,7 @@ import pytest
 from tests.firmware import library as c
 from tests.firmware import motion
 
+LARGEST_MG = math.isqrt(3 * 32736**2)  # the middle of the last step
 BEFORE, AFTER = 150, 125  # samples of a whole window at 50 Hz, before the impact and from it on
 
 
@@ -15,7 +16,7 @@ def test_a_fall_is_a_candidate_2_5_s_after_the_impact(library: ctypes.CDLL) -> N
     (candidate,) = c.detect(library, motion.fall())
     impact = 10 * 50 + 15 + 1
     assert candidate.decided_index == impact + AFTER - 1
-    assert candidate.peak_mg == 3000
+    assert candidate.peak_mg == pytest.approx(3000, abs=4)
     assert 89 <= candidate.turn_degrees <= 91
 
 
@@ -49,7 +50,7 @@ def test_above_50_hz_each_two_samples_become_their_mean(library: ctypes.CDLL, ra
 @pytest.mark.parametrize("placement", [c.WAIST, c.CHEST, c.HIP, c.WRIST])
 def test_every_place_on_the_body_has_its_own_numbers(library: ctypes.CDLL, placement: int) -> None:
     peaks = {c.WRIST: 1600}
-    hard, soft = (motion.fall(peak_mg=peaks.get(placement, 1700) + more) for more in (4, 0))
+    hard, soft = (motion.fall(peak_mg=peaks.get(placement, 1700) + more) for more in (4, -4))
     assert len(c.detect(library, hard, placement=placement)) == 1
     assert c.detect(library, soft, placement=placement) == []
 
@@ -74,7 +75,7 @@ def test_an_unknown_place_is_refused(library: ctypes.CDLL, placement: int) -> No
         pytest.param(motion.still(motion.STANDING, 3) + motion.walking(60, swing_mg=1400, steps_per_s=2.6), id="jogging"),
         pytest.param(motion.still(motion.LYING, 60), id="lying from the start"),
         pytest.param(motion.still(motion.STANDING, 10) + motion.still(motion.LYING, 10), id="lying down gently"),
-        pytest.param(motion.fall(peak_mg=1700), id="a peak of just 1.7 g"),
+        pytest.param(motion.fall(peak_mg=1696), id="a peak just below 1.7 g"),
         pytest.param(motion.fall(after_s=2.4), id="not yet 2.5 s after the impact"),
     ],
 )
@@ -99,7 +100,7 @@ def test_the_turn_is_the_angle_of_the_means_rounded_down(library: ctypes.CDLL) -
 def test_the_largest_of_several_peaks_within_a_second_is_the_impact(library: ctypes.CDLL) -> None:
     bounces = motion.bump(2500) + motion.still(motion.LYING, 0.4) + motion.bump(3500) + motion.still(motion.LYING, 0.4) + motion.bump(2000)
     samples = motion.still(motion.STANDING, 5) + bounces + motion.still(motion.LYING, 5)
-    assert [candidate.peak_mg for candidate in c.detect(library, samples)] == [3504]
+    assert [candidate.peak_mg for candidate in c.detect(library, samples)] == [pytest.approx(3500, abs=4)]
 
 
 def test_of_equal_peaks_the_first_is_the_impact(library: ctypes.CDLL) -> None:
@@ -113,7 +114,7 @@ def test_of_equal_peaks_the_first_is_the_impact(library: ctypes.CDLL) -> None:
 def test_a_second_fall_while_the_first_is_fresh_is_found_too(library: ctypes.CDLL) -> None:
     stumble = motion.still(motion.STANDING, 5) + motion.bump(2200) + motion.still(motion.tilted(40), 1.5)
     found = c.detect(library, stumble + motion.bump(4000) + motion.still(motion.LYING, 5))
-    assert [candidate.peak_mg for candidate in found] == [2200, 4000]
+    assert [candidate.peak_mg for candidate in found] == [pytest.approx(2200, abs=4), pytest.approx(4000, abs=4)]
 
 
 @pytest.mark.parametrize("before_s", [0, 0.5, 1.0, 1.6, 2.0, 2.9])
@@ -133,12 +134,8 @@ def test_with_nothing_before_the_impact_the_turn_is_unknown_and_the_candidate_is
 def test_the_extremes_of_16_bits_do_not_overflow(library: ctypes.CDLL) -> None:
     low, high = (-32768, -32768, -32768), (32767, 32767, 32767)
     found = c.detect(library, [low] * 1000 + [high] * 1000)
-    largest_mg = math.isqrt(3 * 32704**2)
-    assert [(candidate.peak_mg, candidate.turn_degrees) for candidate in found] == [(largest_mg, c.TURN_UNKNOWN)]
-    samples = [high] * 1000 + [low] * 1000
-    assert [candidate.turn_degrees for candidate in c.detect(library, samples)] == [c.TURN_UNKNOWN]
-    bump = [(axis, axis, axis) for axis in (20000, 32767, 20000)]
-    samples = [(20000, 20000, 20000)] * 200 + bump + [(-20000, -20000, -20000)] * 200
+    assert [(candidate.peak_mg, candidate.turn_degrees) for candidate in found] == [(LARGEST_MG, c.TURN_UNKNOWN)]
+    samples = [(20000, 20000, 20000)] * 200 + [high] + [(-20000, -20000, -20000)] * 200
     assert [candidate.turn_degrees for candidate in c.detect(library, samples)] == [c.TURN_UNKNOWN, 180]
 
 

@@ -1,23 +1,18 @@
 """The firmware as a program: records in, frames out on a pty, acknowledgements back."""
 
-import os
-import pty
-import select
 import struct
 import subprocess
-import time
-import tty
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway.bridges.framing import Frame, FrameReader, seal
+from gateway.bridges.framing import Frame
 from tests.firmware import motion
-from tests.firmware.board import ACK, ADDRESS, BOOT, CANDIDATE, CHUNK, SOS, VITALS
+from tests.firmware.board import ADDRESS, BOOT, CANDIDATE, CHUNK, SOS, VITALS
 from tests.firmware.library import rounded, unpack
+from tests.firmware.program import DEADLINE_S, Line, Running, of
 
-DEADLINE_S = 10
 WORN, PRESSED = 2, 1
 
 
@@ -25,63 +20,13 @@ def records(samples: Iterable[tuple[int, int, int]], *, buttons: int = WORN) -> 
     return b"".join(struct.pack("<hhhBBhBB", *axes, 72, 97, 3345, 90, buttons) for axes in samples)
 
 
-class Line:
-    """The gateway's end of a pty, reachable under a path that outlives it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.frames: list[Frame] = []
-        self.plug()
-
-    def plug(self) -> None:
-        self._near, self._far = pty.openpty()
-        tty.setraw(self._far)
-        self._reader = FrameReader()
-        self.path.symlink_to(os.ttyname(self._far))
-
-    def unplug(self) -> None:
-        self.path.unlink()
-        os.close(self._near)
-        os.close(self._far)
-
-    def until(self, is_done: Callable[[list[Frame]], bool]) -> list[Frame]:
-        """Read until the frames so far satisfy `is_done`; returns them."""
-        deadline = time.monotonic() + DEADLINE_S
-        while not is_done(self.frames):
-            assert time.monotonic() < deadline, [hex(frame.type) for frame in self.frames]
-            if select.select([self._near], [], [], 0.1)[0]:
-                self.frames += [found for found in self._reader.feed(os.read(self._near, 4096)) if isinstance(found, Frame)]
-        return self.frames
-
-    def until_vitals(self, count: int) -> list[Frame]:
-        return self.until(lambda frames: len(of(frames, VITALS)) >= count)
-
-    def until_window(self) -> list[Frame]:
-        return self.until(lambda frames: {frame.payload[4] for frame in of(frames, CHUNK)} == set(range(14)))
-
-    def acknowledge(self, event: int, frame_type: int) -> None:
-        os.write(self._near, seal(Frame(ACK, ADDRESS, 0, struct.pack("<HHB", BOOT, event, frame_type))))
+def until_vitals(line: Line, count: int) -> list[Frame]:
+    line.until_count(VITALS, count)
+    return line.frames
 
 
-def of(frames: list[Frame], *types: int) -> list[Frame]:
-    return [frame for frame in frames if frame.type in types]
-
-
-class Wearable:
-    """The running program."""
-
-    def __init__(self, program: Path, *options: str) -> None:
-        self.process = subprocess.Popen([program, *options], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    def feed(self, data: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(data)
-        self.process.stdin.flush()
-
-    def end(self) -> tuple[int, str]:
-        """End the input; returns the exit status and what the program said."""
-        said = self.process.communicate(timeout=DEADLINE_S)[1]
-        return self.process.returncode, said.decode()
+def until_window(line: Line) -> list[Frame]:
+    return line.until(lambda frames: {frame.payload[4] for frame in of(frames, CHUNK)} == set(range(14)))
 
 
 @pytest.fixture
@@ -92,66 +37,65 @@ def line(tmp_path: Path) -> Iterator[Line]:
 
 
 @pytest.fixture
-def start(wearable_host: Path, line: Line) -> Iterator[Callable[[str], Wearable]]:
+def start(wearable_host: Path, line: Line) -> Iterator[Callable[[str], Running]]:
     """Starts the program on the line, with the clock that is asked for."""
-    started: list[Wearable] = []
+    started: list[Running] = []
 
-    def start(clock: str) -> Wearable:
+    def start(clock: str) -> Running:
         options = ("--port", str(line.path), "--address", str(ADDRESS), "--boot", str(BOOT), "--clock", clock)
-        started.append(Wearable(wearable_host, *options))
+        started.append(Running(wearable_host, *options))
         return started[-1]
 
     yield start
     for wearable in started:
-        wearable.process.kill()
-        wearable.process.communicate()
+        wearable.kill()
 
 
 @pytest.fixture
-def wearable(start: Callable[[str], Wearable]) -> Wearable:
+def wearable(start: Callable[[str], Running]) -> Running:
     return start("samples")
 
 
-def test_vitals_reach_the_gateway(wearable: Wearable, line: Line) -> None:
+def test_vitals_reach_the_gateway(wearable: Running, line: Line) -> None:
     wearable.feed(records(motion.still(motion.STANDING, 5)))
-    first = of(line.until_vitals(5), VITALS)[0]
+    first = of(until_vitals(line, 5), VITALS)[0]
     assert (first.address, struct.unpack("<BBhHBB", first.payload)) == (ADDRESS, (72, 97, 3345, 0xFFFF, 90, 1))
 
 
-def test_a_fall_reaches_the_gateway_with_its_window(wearable: Wearable, line: Line) -> None:
+def test_a_fall_reaches_the_gateway_with_its_window(wearable: Running, line: Line) -> None:
     samples = motion.fall(after_s=3)
     wearable.feed(records(samples))
-    frames = line.until_window()
+    frames = until_window(line)
     chunks = {frame.payload[4]: frame.payload[6:] for frame in of(frames, CHUNK)}
     packed = struct.iter_unpack("<I", b"".join(chunks[index] for index in range(14)))
     impact = samples.index((0, 0, 3000))
     assert [unpack(one) for (one,) in packed] == rounded(samples[impact - 150 : impact + 125])
 
 
-def test_an_acknowledged_fall_is_not_repeated(wearable: Wearable, line: Line) -> None:
+def test_an_acknowledged_fall_is_not_repeated(wearable: Running, line: Line) -> None:
     wearable.feed(records(motion.fall(after_s=3)))
-    line.until_window()
+    until_window(line)
     line.acknowledge(0, CANDIDATE)
     before = len(of(line.frames, CANDIDATE))
     vitals = len(of(line.frames, VITALS))
     wearable.feed(records(motion.still(motion.LYING, 30)))
-    frames = line.until_vitals(vitals + 29)
+    frames = until_vitals(line, vitals + 29)
     assert len(of(frames, CANDIDATE)) == before
 
 
-def test_a_fall_that_nobody_acknowledges_is_repeated(wearable: Wearable, line: Line) -> None:
+def test_a_fall_that_nobody_acknowledges_is_repeated(wearable: Running, line: Line) -> None:
     wearable.feed(records(motion.fall(after_s=10)))
     frames = line.until(lambda frames: len(of(frames, CANDIDATE)) >= 3)
     assert [struct.unpack_from("<H", frame.payload, 4)[0] for frame in of(frames, CANDIDATE)][:2] == [2480, 4760]
 
 
-def test_a_held_button_is_an_sos(wearable: Wearable, line: Line) -> None:
+def test_a_held_button_is_an_sos(wearable: Running, line: Line) -> None:
     wearable.feed(records(motion.still(motion.STANDING, 1.2), buttons=WORN | PRESSED))
     frames = line.until(lambda frames: bool(of(frames, SOS)))
     assert struct.unpack("<HHHB", of(frames, SOS)[0].payload) == (BOOT, 0, 0, 1)
 
 
-def test_at_the_end_of_the_input_it_waits_for_the_acknowledgement(wearable: Wearable, line: Line) -> None:
+def test_at_the_end_of_the_input_it_waits_for_the_acknowledgement(wearable: Running, line: Line) -> None:
     wearable.feed(records(motion.still(motion.STANDING, 1.2), buttons=WORN | PRESSED))
     line.until(lambda frames: bool(of(frames, SOS)))
     line.acknowledge(0, SOS)
@@ -160,32 +104,32 @@ def test_at_the_end_of_the_input_it_waits_for_the_acknowledgement(wearable: Wear
     assert "waiting=0" in said
 
 
-def test_at_the_end_of_the_input_it_does_not_wait_for_ever(wearable: Wearable, line: Line) -> None:
+def test_at_the_end_of_the_input_it_does_not_wait_for_ever(wearable: Running, line: Line) -> None:
     wearable.feed(records(motion.still(motion.STANDING, 1.2), buttons=WORN | PRESSED))
     status, said = wearable.end()
     assert status == 0
     assert "waiting=1" in said
 
 
-def test_input_that_ends_inside_a_record_is_an_error(wearable: Wearable) -> None:
+def test_input_that_ends_inside_a_record_is_an_error(wearable: Running) -> None:
     wearable.feed(records([motion.STANDING])[:-1])
     assert wearable.end()[0] == 1
 
 
-def test_a_port_that_vanishes_is_opened_again(wearable: Wearable, line: Line) -> None:
+def test_a_port_that_vanishes_is_opened_again(wearable: Running, line: Line) -> None:
     wearable.feed(records(motion.still(motion.STANDING, 2)))
-    line.until_vitals(2)
+    until_vitals(line, 2)
     line.unplug()
     wearable.feed(records(motion.still(motion.STANDING, 5)))
     line.plug()
-    line.until_vitals(6)
+    until_vitals(line, 6)
     assert wearable.process.poll() is None
 
 
-def test_the_real_clock_follows_the_machine_and_not_the_samples(start: Callable[[str], Wearable], line: Line) -> None:
+def test_the_real_clock_follows_the_machine_and_not_the_samples(start: Callable[[str], Running], line: Line) -> None:
     wearable = start("real")
     wearable.feed(records(motion.still(motion.STANDING, 60)))
-    line.until_vitals(1)
+    until_vitals(line, 1)
     assert wearable.end()[0] == 0
     assert len(of(line.frames, VITALS)) < 30
 

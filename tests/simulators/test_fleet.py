@@ -10,7 +10,7 @@ from serial import Serial, SerialException
 
 from gateway.bridges.framing import Frame, FrameReader, seal
 from simulators.firmware import find_program
-from simulators.fleet import NAMED_ACTIONS, Fleet, Home, HomeError
+from simulators.fleet import NAMED_ACTIONS, PENDANT_ADDRESS, Fleet, Home, HomeError
 from simulators.home import Placement
 from simulators.scenario import HomeSpec, LineNoise, Network, Scenario, Step
 from simulators.wire import FrameType, ack, parse_event_key
@@ -157,8 +157,15 @@ def test_a_home_with_the_c_wearable_reports_a_fall_and_hears_its_ack(tmp_path: P
     assert key is not None
     port.write(seal(Frame(FrameType.ACK, 1, 0, ack(key, FrameType.FALL_CANDIDATE))))
     eventually(lambda: home.counters().acks == 1)
+    home.inject("pendant_sos")
+    assert Listener(port).next(FrameType.SOS).address == PENDANT_ADDRESS
     home.stop()
     assert home.is_firmware
+
+
+def test_a_pendant_is_there_only_with_the_firmware(home: Home) -> None:
+    with pytest.raises(HomeError, match="pendant"):
+        home.inject("pendant_sos")
 
 
 class Switch:

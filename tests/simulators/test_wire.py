@@ -58,11 +58,11 @@ def test_a_window_goes_in_chunks_of_20_packed_samples_and_a_rest() -> None:
 @pytest.mark.parametrize(
     ("axes", "packed"),
     [
-        ((4, -4, 0), "01 fc 0f 00"),
-        ((2044, 0, -2044), "ff 01 10 20"),  # the largest of steps of 4 mg
-        ((2045, 3, 4), "00 01 10 40"),  # steps of 8 mg: halves away from zero
-        ((4089, -8, 16), "00 fd 1f 80"),  # steps of 16 mg
-        ((32767, -32768, 64), "ff 05 18 c0"),  # steps of 64 mg, the last 63 cut off
+        ((4, -1, 0), "01 fc 0f 00"),
+        ((2047, 3, -2048), "ff 01 00 20"),  # the ends of steps of 4 mg
+        ((2048, -8, -9), "00 fd ef 7f"),  # steps of 8 mg: a value belongs to the step it lies in
+        ((4096, -16, 16), "00 fd 1f 80"),  # steps of 16 mg
+        ((32767, -32768, 64), "ff 01 18 c0"),  # steps of 64 mg
     ],
 )
 def test_a_sample_is_packed_with_the_finest_step_that_holds_it(axes: tuple[int, int, int], packed: str) -> None:

@@ -15,7 +15,7 @@ from gateway.devices.driver import Measurement, Output, Reason, Refusal, Signal
 from gateway.devices.jiahu_wearable import CANDIDATES_MAX, CHUNKS_MAX, WINDOW_WAIT_S, Wearable
 
 ADDRESS = 513
-VITALS, CANDIDATE, CHUNK, SOS, ACK = 0x01, 0x02, 0x03, 0x04, 0x7F
+VITALS, CANDIDATE, CHUNK, SOS, PACKED, ACK = 0x01, 0x02, 0x03, 0x04, 0x06, 0x7F
 BOOT, EVENT = 0xBEEF, 3
 RATE_HZ = 50
 ROWS = [(row, -row, 1000 + row) for row in range(100)]
@@ -108,6 +108,29 @@ def test_chunks_in_any_order_make_one_window_in_the_right_order(order: tuple[int
     assert acknowledged(signal) == (ADDRESS, (BOOT, EVENT, CANDIDATE))
 
 
+@pytest.mark.parametrize(
+    ("packed", "row"),
+    [
+        (0x00000000, (2, 2, 2)),
+        (0x000FFC01, (6, -2, 2)),
+        (0x200001FF, (2046, 2, -2046)),
+        (0x7FF00100, (2052, 4, -4)),
+        (0x80100100, (4104, 8, 24)),
+        (0xC01801FF, (32736, -32736, 96)),
+    ],
+)
+def test_a_packed_row_is_three_axes_in_the_step_it_names(packed: int, row: tuple[int, int, int]) -> None:
+    words = struct.pack("<HHBB", BOOT, EVENT, 0, 1) + struct.pack("<I", packed)
+    [signal] = take(candidate(chunks=1), frame(PACKED, words))
+    assert isinstance(signal, Signal) and signal.window is not None
+    assert (signal.window.x, signal.window.y, signal.window.z) == ([row[0]], [row[1]], [row[2]])
+
+
+@pytest.mark.parametrize("length", [0, 5, 6, 7, 9, 11])
+def test_a_packed_chunk_of_broken_rows_or_none_is_refused(length: int) -> None:
+    assert take(candidate(), frame(PACKED, bytes(length))) == [Refusal(Reason.LENGTH)]
+
+
 def test_repeated_chunks_change_nothing() -> None:
     assert len(take(candidate(), chunk(0), chunk(0), candidate(), chunk(1), chunk(1), chunk(2))) == 1
 
@@ -196,7 +219,7 @@ def test_frames_of_other_types_are_refused(kind: int) -> None:
     assert take(frame(kind, bytes(8))) == [Refusal(Reason.UNKNOWN_TYPE)]
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.binary(max_size=246)), max_size=20))
+@given(st.lists(st.tuples(st.integers(0, 6), st.binary(max_size=246)), max_size=20))
 def test_no_frames_at_all_can_stop_it(pieces: list[tuple[int, bytes]]) -> None:
     wearable = Wearable()
     take(*(frame(kind, payload) for kind, payload in pieces), wearable=wearable)
