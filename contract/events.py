@@ -19,6 +19,12 @@ class EventKind(StrEnum):
     SOS_CANCELLED = "sos_cancelled"
     FALL = "fall"
     FALL_CANCELLED = "fall_cancelled"
+    FALL_ASKED = "fall_asked"
+    """Perhaps a fall: the home is asked before it becomes a FALL."""
+    FALL_ANSWERED = "fall_answered"
+    """Perhaps a fall, but somebody in the home has answered that all is well. It holds the window."""
+    FALL_CANDIDATE = "fall_candidate"
+    """A movement that was judged and raises no alarm: it was rejected, or the gateway only watches. It holds the window."""
     BED_ENTRY = "bed_entry"
     BED_EXIT = "bed_exit"
     LONG_STAY = "long_stay"
@@ -89,7 +95,8 @@ class Event(Message):
 
     of `acted_alone`, `event` (whose press or fall), `siren` (on, failed, none) and `contacts` (how many messages are to be sent); of
     `alone_sms`, `event`, `contact` (its place in the home's file, from 1), `result` (sent, delivered, undelivered, failed, not_sent) and
-    `reason`; of `modem_failed`, `reason`. No remark holds a name or a number of a telephone.
+    `reason`; of `modem_failed`, `reason`; of `fall`, `asked` (unanswered) where the home was asked first; of `fall_candidate`,
+    `verdict` (fall, rejected), `peak_mg` and, where it is known, `turn_deg`. No remark holds a name or a number of a telephone.
     """
 
     log_id: LogId

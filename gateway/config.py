@@ -27,6 +27,8 @@ BAUD = 115_200
 PLACE_MAX = 20
 """Characters of the place's name, so that the Chinese message with all it says fits into the 70 of one SMS."""
 
+REJECTED_PER_DAY_SHADOW = 200
+
 Placement = Literal["waist", "chest", "hip", "wrist"]
 
 
@@ -121,6 +123,28 @@ class LocalAlarmConfig(_Section):
         if len({number.get_secret_value() for number in self.contacts}) != len(self.contacts):
             raise ValueError("two contacts have the same number")
         return self
+
+
+class FallConfig(_Section):
+    """What is done with a wearable's fall candidates. `mode` shadow: candidates and verdicts are logged and stored, and nobody is alarmed.
+
+    `ask_below`: a confirmed fall of less confidence first asks the home through the player, and is an alarm after `ask_wait_s` without an
+    answer; 0 never asks. `keep_rejected_per_day`: so many rejected candidates a day go to the backend with their windows, to be judged
+    later; where it is not given none, and in shadow mode 200. A window is some 4 kB.
+    """
+
+    mode: Literal["alarm", "shadow"] = "alarm"
+    ask_below: float = Field(default=0.7, ge=0, le=1)
+    ask_wait_s: float = Field(default=20, ge=5, le=60)
+    language: Literal["zh", "en"] = "zh"
+    keep_rejected_per_day: int | None = Field(default=None, ge=0, le=1000)
+
+    @property
+    def rejected_per_day_max(self) -> int:
+        """How many rejected candidates a day are stored."""
+        if self.keep_rejected_per_day is not None:
+            return self.keep_rejected_per_day
+        return REJECTED_PER_DAY_SHADOW if self.mode == "shadow" else 0
 
 
 class MetricsConfig(_Section):
@@ -230,6 +254,7 @@ class Config(_Section):
     timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     player: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list, description="command that speaks its standard input")
     local_alarm: LocalAlarmConfig | None = None
+    fall: FallConfig = FallConfig()
     metrics: MetricsConfig | None = None
     port: list[PortConfig] = Field(min_length=1)
 

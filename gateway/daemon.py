@@ -18,6 +18,7 @@ from contract.status import GatewayStatus
 from gateway.bridges.serial_port import Chunk
 from gateway.clock import STEP_MIN, HomeClock, offset_of, read_boot, read_uptime_s, sendable
 from gateway.config import Config
+from gateway.fall_watch import FallWatch, Outcome, body_of
 from gateway.marks import read_marks, write_marks
 from gateway.metrics import State
 from gateway.metrics_server import MetricsServer
@@ -25,7 +26,6 @@ from gateway.outbox import Outbox
 from gateway.pipeline import Harvest, Occurrence, Pipeline
 from gateway.publisher import Publisher, Refusal
 from gateway.sources import make_source
-from gateway.stored_event import StoredEvent
 from gateway.systemd import Systemd
 from gateway.vigil import Parts, Vigil
 
@@ -63,6 +63,7 @@ class Daemon:
         self._started_at = self._now(read_uptime_s())
         self._publisher = Publisher(config, self._outbox, self._status, now=self._started_at)
         self._local_alarm = self._make_local_alarm()
+        self._falls = FallWatch(config.fall, self._outbox)
         self._commands_done: deque[int] = deque(maxlen=COMMANDS_REMEMBERED)
         parts = Parts(lambda: self._outbox.writes, self._outbox.prove, self._are_ports_read, self._look)
         self._vigil = Vigil(parts, Systemd(os.environ), read_uptime_s)
@@ -132,6 +133,8 @@ class Daemon:
         self._watch_clock(now, now_s)
         self._pipeline.tick(harvest, now=now, now_s=now_s)
         self._accept(harvest, now_s)
+        for outcome in self._falls.step(now_s):
+            self._announce(outcome)
         heard = self._publisher.pump(now=now, now_s=now_s)
         for word in heard.words:
             self._clock.take(word)
@@ -172,7 +175,7 @@ class Daemon:
     def _accept(self, harvest: Harvest, now_s: float) -> None:
         """Put the harvest on disk, events first and one by one; only then do devices hear that they may stop repeating."""
         for occurrence in harvest.occurrences:
-            self._accept_event(occurrence, now_s)
+            self._accept_home_event(occurrence, now_s)
         if harvest.readings:
             self._outbox.append_readings(harvest.readings)
         if (marks := self._pipeline.known()) != self._marks:
@@ -181,28 +184,47 @@ class Daemon:
         for port, reply in harvest.replies:
             self._ports[port].write(reply)
 
+    def _accept_home_event(self, occurrence: Occurrence, now_s: float) -> None:
+        """A doubtful fall waits on disk for what the home answers; whatever else happens may be that answer."""
+        if occurrence.is_doubtful and self._falls.has_room:
+            is_new = self._falls.hold(occurrence, now_s)
+            self._acknowledge(occurrence)
+            if is_new:
+                self._accept_event(self._falls.asked(occurrence), now_s)
+                self._speak(self._falls.question, is_public=True)
+            return
+        outcomes, before = self._falls.hear(occurrence, now_s)
+        for outcome in outcomes:
+            self._announce(outcome)
+        for one in (*before, occurrence):
+            self._accept_event(one, now_s)
+
     def _accept_event(self, occurrence: Occurrence, now_s: float = 0.0) -> None:
-        body = StoredEvent(
-            event_id=occurrence.event_id,
-            kind=occurrence.kind,
-            confidence=occurrence.confidence,
-            detail=occurrence.detail,
-            window_json=occurrence.window_json,
-        )
-        text = body.model_dump_json(exclude_none=True)
-        is_urgent = occurrence.kind in URGENT
         is_new = self._outbox.append_event(
-            occurrence.event_id, occurrence.at, occurrence.device, text, is_urgent=is_urgent, key=occurrence.key, uptime_s=now_s
+            occurrence.event_id,
+            occurrence.at,
+            occurrence.device,
+            body_of(occurrence),
+            is_urgent=occurrence.kind in URGENT,
+            key=occurrence.key,
+            uptime_s=now_s,
         )
-        if occurrence.acknowledgement:
-            self._ports[occurrence.port].write(occurrence.acknowledgement)
+        self._acknowledge(occurrence)
         if is_new:
-            logger.info("%s at %s", occurrence.kind, occurrence.device, extra={"event": occurrence.kind, "event_id": occurrence.event_id})
-            self._publisher.notice_event()
-            if is_urgent and self._local_alarm is not None:
-                self._local_alarm.notice()
+            self._announce(Outcome(occurrence.event_id, occurrence.kind))
         if occurrence.kind in STATE_CHANGES:
             self._publisher.ask_for_status()
+
+    def _acknowledge(self, occurrence: Occurrence) -> None:
+        if occurrence.acknowledgement:
+            self._ports[occurrence.port].write(occurrence.acknowledgement)
+
+    def _announce(self, outcome: Outcome) -> None:
+        """An event is on disk, to be sent."""
+        logger.info("%s %s", outcome.kind, outcome.event_id, extra={"event": outcome.kind, "event_id": outcome.event_id})
+        self._publisher.notice_event()
+        if outcome.kind in URGENT and self._local_alarm is not None:
+            self._local_alarm.notice()
 
     def _report_refusals(self, refusals: list[Refusal], now: datetime) -> None:
         for refusal in refusals:
@@ -232,9 +254,12 @@ class Daemon:
             self._commands_done.append(command.id)
         self._publisher.ask_for_status()
 
-    def _speak(self, text: str) -> None:
+    def _speak(self, text: str, *, is_public: bool = False) -> None:
+        """Through the player. Where there is none, a text that is the same in every home (`is_public`) is printed; others hold names."""
         logger.info("speak", extra={"event": "speak"})
         if not self._config.player:
+            if is_public:
+                print(text, flush=True)
             return
         try:
             player = subprocess.Popen(self._config.player, stdin=subprocess.PIPE, start_new_session=True)

@@ -53,6 +53,11 @@ class Verdict:
     peak_g: float | None = None
     turn_deg: float | None = None
 
+    @property
+    def is_judged(self) -> bool:
+        """By what happened before and after the impact, not by the impact alone or by nothing at all."""
+        return self.turn_deg is not None
+
 
 def confirm(window: AccelerationWindow | None, peak_index: int, placement: str = DEFAULT_PLACEMENT) -> Verdict:
     """Judge one candidate of a device worn at `placement`.

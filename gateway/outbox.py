@@ -10,6 +10,7 @@ waits is right with it.
 
 import json
 import logging
+import math
 import re
 import secrets
 import sqlite3
@@ -35,7 +36,7 @@ SHED_SHARE = 20
 """Where room is needed, this part (1/20) of the readings goes at once, oldest first."""
 SHED_MIN = 1_000
 """On a full disk, at least so many: more than are ever accepted at once."""
-VERSION = 2
+VERSION = 3
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entry (
@@ -65,6 +66,14 @@ CREATE TABLE IF NOT EXISTS seen (
     uptime_s REAL NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS seen_key ON seen (key);
+CREATE TABLE IF NOT EXISTS held ( -- urgent events about which the home is asked first
+    event_id TEXT PRIMARY KEY,
+    at_ms INTEGER NOT NULL, -- plus the shift of its era
+    device TEXT NOT NULL,
+    body TEXT NOT NULL,
+    era INTEGER NOT NULL DEFAULT 0,
+    uptime_s REAL NOT NULL DEFAULT 0 -- when it was asked
+);
 """
 FROM_VERSION_0 = """
 ALTER TABLE entry ADD COLUMN era INTEGER NOT NULL DEFAULT 0;
@@ -73,11 +82,15 @@ ALTER TABLE seen ADD COLUMN era INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE seen ADD COLUMN uptime_s REAL NOT NULL DEFAULT 0;
 """
 FROM_VERSION_1 = "ALTER TABLE entry ADD COLUMN is_history INTEGER NOT NULL DEFAULT 0;"
-UPGRADES = (FROM_VERSION_0, FROM_VERSION_1)
+UPGRADES = (FROM_VERSION_0, FROM_VERSION_1, "")  # version 3 only adds a table
 ADD_READING = """
 INSERT INTO entry (is_event, at_ms, device, quantity, statistic, value, era, is_history) VALUES (0, ?, ?, ?, ?, ?, ?, ?)
 """
 ADD_EVENT = "INSERT INTO entry (is_event, at_ms, device, body, era) VALUES (?, ?, ?, ?, ?)"
+HOLD = "INSERT INTO held (event_id, at_ms, device, body, era, uptime_s) VALUES (?, ?, ?, ?, ?, ?)"
+HELD = "SELECT event_id, device, body, CASE WHEN era = ? THEN uptime_s END FROM held ORDER BY rowid"
+RELEASE = "INSERT INTO entry (is_event, at_ms, device, body, era) SELECT ?, at_ms, device, ?, era FROM held WHERE event_id = ?"
+FORGET_HELD = "DELETE FROM held WHERE event_id = ?"
 ADD_SEEN = "INSERT OR IGNORE INTO seen (event_id, key, era, uptime_s) VALUES (?, ?, ?, ?)"
 IS_REPEAT = """
 SELECT 1 FROM seen WHERE key = :key AND (
@@ -113,6 +126,7 @@ SELECT sequence, is_event, at_ms, device, body, era FROM entry NOT INDEXED WHERE
 LAST_EVENT = """
 SELECT sequence, is_event, at_ms, device, body, era FROM entry NOT INDEXED WHERE is_event AND sequence < ? ORDER BY sequence DESC LIMIT 1
 """
+HELD_IN_DAMAGED = "SELECT at_ms, device, body, era FROM held NOT INDEXED ORDER BY rowid"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS_MAX = (datetime(9999, 12, 31, tzinfo=UTC) - EPOCH) // MILLISECOND
 
@@ -149,6 +163,16 @@ class EventEntry:
     at: datetime
     device: str
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An event on disk about which the home is asked, `since_s` on the machine's count; minus infinity: before its last start."""
+
+    event_id: str
+    device: str
+    body: str
+    since_s: float
 
 
 class Outbox:
@@ -216,18 +240,52 @@ class Outbox:
         """
 
         def insert(db: sqlite3.Connection) -> bool:
-            known = {"key": key, "era": self._era, "uptime_s": uptime_s, "repeats_for_s": REPEATS_FOR_S, "before_boot": SEEN_BEFORE_BOOT}
-            if key is not None and db.execute(IS_REPEAT, known).fetchone():
-                return False
-            if db.execute(ADD_SEEN, (event_id, key, self._era, uptime_s)).rowcount == 0:
-                return False
-            db.execute(TRIM_SEEN, (SEEN_MAX,))
-            db.execute(ADD_EVENT, (1 + is_urgent, to_ms(at) - self._shift_ms, device, body, self._era))
-            return True
+            is_new = self._see(db, event_id, key, uptime_s)
+            if is_new:
+                db.execute(ADD_EVENT, (1 + is_urgent, to_ms(at) - self._shift_ms, device, body, self._era))
+            return is_new
 
         is_new = self._file.write(insert)
         self.waiting += is_new
         return is_new
+
+    def hold_event(self, event_id: str, at: datetime, device: str, body: str, *, key: str | None = None, uptime_s: float = 0.0) -> bool:
+        """Keep an urgent event about which the home is asked: on disk when this returns. False when it is known, as in `append_event`.
+
+        A damaged file gives it back as the urgent event that it would be.
+        """
+
+        def insert(db: sqlite3.Connection) -> bool:
+            is_new = self._see(db, event_id, key, uptime_s)
+            if is_new:
+                db.execute(HOLD, (event_id, to_ms(at) - self._shift_ms, device, body, self._era, uptime_s))
+            return is_new
+
+        return self._file.write(insert)
+
+    def held(self) -> list[Held]:
+        """Events that are held, in the order they came."""
+        rows = self._file.read(lambda db: db.execute(HELD, (self._era,)).fetchall())
+        return [Held(row[0], row[1], row[2], -math.inf if row[3] is None else row[3]) for row in rows]
+
+    def release_event(self, event_id: str, body: str, *, is_urgent: bool) -> None:
+        """Make a held event one that is sent, with this body, in one step. One that is not held changes nothing."""
+
+        def move(db: sqlite3.Connection) -> int:
+            count = db.execute(RELEASE, (1 + is_urgent, body, event_id)).rowcount
+            db.execute(FORGET_HELD, (event_id,))
+            return count
+
+        self.waiting += self._file.write(move)
+
+    def _see(self, db: sqlite3.Connection, event_id: str, key: str | None, uptime_s: float) -> bool:
+        known = {"key": key, "era": self._era, "uptime_s": uptime_s, "repeats_for_s": REPEATS_FOR_S, "before_boot": SEEN_BEFORE_BOOT}
+        if key is not None and db.execute(IS_REPEAT, known).fetchone():
+            return False
+        if db.execute(ADD_SEEN, (event_id, key, self._era, uptime_s)).rowcount == 0:
+            return False
+        db.execute(TRIM_SEEN, (SEEN_MAX,))
+        return True
 
     def readings(self, *, after: int, count_max: int) -> list[Entry]:
         """Readings with a sequence above `after`, oldest first."""
@@ -326,7 +384,19 @@ def _events_in(path: Path) -> list[tuple[int, int, str, str]]:
                 sequence, is_event, at_ms, device, body, era = row
                 if _is_whole(is_event, at_ms, device, body):
                     found[sequence] = is_event, at_ms + shifts.get(era, 0), device, body
-    return [row for _, row in sorted(found.items())]
+    return [row for _, row in sorted(found.items())] + _held_in(path)
+
+
+def _held_in(path: Path) -> list[tuple[int, int, str, str]]:
+    """The same of events about which the home was being asked: that is over, they are urgent."""
+    found: list[tuple[int, int, str, str]] = []
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        shifts = _shifts_in(db)
+        for at_ms, device, body, era in db.execute(HELD_IN_DAMAGED):
+            if _is_whole(2, at_ms, device, body):
+                found.append((2, at_ms + shifts.get(era, 0), device, body))
+    return found
 
 
 def _shifts_in(db: sqlite3.Connection) -> dict[int, int]:

@@ -4,11 +4,11 @@ import logging
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from contract.events import EventKind
+from contract.events import EventKind, remark
 from contract.message import INSTANT_MIN
 from contract.quantities import QUANTITIES, QuantityName, Statistic
 from contract.status import DeviceStatus
@@ -39,7 +39,10 @@ CLOCK_OFF_MAX = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """An event to be accepted. `acknowledgement` goes to `port` once it is on disk. `key`: its name without its time, where it has one."""
+    """An event to be accepted. `acknowledgement` goes to `port` once it is on disk. `key`: its name without its time, where it has one.
+
+    `is_doubtful`: the home is asked before it becomes an alarm.
+    """
 
     event_id: str
     device: str
@@ -49,6 +52,7 @@ class Occurrence:
     detail: str | None = None
     window_json: str | None = None
     key: str | None = None
+    is_doubtful: bool = False
     port: str = ""
     acknowledgement: bytes = b""
 
@@ -116,6 +120,8 @@ class Pipeline:
         self._lines: dict[str, _Line] = {}
         self._devices: list[_Device] = []
         self._zone = ZoneInfo(config.timezone)
+        self._fall = config.fall
+        self._kept: Counter[date] = Counter()
         for port in config.port:
             devices = [_own_device(device, port.path, config, now_s) for device in port.device]
             members = [_member(one.id, device.type, one.quiet_s, port.path, now_s) for device in port.device for one in device.enrolled]
@@ -296,27 +302,46 @@ class Pipeline:
             return
         at = max(now - timedelta(seconds=signal.age_s), INSTANT_MIN)  # a clock that was never set says 1970
         name = f"{signal.key}-{at:%Y%m%d}" if signal.key else _name_by_time(signal.kind, at)
-        verdict = fall.confirm(signal.window, signal.peak_index, device.placement) if signal.kind is EventKind.FALL else None
-        if verdict is not None and not verdict.is_fall:
-            device.rejects[Reason.NOT_A_FALL] += 1
-            self._settle(device, signal, now_s)
-            harvest.replies.append((device.port, signal.acknowledgement))
-            return
-        harvest.occurrences.append(
-            Occurrence(
-                event_id=f"{device.id}:{name}",
-                device=device.id,
-                kind=signal.kind,
-                at=at,
-                confidence=verdict.confidence if verdict else None,
-                detail=signal.detail,
-                window_json=signal.window.model_dump_json() if signal.window else None,
-                key=f"{device.id}:{signal.key}" if signal.key else None,
-                port=device.port,
-                acknowledgement=signal.acknowledgement,
-            )
+        happened = Occurrence(
+            event_id=f"{device.id}:{name}",
+            device=device.id,
+            kind=signal.kind,
+            at=at,
+            detail=signal.detail,
+            window_json=signal.window.model_dump_json() if signal.window else None,
+            key=f"{device.id}:{signal.key}" if signal.key else None,
+            port=device.port,
+            acknowledgement=signal.acknowledgement,
         )
+        occurrence = self._judge(device, signal, happened, now) if signal.is_candidate else happened
+        if occurrence is not None:
+            harvest.occurrences.append(occurrence)
+        else:
+            harvest.replies.append((device.port, signal.acknowledgement))
         self._settle(device, signal, now_s)
+
+    def _judge(self, device: _Device, signal: Signal, candidate: Occurrence, now: datetime) -> Occurrence | None:
+        """What becomes of a fall candidate; None where it is only counted."""
+        verdict = fall.confirm(signal.window, signal.peak_index, device.placement)
+        said = "fall" if verdict.is_fall else "rejected"
+        logger.info("a fall candidate of %s: %s, %.2f", device.id, said, verdict.confidence, extra={"event": "fall_judged"})
+        if not verdict.is_fall:
+            device.rejects[Reason.NOT_A_FALL] += 1
+            if not self._may_keep(now):
+                return None
+        if not verdict.is_fall or self._fall.mode == "shadow":
+            detail = remark(verdict=said, **_seen(verdict))
+            return replace(candidate, kind=EventKind.FALL_CANDIDATE, confidence=verdict.confidence, detail=detail)
+        is_doubtful = verdict.is_judged and verdict.confidence < self._fall.ask_below
+        return replace(candidate, confidence=verdict.confidence, is_doubtful=is_doubtful)
+
+    def _may_keep(self, now: datetime) -> bool:
+        """Whether one more rejected candidate goes to the backend today."""
+        today = now.astimezone(self._zone).date()
+        self._kept[today] += 1
+        for day in [day for day in self._kept if day != today]:
+            del self._kept[day]
+        return self._kept[today] <= self._fall.rejected_per_day_max
 
     def _settle(self, device: _Device, signal: Signal, now_s: float) -> None:
         if signal.key:
@@ -342,6 +367,12 @@ def _member(device_id: str, type_name: str, quiet_s: float | None, port: str, no
 
 def _state_change(device: _Device, kind: EventKind, now: datetime) -> Occurrence:
     return Occurrence(f"{device.id}:{_name_by_time(kind, now)}", device.id, kind, now)
+
+
+def _seen(verdict: fall.Verdict) -> dict[str, int]:
+    """What the window shows, in whole units."""
+    peak = {} if verdict.peak_g is None else {"peak_mg": round(1000 * verdict.peak_g)}
+    return peak if verdict.turn_deg is None else peak | {"turn_deg": round(verdict.turn_deg)}
 
 
 def _past_reading(device: _Device, one: Summary, *, is_history: bool = True) -> Reading:

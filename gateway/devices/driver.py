@@ -89,7 +89,7 @@ class Signal:
 
     An empty key: the device numbers nothing, the event is named by its time, and the driver itself makes one of many frames (2 s).
     `age_s`: how long ago it happened. `acknowledgement`: bytes for the device once the signal is on disk (empty: it needs none).
-    A fall candidate is a FALL with the window around the impact; `peak_index` is the impact's row in it.
+    `is_candidate`: a FALL that the gateway judges by the window around the impact; `peak_index` is the impact's row in it.
     """
 
     kind: EventKind
@@ -100,6 +100,7 @@ class Signal:
     peak_index: int = 0
     detail: str | None = None
     member: str = ""
+    is_candidate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,4 +163,5 @@ def _signal(candidate: _Candidate, window: AccelerationWindow | None, now_s: flo
         bridge.acknowledge(candidate.frame, candidate.boot, candidate.event),
         window,
         candidate.peak_index,
+        is_candidate=True,
     )

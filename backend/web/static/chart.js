@@ -137,7 +137,7 @@ function span(low, high, limits) {
   return [Math.min(...all) - pad, Math.max(...all) + pad];
 }
 
-// Limits as dashed red lines with their words, the opening of the alert as an upright line.
+// Limits as dashed red lines with their words, the opening of the alert, or the impact, as an upright line.
 function drawMarks(u, limits, opened) {
   const { ctx } = u;
   const { left, top, width, height } = u.bbox;
@@ -180,8 +180,10 @@ function drawFall(element) {
   const series = [{}, { label: "|a|", stroke: "#c62828", width: 2, points: { show: false } }, thin("x", COLOURS[0] + "99"), thin("y", COLOURS[1] + "99"), thin("z", COLOURS[2] + "99")];
   const [time, force] = axes();
   const seconds = { ...time, values: (u, ticks) => ticks.map((tick) => `${tick} s`) };
+  const limits = [...element.querySelectorAll(".limit")].map((limit) => ({ at: Number(limit.dataset.value), label: limit.dataset.label }));
+  const hooks = { draw: [(u) => drawMarks(u, limits, 0)] };
   const plot = new uPlot(
-    { ...frame(element), series, axes: [seconds, force], scales: { x: { time: false } } },
+    { ...frame(element), series, axes: [seconds, force], scales: { x: { time: false } }, hooks },
     [at, length, inG(x), inG(y), inG(z)],
     element.querySelector(".plot"),
   );
