@@ -52,6 +52,7 @@ CLOCK_READERS = (
     "gateway/bridges/*.py",
     "backend/__main__.py",
     "backend/worker.py",
+    "backend/back_test.py",
     "backend/ingest/*.py",
     "backend/web/**/*.py",
     "simulators/**/*.py",

@@ -10,6 +10,7 @@ CREATE TABLE account (
     is_active boolean DEFAULT true NOT NULL,
     failed_count integer DEFAULT 0 NOT NULL,
     locked_until timestamp with time zone,
+    edits_rules boolean DEFAULT false NOT NULL,
     CONSTRAINT account_pkey PRIMARY KEY (name),
     CONSTRAINT account_doctor_id_key UNIQUE (doctor_id),
     CONSTRAINT account_check CHECK (((role = 'doctor'::text) = (doctor_id IS NOT NULL))),
@@ -96,6 +97,22 @@ CREATE TABLE away (
     CONSTRAINT away_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE
 );
 CREATE INDEX away_by_elder ON public.away USING btree (elder_id, until_at);
+
+CREATE TABLE back_test (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    draft_id bigint NOT NULL,
+    body jsonb NOT NULL,
+    asked_by text NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    progress real DEFAULT 0 NOT NULL,
+    beat_at timestamp with time zone,
+    fault text DEFAULT ''::text NOT NULL,
+    CONSTRAINT back_test_pkey PRIMARY KEY (id),
+    CONSTRAINT back_test_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'done'::text, 'failed'::text]))),
+    CONSTRAINT back_test_draft_id_fkey FOREIGN KEY (draft_id) REFERENCES rule_draft(id) ON DELETE CASCADE
+);
+CREATE INDEX back_test_by_draft ON public.back_test USING btree (draft_id, id);
 
 CREATE TABLE command (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -490,10 +507,65 @@ CREATE TABLE rule (
     valid_from timestamp with time zone DEFAULT now() NOT NULL,
     created_by text NOT NULL,
     is_retired boolean DEFAULT false NOT NULL,
+    approved_by text,
+    cases text DEFAULT ''::text NOT NULL,
+    draft_id bigint,
     CONSTRAINT rule_pkey PRIMARY KEY (id, version),
+    CONSTRAINT rule_from_a_draft CHECK (((draft_id IS NULL) OR (approved_by IS NOT NULL))),
     CONSTRAINT rule_id_check CHECK ((id ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
-    CONSTRAINT rule_version_check CHECK ((version >= 1))
+    CONSTRAINT rule_two_people CHECK (((approved_by IS NULL) OR (approved_by <> created_by))),
+    CONSTRAINT rule_version_check CHECK ((version >= 1)),
+    CONSTRAINT rule_draft_id_fkey FOREIGN KEY (draft_id) REFERENCES rule_draft(id)
 );
+
+CREATE TABLE rule_draft (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    rule_id text NOT NULL,
+    body jsonb NOT NULL,
+    cases text DEFAULT ''::text NOT NULL,
+    reason text NOT NULL,
+    is_retirement boolean DEFAULT false NOT NULL,
+    author text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    state text DEFAULT 'draft'::text NOT NULL,
+    cases_passed boolean DEFAULT false NOT NULL,
+    preview jsonb,
+    preview_seen_by text,
+    submitted_at timestamp with time zone,
+    approved_by text,
+    approved_at timestamp with time zone,
+    refusal text DEFAULT ''::text NOT NULL,
+    CONSTRAINT rule_draft_pkey PRIMARY KEY (id),
+    CONSTRAINT rule_draft_approved CHECK (((state <> 'approved'::text) OR ((approved_by IS NOT NULL) AND (approved_at IS NOT NULL)))),
+    CONSTRAINT rule_draft_rule_id_check CHECK ((rule_id ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+    CONSTRAINT rule_draft_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'submitted'::text, 'approved'::text, 'withdrawn'::text]))),
+    CONSTRAINT rule_draft_tried CHECK (((state <> ALL (ARRAY['submitted'::text, 'approved'::text])) OR is_retirement OR (cases_passed AND (preview IS NOT NULL) AND (preview_seen_by IS NOT NULL)))),
+    CONSTRAINT rule_draft_two_people CHECK (((approved_by IS NULL) OR (approved_by <> author)))
+);
+CREATE UNIQUE INDEX rule_draft_one_open ON public.rule_draft USING btree (rule_id) WHERE (state = ANY (ARRAY['draft'::text, 'submitted'::text]));
+
+CREATE TABLE rule_override (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    elder_id text,
+    team_id text,
+    rule_id text NOT NULL,
+    patch jsonb NOT NULL,
+    reason text NOT NULL,
+    by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    until date NOT NULL,
+    ended_at timestamp with time zone,
+    ended_by text,
+    CONSTRAINT rule_override_pkey PRIMARY KEY (id),
+    CONSTRAINT rule_override_check CHECK (((elder_id IS NULL) <> (team_id IS NULL))),
+    CONSTRAINT rule_override_check1 CHECK (((ended_at IS NULL) = (ended_by IS NULL))),
+    CONSTRAINT rule_override_check2 CHECK ((until >= (((created_at AT TIME ZONE 'UTC'::text))::date - 1))),
+    CONSTRAINT rule_override_reason_check CHECK ((length(reason) >= 3)),
+    CONSTRAINT rule_override_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE,
+    CONSTRAINT rule_override_team_id_fkey FOREIGN KEY (team_id) REFERENCES team(id) ON DELETE CASCADE
+);
+CREATE INDEX rule_override_by_elder ON public.rule_override USING btree (elder_id);
+CREATE UNIQUE INDEX rule_override_one ON public.rule_override USING btree (rule_id, COALESCE(elder_id, ('team:'::text || team_id))) WHERE (ended_at IS NULL);
 
 CREATE TABLE segment (
     series_id integer NOT NULL,

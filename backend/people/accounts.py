@@ -29,7 +29,7 @@ VIEW_MERGE = timedelta(minutes=5)
 """Looks of one person at one subject within this time are one line of the trail: pages refresh themselves every few seconds."""
 
 FIND = """
-SELECT a.name, a.role, a.title, a.doctor_id, d.team_id, a.language, a.password_hash, a.locked_until
+SELECT a.name, a.role, a.title, a.doctor_id, d.team_id, a.language, a.edits_rules, a.password_hash, a.locked_until
 FROM account a LEFT JOIN doctor d ON d.id = a.doctor_id WHERE a.name = %(name)s AND a.is_active
 """
 UPSERT = """
@@ -51,7 +51,7 @@ OPEN_SESSION = """
 INSERT INTO session (token_hash, account_name, created_at, expires_at) VALUES (%(token_hash)s, %(name)s, %(now)s, %(expires_at)s)
 """
 FIND_SESSION = """
-SELECT a.name, a.role, a.title, a.doctor_id, d.team_id, a.language
+SELECT a.name, a.role, a.title, a.doctor_id, d.team_id, a.language, a.edits_rules
 FROM session s JOIN account a ON a.name = s.account_name LEFT JOIN doctor d ON d.id = a.doctor_id
 WHERE s.token_hash = %(token_hash)s AND s.expires_at > %(now)s AND a.is_active
 """
@@ -80,6 +80,8 @@ class Account:
     doctor_id: str | None
     team_id: str | None
     language: str
+    edits_rules: bool = False
+    """The medical lead: may write and approve rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ async def audit_view(conn: Connection, *, by: str, subject: str, now: datetime) 
 
 
 def _account(row: dict[str, Any]) -> Account:
-    return Account(row["name"], row["role"], row["title"], row["doctor_id"], row["team_id"], row["language"])
+    return Account(row["name"], row["role"], row["title"], row["doctor_id"], row["team_id"], row["language"], row["edits_rules"])
 
 
 def _matches(password_hash: str, password: str) -> bool:

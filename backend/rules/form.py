@@ -73,6 +73,21 @@ def shipped() -> dict[str, AnyRule]:
     return read(DEFAULTS).rules
 
 
+def shipped_cases(rule_id: str) -> str:
+    """The shipped `[[case]]` blocks of a rule, as text."""
+    texts = (path.read_text("utf-8") for path in sorted((DEFAULTS.parent / "shipped_cases").glob("*.toml")))
+    blocks = (block.split("[[rule]]")[0] for text in texts for block in text.split("[[case]]")[1:])
+    return "\n".join(f"[[case]]{block.rstrip()}\n" for block in blocks if f'rule = "{rule_id}"\n' in block)
+
+
+def patch_of(text: str) -> dict[str, Any]:
+    """The patch of an override, written as the keys of a TOML table. Raises BadInput."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"what is different is not TOML: {error}") from error
+
+
 def _blocks(blocks: Mapping[str, Any], kind: str, name: str) -> list[Any]:
     found = blocks.get(kind, [])
     if not isinstance(found, list):

@@ -4,6 +4,7 @@ Source: Royal College of Physicians, National Early Warning Score (NEWS) 2, Lond
 Not for people under 16 or in pregnancy; SpO2 scale 2 only for confirmed hypercapnic failure with a target of 88-92 %.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import floor
@@ -14,14 +15,14 @@ SIGNS: tuple[Sign, ...] = ("respiration", "spo2", "oxygen", "systolic", "pulse",
 MEASURED: tuple[Sign, ...] = ("respiration", "spo2", "systolic", "pulse", "temperature")
 Risk = Literal["low", "low-medium", "medium", "high"]
 
-Bands = tuple[tuple[float | None, int], ...]
-# Each band: (its highest value, points), from low to high; what is above the last band scores its own points.
-RESPIRATION: Bands = ((8, 3), (11, 1), (20, 0), (24, 2), (None, 3))
-SPO2_SCALE_1: Bands = ((91, 3), (93, 2), (95, 1), (None, 0))
-SPO2_SCALE_2: Bands = ((83, 3), (85, 2), (87, 1), (92, 0), (94, 1), (96, 2), (None, 3))
-SYSTOLIC: Bands = ((90, 3), (100, 2), (110, 1), (219, 0), (None, 3))
-PULSE: Bands = ((40, 3), (50, 1), (90, 0), (110, 1), (130, 2), (None, 3))
-TEMPERATURE: Bands = ((35.0, 3), (36.0, 1), (38.0, 0), (39.0, 1), (None, 2))
+Bands = tuple[tuple[float, ...], tuple[int, ...]]
+# Bands from low to high: the highest value of each but the last, and the points of each.
+RESPIRATION: Bands = ((8, 11, 20, 24), (3, 1, 0, 2, 3))
+SPO2_SCALE_1: Bands = ((91, 93, 95), (3, 2, 1, 0))
+SPO2_SCALE_2: Bands = ((83, 85, 87, 92, 94, 96), (3, 2, 1, 0, 1, 2, 3))
+SYSTOLIC: Bands = ((90, 100, 110, 219), (3, 2, 1, 0, 3))
+PULSE: Bands = ((40, 50, 90, 110, 130), (3, 1, 0, 1, 2, 3))
+TEMPERATURE: Bands = ((35.0, 36.0, 38.0, 39.0), (3, 1, 0, 1, 2))
 CHART: dict[Sign, Bands] = {"respiration": RESPIRATION, "systolic": SYSTOLIC, "pulse": PULSE}
 ALERT = "A"
 NOT_ALERT = frozenset("CVPU")
@@ -99,7 +100,4 @@ def _round(value: float, per_unit: int) -> float:
 
 
 def _band(bands: Bands, value: float) -> int:
-    for highest, points in bands:
-        if highest is None or value <= highest:
-            return points
-    raise AssertionError("the last band is open")
+    return bands[1][bisect_left(bands[0], value)]

@@ -19,8 +19,14 @@ class NumberMachine(Protocol):
     """A machine of one of the kinds that look at numbers."""
 
     latch: Latch
-    verdict: Verdict
     asked_at: list[int]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the newest sample says."""
+
+    def restore(self, episode: Episode) -> None:
+        """Go on from an open episode."""
 
     @property
     def is_asking(self) -> bool:
@@ -58,7 +64,7 @@ class Revision:
         self._settled = last + self._lookback
         around = next((one for one in episodes if one.opened_at <= first and (one.closed_at is None or one.closed_at >= first)), None)
         if around is not None and first > around.last_at:
-            self._machine.latch.restore(deepcopy(around))
+            self._machine.restore(deepcopy(around))
         elif around is not None:
             self._begin = around.opened_at
         self._next: tuple[int, int] | None = (self._begin - self._lookback, self._settled)

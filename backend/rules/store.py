@@ -2,13 +2,14 @@
 
 import json
 import logging
+from collections import defaultdict
 from typing import Any
 
 from pydantic import ValidationError
 
 from backend.config import explain
 from backend.db.pool import Connection
-from backend.rules.engine import Active, RuleBook
+from backend.rules.engine import DEFAULT_ZONE, Active, Home, Patch, RuleBook
 from backend.rules.form import DEFAULTS
 from backend.rules.form import rules_of as read_file
 from backend.rules.kinds import RULE, AnyRule
@@ -25,6 +26,14 @@ INSERT = """
 INSERT INTO rule (id, version, body, created_by)
 VALUES (%(id)s, %(version)s, %(body)s, %(by)s)
 """
+OVERRIDES = """
+SELECT o.id, o.rule_id, o.patch, e.id AS elder_id
+FROM rule_override o
+JOIN elder e ON e.id = o.elder_id OR e.id IN (SELECT c.elder_id FROM contract c WHERE c.team_id = o.team_id AND c.cancelled_on IS NULL)
+WHERE o.ended_at IS NULL AND o.until >= (now() AT TIME ZONE e.zone)::date
+ORDER BY e.id, o.elder_id IS NOT NULL, o.id
+"""
+ZONES = "SELECT id, zone FROM elder WHERE zone <> 'Asia/Shanghai'"
 LOCK = "LOCK TABLE rule IN SHARE ROW EXCLUSIVE MODE"
 
 
@@ -48,10 +57,19 @@ async def save(conn: Connection, rules: list[AnyRule], *, by: str) -> list[str]:
 
 
 async def load(conn: Connection) -> RuleBook:
-    """The rules in force. One that this program cannot read is left out and logged: it must not keep the others from working."""
+    """The rules in force, with the overrides of elders and teams. One that this program cannot read is left out and logged."""
     rows = await (await conn.execute(NEWEST)).fetchall()
     actives = [_active(row) for row in rows if not row["is_retired"]]
-    return RuleBook(active for active in actives if active is not None)
+    return RuleBook((active for active in actives if active is not None), await _homes(conn))
+
+
+async def _homes(conn: Connection) -> dict[str, Home]:
+    """Elders with overrides, or with a zone of their own."""
+    zones = {row["id"]: row["zone"] for row in await (await conn.execute(ZONES)).fetchall()}
+    patches: dict[str, list[Patch]] = defaultdict(list)
+    for row in await (await conn.execute(OVERRIDES)).fetchall():
+        patches[row["elder_id"]].append(Patch(row["id"], row["rule_id"], row["patch"]))
+    return {elder: Home(tuple(patches.get(elder, ())), zones.get(elder, DEFAULT_ZONE)) for elder in zones.keys() | patches.keys()}
 
 
 def _active(row: dict[str, Any]) -> Active | None:

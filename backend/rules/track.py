@@ -64,25 +64,33 @@ class Latch:
 
     def take(self, at: int, value: float, reached: Sequence[bool], cleared: Sequence[bool]) -> None:
         """One sample: a level that is reached is set; one that is cleared is given back."""
-        was = self.set_
-        now = [True if hit else on and not off for hit, on, off in zip(reached, was, cleared, strict=True)]
+        now = [True if hit else on and not off for hit, on, off in zip(reached, self.set_, cleared, strict=True)]
+        if now != self.set_:
+            self.change(at, value, now)
+        elif self.episode is not None:
+            self.touch(at, value)
+
+    def touch(self, at: int, value: float) -> None:
+        """One sample of an open episode that changes no level."""
         episode = self.episode
-        if episode is not None:
-            episode.last_at = at
-            worst = max if self.is_upper else min
-            episode.peak = worst(episode.peak, value)
-        if now == was:
-            return
+        assert episode is not None
+        episode.last_at = at
+        if (value > episode.peak) is self.is_upper and value != episode.peak:
+            episode.peak = value
+
+    def change(self, at: int, value: float, now: list[bool]) -> None:
+        """One sample with which other levels are set than before."""
         self.set_ = now
         names = tuple(name for name, on in zip(self.names, now, strict=True) if on)
         self.is_any = bool(names)
-        if episode is None:
+        if self.episode is None:
             self.episode = Episode(at, [(at, names)], value, at)
             self.episodes.append(self.episode)
             return
-        episode.steps.append((at, names))
+        self.touch(at, value)
+        self.episode.steps.append((at, names))
         if not names:
-            episode.closed_at = at
+            self.episode.closed_at = at
             self.episode = None
 
     @property

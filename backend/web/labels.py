@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from contract.quantities import QuantityName
+from backend.web.language import Translator
+from contract.quantities import QUANTITIES, QuantityName
 
 
 def N_(message: str) -> str:
@@ -11,7 +12,18 @@ def N_(message: str) -> str:
 
 
 PRIORITY = {"high": N_("High"), "medium": N_("Medium"), "low": N_("Low"), "technical": N_("Technical")}
-LEVEL = {"attention": N_("Attention"), "urgent": N_("Urgent"), "emergency": N_("Emergency"), "technical": N_("Technical")}
+LEVEL = {
+    "technical": N_("Technical"),
+    "asked": N_("Asked to measure again"),
+    "info": N_("Information"),
+    "attention": N_("Attention"),
+    "warn": N_("Caution"),
+    "warning": N_("Warning"),
+    "urgent": N_("Urgent"),
+    "crit": N_("Crisis"),
+    "critical": N_("Critical"),
+    "emergency": N_("Emergency"),
+}
 CONDITION = {
     "active": N_("Ongoing"),
     "silent": N_("No data since"),
@@ -155,6 +167,56 @@ DEVICE = {
 
 UNIT = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "1": ""}
 """How people write a UCUM unit; one that is not listed is written as it is."""
+
+RULE_KIND = {
+    "threshold": N_("Limit of a quantity"),
+    "trend": N_("Change of a quantity"),
+    "absence": N_("Something did not happen"),
+    "event": N_("Something happened"),
+    "score": N_("Early warning score"),
+    "all": N_("Several rules at once"),
+}
+DRAFT_STATE = {
+    "draft": N_("Draft"),
+    "submitted": N_("Waits for approval"),
+    "approved": N_("Approved"),
+    "withdrawn": N_("Withdrawn"),
+}
+RULE_WORD = {
+    "": "—",
+    "below": N_("below"),
+    "at_most": N_("at most"),
+    "above": N_("above"),
+    "at_least": N_("at least"),
+    "ask_to_remeasure": N_("asks to measure again"),
+    "gateway": N_("any message of the gateway"),
+    "away": N_("away"),
+    "gateway_offline": N_("gateway off line"),
+    "away gateway_offline": N_("away or gateway off line"),
+    "rise": N_("risen"),
+    "fall": N_("fallen"),
+    "median": N_("median"),
+    "mean": N_("mean"),
+    "min": N_("lowest"),
+    "max": N_("highest"),
+    "first": N_("earliest"),
+    "news2": "NEWS2",
+    "clock_off": N_("Clock off"),
+    "clock_right": N_("Clock right again"),
+    "rule_failed": N_("Rule failed"),
+}
+
+
+def rule_word(code: str, language: str, say: Translator) -> str:
+    """A word of a rule's form for people."""
+    if code in set(QuantityName):
+        quantity = QUANTITIES[QuantityName(code)]
+        return quantity.title_zh if language == "zh" else quantity.title_en
+    for words in (LEVEL, PRIORITY, VISIT_CLASS, RULE_WORD, EVENT):
+        if code in words:
+            return say(words[code])
+    return code
+
 
 Q = QuantityName
 VITALS = (Q.HEART_RATE, Q.SPO2, Q.RESPIRATION_RATE, Q.SYSTOLIC, Q.DIASTOLIC, Q.BODY_TEMPERATURE, Q.GLUCOSE, Q.WEIGHT, Q.BED_OCCUPIED)

@@ -1,7 +1,7 @@
 """Threshold: a quantity beyond a limit for `hold_s`, or `times` times within `within_s`, breaches; back past `clear` it is over."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from math import inf, nextafter
@@ -25,7 +25,7 @@ from backend.rules.model import (
     span_us,
     to_us,
 )
-from backend.rules.track import Latch, Point, gravest, word_of
+from backend.rules.track import Episode, Latch, Point, gravest, word_of
 from contract.quantities import QUANTITIES
 
 FRESH_S = 60
@@ -198,119 +198,143 @@ def band_of(ways_back: Sequence[Clear]) -> tuple[float, float]:
 class Machine:
     """Takes the samples of one series in order of time. Between samples it is the whole memory of the rule."""
 
-    __slots__ = (
-        "_band",
-        "_clears",
-        "_gap",
-        "_levels",
-        "_previous",
-        "_repeat_gap",
-        "_runs",
-        "asked_at",
-        "breaches",
-        "hours",
-        "latch",
-        "verdict",
-        "zone",
-    )
+    __slots__ = ("_band", "_gap", "_previous", "_repeat_gap", "_runs", "asked_at", "hours", "is_idle", "latch", "zone")
 
     def __init__(self, rule: Ladder, home_zone: str) -> None:
-        self._levels = [
-            (level.test(), span_us(level.hold_s), level.times, span_us(level.within_s or 0), level.first is not None)
-            for level in rule.levels
-        ]
-        self._clears = [(clear.test(), span_us(clear.hold_s), clear.times) for clear in map(rule.clear_of, rule.levels)]
         self._gap, self._repeat_gap = span_us(rule.gap_s), span_us(rule.repeat_gap_s)
         self._band = rule.band
         self.hours, self.zone = rule.active, home_zone
         self.latch = Latch(tuple(level.name for level in rule.levels), rule.levels[0].is_upper)
-        self._runs: list[_Run] = [_Run() for _ in rule.levels]
+        self._runs = [_Run(level, rule.clear_of(level)) for level in rule.levels]
         self._previous: int | None = None
-        self.verdict = Verdict.UNKNOWN
-        self.breaches: str | None = None
         self.asked_at: list[int] = []
+        self.is_idle = True
+        """Nothing stands and nothing has begun: calm samples may be passed over."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the newest sample says; of one that was passed over, what the one before it said."""
+        if self._previous is None:
+            return Verdict.UNKNOWN
+        return word_of([run.is_reached for run in self._runs], [run.is_cleared for run in self._runs])
+
+    @property
+    def breaches(self) -> str | None:
+        """The gravest level that the newest sample makes reached."""
+        return gravest(self.latch.names, [run.is_reached for run in self._runs])
 
     @property
     def is_asking(self) -> bool:
         """True while the first of several readings is neither confirmed nor refuted."""
-        return not self.latch.is_any and any(bool(run.hits) and asks for run, (*_, asks) in zip(self._runs, self._levels, strict=True))
+        return not self.latch.is_any and any(bool(run.hits) and run.asks for run in self._runs)
 
-    def run(self, points: Sequence[Point]) -> None:
-        """Take samples for their episodes alone: those inside the band cost next to nothing while nothing is set or begun."""
-        low, high = self._band
-        latch, step = self.latch, self.step
-        is_idle = not latch.is_any and not any(run.is_begun for run in self._runs)
-        for at, value in points:
-            if is_idle and low <= value <= high:
-                continue
-            step(at, value)
-            is_idle = not latch.is_any and not any(run.is_begun for run in self._runs)
+    def restore(self, episode: Episode) -> None:
+        """Go on from an open episode."""
+        self.latch.restore(episode)
+        for run, is_set in zip(self._runs, self.latch.set_, strict=True):
+            run.is_set = is_set
+        self.is_idle = not self.latch.is_any
 
     def warm(self, points: Sequence[Point]) -> None:
         """Take samples that are judged already: only what has begun in them matters."""
+        before = [run.is_set for run in self._runs]
         for at, value in points:
             self._look(at, value)
+        for run, is_set in zip(self._runs, before, strict=True):
+            run.is_set = is_set
+        self.is_idle = not any(run.is_busy for run in self._runs)
         self.asked_at.clear()
+
+    def run(self, points: Sequence[Point]) -> None:
+        """Take samples for their episodes alone: calm ones cost next to nothing while the machine is idle."""
+        low, high = self._band
+        step = self.step
+        for at, value in points:
+            if self.is_idle and low <= value <= high:
+                continue
+            step(at, value)
 
     def step(self, at: int, value: float) -> None:
         """Take one sample."""
-        reached, cleared = self._look(at, value)
-        self.verdict = word_of(reached, cleared)
-        self.breaches = gravest(self.latch.names, reached)
-        self.latch.take(at, value, reached, cleared)
+        if self._look(at, value):
+            self.latch.change(at, value, [run.is_set for run in self._runs])
+        elif self.latch.episode is not None:
+            self.latch.touch(at, value)
 
-    def _look(self, at: int, value: float) -> tuple[list[bool], list[bool]]:
-        gap = at - self._previous if self._previous is not None else 0
-        self._previous = at
-        is_inside = self.hours is None or stretch(self.hours, at, self.zone) is not None
-        reached, cleared = [], []
-        for run, level, (clears, clear_hold, clear_times) in zip(self._runs, self._levels, self._clears, strict=True):
+    def _look(self, at: int, value: float) -> bool:
+        """Move all runs by one sample; True when a level was set or given back. Hot: one call per sample that is not calm."""
+        previous, self._previous = self._previous, at
+        gap = 0 if previous is None else at - previous
+        is_changed = False
+        is_idle = True
+        for run in self._runs:
             if gap > self._gap:
                 run.since = run.clear_since = None
-            if gap > self._repeat_gap:
-                run.clear_count = 0
-            is_back = clears(value)
-            if is_back:
-                run.clear_since = at if run.clear_since is None else run.clear_since
+                if gap > self._repeat_gap:
+                    run.clear_count = 0
+            if run.passes(value):
+                run.clear_since, run.clear_count, run.is_cleared = None, 0, False
+                run.is_reached = self._reaches(run, at)
+                if run.is_reached and not run.is_set:
+                    run.is_set = is_changed = True
+                is_idle = False
+                continue
+            run.since, run.is_reached = None, False
+            if run.clears(value):
+                if run.hits:
+                    run.hits.clear()
+                if run.clear_since is None:
+                    run.clear_since = at
                 run.clear_count += 1
-                run.hits.clear()
+                run.is_cleared = at - run.clear_since >= run.clear_hold and run.clear_count >= run.clear_times
+                if run.is_cleared and run.is_set:
+                    run.is_set, is_changed = False, True
             else:
-                run.clear_since, run.clear_count = None, 0
-            cleared.append(is_back and at - run.clear_since >= clear_hold and run.clear_count >= clear_times)  # type: ignore[operator]
-            reached.append(self._reaches(run, level, at, level[0](value) and is_inside))
-        return reached, cleared
+                run.clear_since, run.clear_count, run.is_cleared = None, 0, False
+            if run.is_set or run.hits:
+                is_idle = False
+        self.is_idle = is_idle
+        return is_changed
 
-    def _reaches(self, run: "_Run", level: tuple[Callable[[float], bool], int, int, int, bool], at: int, is_beyond: bool) -> bool:
-        _, hold, times, within, asks = level
-        if not is_beyond:
+    def _reaches(self, run: "_Run", at: int) -> bool:
+        """A sample beyond the limit of a level: True when that has now lasted, or happened often, enough."""
+        if self.hours is not None and stretch(self.hours, at, self.zone) is None:
             run.since = None
             return False
-        if times == 1:
-            run.since = at if run.since is None else run.since
-            return at - run.since >= hold
-        while run.hits and at - run.hits[0] > within:
+        if run.times == 1:
+            if run.since is None:
+                run.since = at
+            return at - run.since >= run.hold
+        while run.hits and at - run.hits[0] > run.within:
             run.hits.popleft()
-        if asks and not run.hits:
+        if run.asks and not run.hits:
             self.asked_at.append(at)
         if not run.hits or run.hits[-1] != at:
             run.hits.append(at)
-        return len(run.hits) >= times
+        return len(run.hits) >= run.times
 
 
 class _Run:
-    """How long, or how often, one level has been passed, and its way back."""
+    """One level: its limit and way back, how long or how often each has been passed, and whether the level is set."""
 
-    __slots__ = ("clear_count", "clear_since", "hits", "since")
+    __slots__ = (
+        "asks", "clear_count", "clear_hold", "clear_since", "clear_times", "clears", "hits", "hold", "is_cleared", "is_reached", "is_set",
+        "passes", "since", "times", "within",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, level: ThresholdLevel, clear: Clear) -> None:
+        self.passes, self.hold, self.times = level.test(), span_us(level.hold_s), level.times
+        self.within, self.asks = span_us(level.within_s or 0), level.first is not None
+        self.clears, self.clear_hold, self.clear_times = clear.test(), span_us(clear.hold_s), clear.times
         self.since: int | None = None
         self.hits: deque[int] = deque()
         self.clear_since: int | None = None
         self.clear_count = 0
+        self.is_set = self.is_reached = self.is_cleared = False
 
     @property
-    def is_begun(self) -> bool:
-        return self.since is not None or bool(self.hits)
+    def is_busy(self) -> bool:
+        return self.is_set or self.since is not None or bool(self.hits)
 
 
 def judge(rule: Ladder, samples: Sequence[Sample]) -> list[Judgement]:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from backend.rules.hours import stretch
 from backend.rules.model import COOLDOWN_S, LATE_PAGE_S, SEVERITY, Level, Quantity, RuleBase, RuleShape, Verdict, span_us
-from backend.rules.track import Latch, Point, gravest, word_of
+from backend.rules.track import Episode, Latch, Point, gravest, word_of
 
 Baseline = Literal["median", "mean", "min", "max", "first"]
 
@@ -100,7 +100,7 @@ class TrendRule(RuleBase):
 class TrendMachine:
     """Takes the samples of one series in order of time."""
 
-    __slots__ = ("_pasts", "_rule", "asked_at", "breaches", "is_asking", "latch", "verdict", "zone")
+    __slots__ = ("_pasts", "_rule", "asked_at", "breaches", "is_asking", "is_idle", "latch", "verdict", "zone")
 
     def __init__(self, rule: TrendRule, home_zone: str) -> None:
         self._rule, self.zone = rule, home_zone
@@ -110,6 +110,11 @@ class TrendMachine:
         self.breaches: str | None = None
         self.asked_at: list[int] = []
         self.is_asking = False
+        self.is_idle = False
+
+    def restore(self, episode: Episode) -> None:
+        """Go on from an open episode."""
+        self.latch.restore(episode)
 
     def run(self, points: Sequence[Point]) -> None:
         """Take samples."""

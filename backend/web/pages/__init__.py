@@ -1,5 +1,5 @@
 """The pages, one file per audience."""
 
-from backend.web.pages import admin, doctor, operator, search, signin
+from backend.web.pages import admin, doctor, operator, rules, search, signin
 
-ROUTERS = (signin.router, operator.router, search.router, doctor.router, admin.router)
+ROUTERS = (signin.router, operator.router, search.router, doctor.router, admin.router, rules.router)
