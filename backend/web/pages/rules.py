@@ -110,19 +110,20 @@ async def end_override(web: TheWeb, who: Lead, now: Now, override_id: int) -> Re
 async def new_draft(request: Request, web: TheWeb, who: Lead, kind: str = "threshold", rule: str = "", version: int = 0) -> Response:
     """An empty form, or one filled with a version of a rule: to change it, or to go back to it."""
     given: dict[str, str] = {"kind": kind, "active.zone": "home"}
-    cases, is_retirement = "", False
+    cases = ""
+    chosen: AnyRule | None = None
     if rule:
         async with web.pool.connection() as conn:
             versions = await drafts.history(conn, rule)
         row = next((one for one in versions if version in (0, one["version"])), None)
         if row is None:
             raise NotFound(f"there is no rule {rule}")
-        given = rule_form.fill(RULE.validate_python(row["body"]))
+        chosen = RULE.validate_python(row["body"])
+        given = rule_form.fill(chosen)
         cases = row["cases"] or _shipped_cases(rule)
-        is_retirement = False
     if given["kind"] not in rule_form.HEAD:
         raise NotFound(f"there is no kind {given['kind']}")
-    return _form(request, given, cases=cases, reason="", draft=None, is_retirement=is_retirement)
+    return _form(request, given, cases=cases, reason="", draft=None, rule=chosen)
 
 
 def _form(
