@@ -63,7 +63,7 @@ async def try_out(pool: Pool, lead: httpx.AsyncClient, page: str) -> dict[str, o
 
 async def test_from_a_form_to_a_rule_in_force(street: Pool, leads: tuple[httpx.AsyncClient, httpx.AsyncClient]) -> None:
     author, other = leads
-    await measure(street, [95] * 30 + [89] * 10 + [95] * 30 + [89] * 3 + [95] * 30)
+    await measure(street, [95.0] * 30 + [89.0] * 10 + [95.0] * 30 + [89.0] * 3 + [95.0] * 30)
     page = await begin(author)
     assert (await author.post(f"{page}/submit")).status_code == 409, "nothing is submitted that was not tried"
     preview = await try_out(street, author, page)
