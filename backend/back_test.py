@@ -7,8 +7,10 @@ The same machines as live. Elders are the same at every run: the first by a dige
 
 import asyncio
 import json
+import math
 import sys
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +26,7 @@ from backend.rules.kinds.event import EventRule
 from backend.rules.kinds.score import SIGN_OF, ScoreRule
 from backend.rules.kinds.threshold import ThresholdRule
 from backend.rules.kinds.trend import TrendRule
-from backend.rules.model import SEVERITY, to_datetime, to_us
+from backend.rules.model import SECOND, SEVERITY, to_datetime, to_us
 from backend.rules.paging import LOUD
 from backend.rules.tell import Feed
 from backend.rules.tell import episodes as episodes_of
@@ -38,6 +40,9 @@ MARGIN = 0.001
 """Stored values are floats of four bytes: nearer to a limit than this they are rounded before they are judged, as live."""
 DECIMALS = 4
 BEAT_S = 0.5
+HOUR_US = 3600 * SECOND
+SPARE_HOURS = 3
+"""Measured hours that are looked at after what a hold needs: a gap may have begun it anew."""
 
 TEST = "SELECT body FROM back_test WHERE id = %(id)s"
 RULES = "SELECT DISTINCT ON (id) id, body, is_retired FROM rule ORDER BY id, version DESC"
@@ -166,15 +171,17 @@ async def _test_elder(
         tally.take(elder, episodes, begin=to_us(from_at))
 
 
-Columns = dict[str, list[list[tuple[int, list[int], list[float]]]]]
-"""By quantity, the series of an elder; each its segments in order: start in microseconds, offsets in milliseconds, values."""
+Segment = tuple[int, list[int], list[float]]
+"""Start in microseconds, offsets in milliseconds, values."""
+Columns = dict[str, list[list[Segment]]]
+"""By quantity, the series of an elder; each its segments in order."""
 
 
 async def _load(conn: Connection, elder_id: str, quantities: Sequence[str], from_at: datetime) -> Columns:
     columns: Columns = {}
     if not quantities:
         return columns
-    series: dict[int, list[tuple[int, list[int], list[float]]]] = {}
+    series: dict[int, list[Segment]] = {}
     async with conn.cursor(binary=True) as cursor:
         await cursor.execute(SEGMENTS, {"elder_id": elder_id, "quantities": list(quantities), "from_at": from_at})
         async for row in cursor:
@@ -194,13 +201,15 @@ def _episodes(
     if isinstance(rule, AllRule):
         parts = {one: _episodes(rules[one], rules, columns, events, now=now, zone=zone) for one in rule.members if one in rules}
         return alls.episodes(rule, parts)
+    hours = _hot_hours(rule, columns) if isinstance(rule, ScoreRule) else None
     tracks = {
-        name: sorted({point for segments in found for segment in segments for point in _points(segment)}) for name, found in columns.items()
+        name: sorted({point for segments in found for segment in segments for point in _points(segment, hours)})
+        for name, found in columns.items()
     }
     return episodes_of(rule, rules, Feed(tracks, events), now=now, home_zone=zone)
 
 
-def _of_series(rule: ThresholdRule | TrendRule, segments: Sequence[tuple[int, list[int], list[float]]], zone: str) -> list[Episode]:
+def _of_series(rule: ThresholdRule | TrendRule, segments: Sequence[Segment], zone: str) -> list[Episode]:
     """Episodes of one series. Segments whose extremes are calm are passed over while nothing stands or has begun."""
     machine = rule.machine(zone)
     plausible = QUANTITIES[rule.quantity].is_plausible
@@ -216,9 +225,45 @@ def _of_series(rule: ThresholdRule | TrendRule, segments: Sequence[tuple[int, li
     return machine.latch.episodes
 
 
-def _points(segment: tuple[int, list[int], list[float]]) -> list[Point]:
+def _points(segment: Segment, hours: set[int] | None = None) -> list[Point]:
+    """The samples of a segment, or those of some hours since 1970."""
     start, offsets, values = segment
-    return [(start + offset * 1000, round(value, DECIMALS)) for offset, value in zip(offsets, values, strict=True)]
+    wanted = [(0, len(values))] if hours is None else [(low, high) for hour, low, high in _by_hour(segment) if hour in hours]
+    return [(start + offsets[row] * 1000, round(values[row], DECIMALS)) for low, high in wanted for row in range(low, high)]
+
+
+def _by_hour(segment: Segment) -> Iterator[tuple[int, int, int]]:
+    """The rows of a segment hour by hour: (hour since 1970, first row, row after the last)."""
+    start, offsets, _ = segment
+    low = 0
+    while low < len(offsets):
+        hour = (start + offsets[low] * 1000) // HOUR_US
+        high = bisect_left(offsets, -(((hour + 1) * HOUR_US - start) // -1000), low)
+        yield hour, low, high
+        low = high
+
+
+def _hot_hours(rule: ScoreRule, columns: Columns) -> set[int]:
+    """Hours in which the signs, at their worst together, might stay short of clear, and as many measured ones after as its hold takes.
+
+    In all others every total is calm, so that they change nothing.
+    """
+    worst: dict[int, dict[str, int]] = {}
+    for name, found in columns.items():
+        for segment in (segment for segments in found for segment in segments):
+            for hour, low, high in _by_hour(segment):
+                values = segment[2][low:high]
+                points = rule.points(QuantityName(name), min(values) - MARGIN, max(values) + MARGIN)
+                for reached in range(hour, hour + 1 + math.ceil(rule.table.max_age_s / 3600)):
+                    of_hour = worst.setdefault(reached, {})
+                    of_hour[name] = max(points, of_hour.get(name, 0))
+    hold_hours = 1 + math.ceil(max(rule.clear_of(level).hold_s for level in rule.levels) / 3600)
+    hot = {hour for hour, points in worst.items() if not rule.is_quiet(0, sum(points.values()))}
+    before = math.ceil(rule.table.max_age_s / 3600)
+    measured = sorted(worst)
+    rows = (bisect_left(measured, hour) for hour in hot)
+    after = {hour for row in rows for hour in measured[row : row + hold_hours + SPARE_HOURS]}
+    return after | {hour - step for hour in hot for step in range(before + 1)}
 
 
 def _quantities(rule: AnyRule) -> list[str]:
