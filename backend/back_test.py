@@ -41,7 +41,7 @@ MARGIN = 0.001
 DECIMALS = 4
 BEAT_S = 0.5
 HOUR_US = 3600 * SECOND
-SPARE_HOURS = 3
+SPARE_HOURS = 12
 """Measured hours that are looked at after what a hold needs: a gap may have begun it anew."""
 
 TEST = "SELECT body FROM back_test WHERE id = %(id)s"
