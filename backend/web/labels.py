@@ -168,6 +168,13 @@ DEVICE = {
 UNIT = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "1": ""}
 """How people write a UCUM unit; one that is not listed is written as it is."""
 
+CONSCIOUSNESS = {
+    "A": N_("Alert"),
+    "C": N_("Newly confused"),
+    "V": N_("Responds to voice"),
+    "P": N_("Responds to pain"),
+    "U": N_("Unresponsive"),
+}
 RULE_KIND = {
     "threshold": N_("Limit of a quantity"),
     "trend": N_("Change of a quantity"),

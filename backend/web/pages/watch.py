@@ -1,0 +1,76 @@
+"""What operators tell the rules about an elder: away until when; on oxygen and awake, which no device says and NEWS2 needs."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from backend.alerts.model import Subject
+from backend.errors import NotFound
+from backend.monitor import Monitor
+from backend.people import accounts
+from backend.people.model import Id
+from backend.rules import store as rules
+from backend.rules import watch
+from backend.web import auth, render
+from backend.web.auth import Now, Operator, TheWeb
+
+router = APIRouter(prefix="/operator/elders/{elder_id}/watch", include_in_schema=False)
+
+Consciousness = Literal["", "A", "C", "V", "P", "U"]
+AWAY_HOURS_MAX = 24 * 60
+
+
+@router.get("")
+async def show(request: Request, web: TheWeb, who: Operator, now: Now, elder_id: Id) -> Response:
+    """Both forms, and what was said lately."""
+    async with web.pool.connection() as conn:
+        await auth.open_elder(conn, who, elder_id, now=now)
+        away, seen = await watch.away(conn, elder_id), await watch.observed(conn, elder_id)
+    return render.page(request, "watch.html", elder_id=elder_id, away=away, seen=seen)
+
+
+@router.post("/away")
+async def go_away(
+    web: TheWeb, who: Operator, now: Now, elder_id: Id, hours: Annotated[float, Form(gt=0, le=AWAY_HOURS_MAX)],
+    reason: Annotated[str, Form(min_length=2, max_length=200)],
+) -> Response:  # fmt: skip
+    """Away from now on, for some hours."""
+    async with web.pool.connection() as conn, conn.transaction():
+        await auth.open_elder(conn, who, elder_id, now=now)
+        await watch.go_away(conn, elder_id, until_at=now + timedelta(hours=hours), reason=reason.strip(), by=who.name, now=now)
+        await accounts.audit(conn, by=who.name, action="elder_away", subject=f"elder:{elder_id}", now=now)
+    return _back(elder_id)
+
+
+@router.post("/away/{away_id}/end")
+async def come_back(web: TheWeb, who: Operator, now: Now, elder_id: Id, away_id: int) -> Response:
+    """Back before the planned end."""
+    async with web.pool.connection() as conn, conn.transaction():
+        await auth.open_elder(conn, who, elder_id, now=now)
+        await watch.come_back(conn, elder_id, away_id, now=now)
+        await accounts.audit(conn, by=who.name, action="elder_back", subject=f"elder:{elder_id}", now=now)
+    return _back(elder_id)
+
+
+@router.post("/seen")
+async def observe(
+    web: TheWeb, who: Operator, now: Now, elder_id: Id, oxygen: Annotated[Literal["", "yes", "no"], Form()] = "",
+    consciousness: Annotated[Consciousness, Form()] = "",
+) -> Response:  # fmt: skip
+    """Fill in what no device says; scores are judged again at once."""
+    async with web.pool.connection() as conn, conn.transaction():
+        await auth.open_elder(conn, who, elder_id, now=now)
+        on_oxygen = {"yes": True, "no": False}.get(oxygen)
+        await watch.observe(conn, elder_id, on_oxygen=on_oxygen, consciousness=consciousness or None, by=who.name, now=now)
+        await accounts.audit(conn, by=who.name, action="elder_observed", subject=f"elder:{elder_id}", now=now)
+        gateway_id = await watch.home_of(conn, elder_id)
+        if gateway_id is None:
+            raise NotFound(f"elder {elder_id} has no home")
+        await Monitor(conn, await rules.load(conn), now).on_observation(Subject(elder_id, gateway_id), now)
+    return _back(elder_id)
+
+
+def _back(elder_id: str) -> Response:
+    return RedirectResponse(f"/operator/elders/{elder_id}/watch", 303)

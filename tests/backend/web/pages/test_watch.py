@@ -1,0 +1,34 @@
+"""What operators tell the rules about an elder, as they do it."""
+
+from backend.db.pool import Pool
+from contract.quantities import QuantityName
+from tests.backend.street import NOW, batch, letter, one, rows, seconds, write
+from tests.backend.web.conftest import SignedIn
+
+PAGE = "/operator/elders/elder-1/watch"
+
+
+async def test_what_an_operator_sees_completes_a_score_at_once(street: Pool, signed_in: SignedIn) -> None:
+    signs = [(QuantityName.RESPIRATION_RATE, 21.0), (QuantityName.HEART_RATE, 80.0), (QuantityName.SPO2, 97.0)]
+    async with street.connection() as conn:
+        for number, (quantity, value) in enumerate(signs, start=1):
+            at = NOW - seconds(10 - number)
+            await write(conn, letter(batch([value], first=number, start_at=at, quantity=quantity)), now=at)
+        assert await rows(conn, "SELECT id FROM alert") == []
+    operator = await signed_in("wang")
+    assert (await operator.post(f"{PAGE}/seen", data={"oxygen": "no", "consciousness": "C"})).status_code == 303
+    async with street.connection() as conn:
+        assert await one(conn, "SELECT rule_id, level FROM alert") == {"rule_id": "news2_partial", "level": "attention"}
+    assert "新发意识混乱" in (await operator.get(PAGE)).text
+
+
+async def test_away_and_back(street: Pool, signed_in: SignedIn) -> None:
+    operator = await signed_in("wang")
+    assert (await operator.post(f"{PAGE}/away", data={"hours": "48", "reason": "住院"})).status_code == 303
+    async with street.connection() as conn:
+        row = await one(conn, "SELECT id, from_at, until_at, by FROM away")
+    assert (row["from_at"], row["until_at"], row["by"]) == (NOW, NOW + seconds(48 * 3600), "wang")
+    assert "住院" in (await operator.get(PAGE)).text
+    assert (await operator.post(f"{PAGE}/away", data={"hours": "-1", "reason": "住院"})).status_code == 422
+    doctor = await signed_in("cao")
+    assert (await doctor.get(PAGE)).status_code == 404
