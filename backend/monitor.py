@@ -24,7 +24,7 @@ from backend.dispatch import store as dispatch
 from backend.notify import outbox
 from backend.numbers import News, Numbers, Step
 from backend.readings import store as readings
-from backend.readings.model import Home, StoredSeries
+from backend.readings.model import Columns, Home, StoredSeries
 from backend.rules import episodes
 from backend.rules.engine import Active, RuleBook
 from backend.rules.kinds.all import AllRule
@@ -54,6 +54,9 @@ REMEASURE_TEXT = "请坐下休息五分钟，然后再测量一次。"
 
 ASKED = "asked"
 """Level of an alert that only says: the home was asked to measure again."""
+
+OBSERVED_MAX = 5
+"""Points that oxygen (2) and consciousness (3) may add to a total, where somebody filled them in."""
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -99,13 +102,15 @@ class Monitor:
                 await self._guarded(active, subject, self._follow(active, subject, series))
         for active in book.scores.get(series.columns.quantity, ()) if subject.elder_id is not None else ():
             assert isinstance(active.rule, ScoreRule)
-            if known.reach(active.rule.id, series.columns.start_at) or active.rule.points(series.columns.quantity, low, high):
+            if known.reach(active.rule.id, series.columns.start_at) or known.may_score(active.rule, series.columns, low, high):
                 known.open_rules.add(active.rule.id)
                 span = series.columns.start_at, readings.last_at(series.columns)
                 await self._guarded(active, subject, self._score(active, subject, *span))
 
     async def on_observation(self, subject: Subject, at: datetime) -> None:
         """Somebody filled in what no device says: judge the scores again."""
+        if subject.elder_id is not None:
+            await episodes.score(self.conn, {(subject.elder_id, "observed"): (at, OBSERVED_MAX)}, max_age=timedelta(0))
         for active in self._scores(subject):
             await self._guarded(active, subject, self._score(active, subject, at, at))
 
@@ -182,7 +187,7 @@ class Monitor:
     async def _settle(self, active: Active, subject: Subject, news: News, *, source: str) -> None:
         """Let the alert follow what is new in the episodes of one source, and judge the rules that are made of this one."""
         for step in news.steps:
-            await self._take(active, subject, step, news.standing, source=source)
+            await self._take(active, subject, step, news, source=source)
         if news.asked_at is not None and not self._is_late(active, news.asked_at):
             await self._ask_to_remeasure(active, subject, news.asked_at, source=source)
         await self._agree(active, subject, news, source=source)
@@ -197,10 +202,12 @@ class Monitor:
 
         return apply
 
-    async def _take(self, active: Active, subject: Subject, step: Step, standing: Episode | None, *, source: str) -> None:
+    async def _take(self, active: Active, subject: Subject, step: Step, news: News, *, source: str) -> None:
         """One step of an episode: a level opens the alert or makes it louder; an end is recovery unless another source goes on."""
         alert = await alerts.find_open(self.conn, subject, active.rule.id)
-        evidence: dict[str, float | str] = {"value": step.episode.peak, "since": to_datetime(step.episode.opened_at).isoformat()}
+        value = step.episode.peak if step.level is not None or news.value is None else news.value
+        evidence: dict[str, float | str] = {"value": value, "since": to_datetime(step.episode.opened_at).isoformat()}
+        standing = news.standing
         judgement = Judgement(Verdict.BREACHED if step.level else Verdict.CLEAR, step.at, step.level, evidence)
         is_quiet = self._is_quiet(active, step.episode, step.level)
         if is_quiet and standing is not None and not self._is_late(active, judgement.at):
@@ -493,6 +500,8 @@ class Known:
 
     open_rules: set[str]
     ends: dict[str, datetime | None]
+    scored: Sequence[tuple[datetime, int]] = ()
+    """When each sign of a score was measured last, and the most it scored lately."""
 
     def reach(self, rule_id: str, at: datetime) -> bool:
         """True when readings from `at` on may change an episode or an alert of the rule, however calm they are."""
@@ -500,6 +509,13 @@ class Known:
             return True
         end = self.ends.get(rule_id, NEVER)
         return end is None or end >= at
+
+    def may_score(self, rule: ScoreRule, columns: Columns, low: float, high: float) -> bool:
+        """True when these readings score, and all signs at their worst together might reach a level."""
+        if not rule.points(columns.quantity, low, high):
+            return False
+        oldest = columns.start_at - timedelta(seconds=rule.table.max_age_s)
+        return not rule.is_quiet(0, sum(points for at, points in self.scored if at >= oldest))
 
 
 async def monitor_all(conn: Connection, rules: RuleBook, stored: Sequence[tuple[StoredSeries, timedelta]], *, now: datetime) -> None:
@@ -513,12 +529,29 @@ async def monitor_all(conn: Connection, rules: RuleBook, stored: Sequence[tuple[
     subjects = {_subject(series.home).key for series, _ in judged}
     open_rules = await alerts.open_rules(conn, subjects)
     ends = await episodes.touched(conn, subjects, since=min(series.columns.start_at for series, _ in judged))
-    known = {key: Known(open_rules.get(key, set()), ends.get(key, {})) for key in subjects}
+    scored = await _score_signs(conn, rules, [series for series, _ in judged])
+    known = {key: Known(open_rules.get(key, set()), ends.get(key, {}), scored.get(key, ())) for key in subjects}
     await episodes.hear(conn, _signs(rules, [series for series, _ in judged], now=now))
     for series, skew in judged:
         history_until = readings.last_at(series.columns) if series.columns.is_history else None
         monitor = Monitor(conn, rules, now, skew=skew, history_until=history_until)
         await monitor.on_readings(series, known[_subject(series.home).key])
+
+
+async def _score_signs(conn: Connection, rules: RuleBook, judged: Sequence[StoredSeries]) -> dict[str, list[tuple[datetime, int]]]:
+    """Remember what these readings score, where they do, and give what all signs of those elders scored lately."""
+    signs: dict[tuple[str, str], tuple[datetime, int]] = {}
+    max_age_s = 0.0
+    for series in judged:
+        columns, elder_id = series.columns, series.home.elder_id
+        for active in rules.of_elder(elder_id).scores.get(columns.quantity, ()) if elder_id is not None else ():
+            assert isinstance(active.rule, ScoreRule) and elder_id is not None
+            points = active.rule.points(columns.quantity, min(columns.values), max(columns.values))
+            if points:
+                at, before = signs.get((elder_id, columns.quantity), (columns.start_at, 0))
+                signs[elder_id, columns.quantity] = max(at, readings.last_at(columns)), max(before, points)
+                max_age_s = max(max_age_s, active.rule.table.max_age_s)
+    return await episodes.score(conn, signs, max_age=timedelta(seconds=max_age_s))
 
 
 def _signs(rules: RuleBook, judged: Sequence[StoredSeries], *, now: datetime) -> dict[tuple[str, str], datetime]:

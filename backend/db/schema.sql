@@ -567,6 +567,15 @@ CREATE TABLE rule_override (
 CREATE INDEX rule_override_by_elder ON public.rule_override USING btree (elder_id);
 CREATE UNIQUE INDEX rule_override_one ON public.rule_override USING btree (rule_id, COALESCE(elder_id, ('team:'::text || team_id))) WHERE (ended_at IS NULL);
 
+CREATE TABLE score_sign (
+    elder_id text NOT NULL,
+    quantity text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    points smallint NOT NULL,
+    CONSTRAINT score_sign_pkey PRIMARY KEY (elder_id, quantity),
+    CONSTRAINT score_sign_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE
+);
+
 CREATE TABLE segment (
     series_id integer NOT NULL,
     start_at timestamp with time zone NOT NULL,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from backend.db.pool import Connection
@@ -52,6 +52,14 @@ HAPPENED_AFTER = """
 SELECT min(at) AS at FROM event
 WHERE gateway_id = %(gateway_id)s AND device_id = %(device)s AND kind = %(kind)s AND at >= %(after)s
 """
+SCORE = """
+INSERT INTO score_sign AS s (elder_id, quantity, at, points)
+SELECT * FROM unnest(%(elder_ids)s::text[], %(quantities)s::text[], %(ats)s::timestamptz[], %(points)s::smallint[])
+    AS n (elder_id, quantity, at, points) ORDER BY 1, 2
+ON CONFLICT (elder_id, quantity) DO UPDATE SET at = greatest(s.at, EXCLUDED.at),
+    points = CASE WHEN s.at >= EXCLUDED.at - %(max_age)s THEN greatest(s.points, EXCLUDED.points) ELSE EXCLUDED.points END
+"""
+SCORED = "SELECT elder_id, quantity, at, points FROM score_sign WHERE elder_id = ANY(%(elder_ids)s)"
 OBSERVED = """
 SELECT at, on_oxygen, consciousness FROM observation WHERE elder_id = %(elder_id)s AND at BETWEEN %(from_at)s AND %(to_at)s ORDER BY at
 """
@@ -158,6 +166,29 @@ async def hear(conn: Connection, signs: Mapping[tuple[str, str], datetime]) -> N
     if signs:
         values = {"elder_ids": [elder for elder, _ in signs], "names": [name for _, name in signs], "ats": list(signs.values())}
         await conn.execute(HEAR, values)
+
+
+async def score(
+    conn: Connection, signs: Mapping[tuple[str, str], tuple[datetime, int]], *, max_age: timedelta
+) -> dict[str, list[tuple[datetime, int]]]:
+    """Remember what signs scored, (elder, quantity) -> (when, points); give all that is remembered of these elders.
+
+    Points are the most of a row of readings no further apart than `max_age`: an upper bound of what a sign may add to a total.
+    """
+    if not signs:
+        return {}
+    elder_ids = sorted({elder for elder, _ in signs})
+    columns = {
+        "elder_ids": [elder for elder, _ in signs],
+        "quantities": [quantity for _, quantity in signs],
+        "ats": [at for at, _ in signs.values()],
+        "points": [points for _, points in signs.values()],
+    }
+    await conn.execute(SCORE, columns | {"max_age": max_age})
+    found: dict[str, list[tuple[datetime, int]]] = {}
+    for row in await (await conn.execute(SCORED, {"elder_ids": elder_ids})).fetchall():
+        found.setdefault(row["elder_id"], []).append((row["at"], row["points"]))
+    return found
 
 
 async def observed(conn: Connection, elder_id: str, *, from_at: datetime, to_at: datetime) -> list[tuple[str, datetime, float]]:

@@ -1,0 +1,186 @@
+"""Replays: what became known when, who was called and why; and that only the measurements decide the intervals."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.__main__ import main
+from backend.rules import command, form
+from backend.rules.model import SECOND
+from backend.rules.replay import Row, replay_all
+
+RULES = """
+[[rule]]
+id = "low"
+kind = "threshold"
+quantity = "spo2"
+source = "a test"
+levels = [{ name = "attention", below = 92, hold_s = 40 }, { name = "urgent", below = 88, hold_s = 20 }]
+clear = { at_least = 93, hold_s = 30 }
+[[rule]]
+id = "fast"
+kind = "threshold"
+quantity = "pulse"
+source = "a test"
+levels = [{ name = "attention", at_least = 111 }]
+[[rule]]
+id = "both"
+kind = "all"
+source = "a test"
+of = ["low.urgent", "fast.attention"]
+levels = [{ name = "urgent", overlap_s = 20 }]
+mutes = ["low.urgent"]
+[[rule]]
+id = "score"
+kind = "score"
+source = "a test"
+table = { name = "news2", quantities_min = 2, max_age_s = 60 }
+levels = [{ name = "urgent", at_least = 5 }]
+clear = { below = 4 }
+[[rule]]
+id = "sos"
+kind = "event"
+event = "sos"
+cancelled_by = "sos_cancelled"
+source = "a test"
+levels = [{ name = "emergency" }]
+[[override]]
+elder = 2
+rule = "low"
+patch = { levels = [{ name = "urgent", below = 84, hold_s = 20 }], clear = { at_least = 86 } }
+why = { reason = "COPD", by = "Wang", until = 1970-01-01 }
+"""
+FILE = form.parse(RULES, "rules.toml")
+
+
+def rows(values: str, *, every_s: int = 10, delay_s: float = 0, name: str = "spo2", start_s: float = 0) -> list[Row]:
+    at = [round((start_s + every_s * number) * SECOND) for number, _ in enumerate(values.split())]
+    return [Row(one + round(delay_s * SECOND), one, name, float(value)) for one, value in zip(at, values.split(), strict=True)]
+
+
+def played(found: list[Row], elder: str = "1", until: int | None = None) -> list[dict[str, Any]]:
+    return [one.as_json() for one in replay_all(FILE.rules, FILE.overrides, {elder: found}, until=until)]
+
+
+def brief(found: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [(one["rule"], one["opened_at"], one["closed_at"], str(one["levels"]), one["peak"]) for one in found]
+
+
+VALUES = st.sampled_from([86.0, 88, 90, 92, 93, 97])
+PULSES = st.sampled_from([80.0, 112.0, 132.0])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    spo2=st.lists(VALUES, min_size=1, max_size=25),
+    pulse=st.lists(PULSES, max_size=10),
+    delays=st.lists(st.sampled_from([0, 5, 90, 4000]), min_size=35, max_size=35),
+)
+def test_delays_of_any_kind_change_no_interval(spo2: list[float], pulse: list[float], delays: list[int]) -> None:
+    at_once = rows(" ".join(map(str, spo2))) + rows(" ".join(map(str, pulse)), every_s=20, name="heart_rate")
+    late = [
+        Row(one.measured_at + delay * SECOND, one.measured_at, one.name, one.value) for one, delay in zip(at_once, delays, strict=False)
+    ]
+    end = 10_000 * SECOND
+    assert brief(played(late, until=end)) == brief(played(at_once, until=end))
+    assert brief(played([*late, *at_once], until=end)) == brief(played(at_once, until=end)), "twice is once"
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "values", "paged", "why"),
+    [
+        (0, "86 86 86", True, "live"),
+        (60, "86 86 86", True, "live"),
+        (61, "86 86 86", True, "late"),
+        (900, "86 86 86", True, "late"),
+        (901, "86 86 86", False, "old"),
+        (300, "86 86 86 95 95 95 95", False, "recovered before it was known"),
+        (5000, "86 86 86 95 95 95 95", False, "old"),
+    ],
+)
+def test_age_decides_whether_anybody_is_called(delay_s: float, values: str, paged: bool, why: str) -> None:
+    found = [
+        Row(round((delay_s + 20 + 10 * max(0, len(values.split()) - 3)) * SECOND), one.measured_at, one.name, one.value)
+        for one in rows(values)
+    ]
+    [interval] = [one for one in played(found) if one["rule"] == "low"]
+    assert (interval["paged"], interval["why"]) == (paged, why)
+
+
+def test_old_data_that_go_on_now_call() -> None:
+    backlog = [Row(2000 * SECOND, one.measured_at, one.name, one.value) for one in rows("86 " * 200)]
+    [interval] = [one for one in played([*backlog, *rows("86 86", start_s=2000)]) if one["rule"] == "low"]
+    assert interval["opened_at"] == "1970-01-01T00:00:20Z" and interval["known_at"] == "1970-01-01T00:33:20Z"
+    assert interval["pages"][0]["why"] == "live"
+
+
+def test_a_call_for_help_calls_whatever_its_age() -> None:
+    [interval] = played([Row(90_000 * SECOND, 0, "sos", 1.0)])
+    assert (interval["rule"], interval["paged"], interval["closed_at"]) == ("sos", True, None)
+
+
+def test_two_signs_at_once_mute_the_weaker_alert() -> None:
+    found = {one["rule"]: one for one in played(rows("120 " * 9, name="heart_rate") + rows("97 97 86 86 86 86 86 86 86"))}
+    assert found["both"]["opened_at"] == "1970-01-01T00:01:00Z"
+    assert found["both"]["paged"]
+
+
+def test_an_override_ends_with_its_last_day_in_the_zone_of_the_home() -> None:
+    before, after = rows("86 86 86 86"), rows("86 86 86 86", start_s=20 * 3600)
+    assert [one["opened_at"] for one in played([*before, *after], elder="2") if one["rule"] == "low"] == ["1970-01-01T20:00:20Z"]
+
+
+CSV = """elder,quantity,measured_at,value,received_at
+e1,spo2,2026-03-01T00:00:00Z,86,2026-03-01T00:00:01Z
+e1,spo2,2026-03-01T00:00:10Z,86,2026-03-01T00:00:11Z
+e1,spo2,1772323220,86,
+e1,fall,2026-03-01T00:05:00+00:00,,2026-03-01T00:05:00Z
+"""
+
+
+def test_the_command_prints_a_line_of_json_per_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.toml").write_text(RULES, "utf-8")
+    (tmp_path / "r.csv").write_text(CSV, "utf-8")
+    assert main(["rules", "replay", "--rules", str(tmp_path / "r.toml"), "--readings", str(tmp_path / "r.csv")]) == 0
+    [interval] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (interval["elder"], interval["rule"], interval["level"]) == ("e1", "low", "urgent")
+    assert (interval["opened_at"], interval["closed_at"]) == ("2026-03-01T00:00:20Z", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("e1,spo2,yesterday,86,", "line 2: 'yesterday' is no instant"),
+        ("e1,glow,2026-03-01T00:00:00Z,86,", "line 2: 'glow' is neither a quantity nor an event"),
+        ("e1,spo2,2026-03-01T00:00:00Z,low,", "line 2: could not convert"),
+        ("e1,spo2,2026-03-01T00:00:00Z,,", "line 2: value is empty"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, says: str) -> None:
+    (tmp_path / "r.csv").write_text(f"{CSV.splitlines()[0]}\n{line}\n", "utf-8")
+    assert main(["rules", "replay", "--rules", "shipped", "--readings", str(tmp_path / "r.csv")]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_the_exit_code_of_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case = '[[case]]\nrule = "spo2_low"\nfeed = { values = "97" }\nexpect = [{ at_s = 0, verdict = "%s" }]\n'
+    for verdict, code in (("HELD", 0), ("CLEAR", 1)):
+        (tmp_path / "c.toml").write_text(case % verdict, "utf-8")
+        assert main(["rules", "test", str(tmp_path / "c.toml")]) == code
+    assert "FAILED 1 spo2_low: spo2_low: at 0 s expected CLEAR, found HELD" in capsys.readouterr().out
+    (tmp_path / "c.toml").write_text("", "utf-8")
+    assert main(["rules", "test", str(tmp_path / "c.toml")]) == 1
+    assert main(["rules", "test", str(tmp_path / "nowhere.toml")]) == 2
+
+
+def test_news2_scores_what_is_known_and_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = "resp_rate,spo2,on_oxygen,scale2,systolic_bp,pulse,acvpu,temperature\n25,91,1,0,90,131,U,35.0\n15,97,,0,120,70,,37.0\n"
+    assert command.score(io.StringIO(lines)) == 0
+    whole, partial = capsys.readouterr().out.splitlines()[1:]
+    assert whole.endswith("3,3,2,3,3,3,3,20,high,NEWS2")
+    assert partial.endswith('0,0,,0,0,,0,0,low,"partial, without oxygen consciousness"')
