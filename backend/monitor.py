@@ -22,7 +22,7 @@ from backend.commands import store as commands
 from backend.db.pool import TRANSIENT, Connection
 from backend.dispatch import store as dispatch
 from backend.notify import outbox
-from backend.numbers import News, Numbers, Step
+from backend.numbers import News, Numbers, Step, source_of
 from backend.readings import store as readings
 from backend.readings.model import Columns, Home, StoredSeries
 from backend.rules import episodes
@@ -57,6 +57,9 @@ ASKED = "asked"
 
 OBSERVED_MAX = 5
 """Points that oxygen (2) and consciousness (3) may add to a total, where somebody filled them in."""
+
+TAKEN_BACK_MAX = timedelta(minutes=2)
+"""A cancel that came before its event is believed when it is this near: after a clock was wrong, one of another day must silence nobody."""
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -102,7 +105,7 @@ class Monitor:
                 await self._guarded(active, subject, self._follow(active, subject, series))
         for active in book.scores.get(series.columns.quantity, ()) if subject.elder_id is not None else ():
             assert isinstance(active.rule, ScoreRule)
-            if known.reach(active.rule.id, series.columns.start_at) or known.may_score(active.rule, series.columns, low, high):
+            if known.reach(active.rule.id, series.columns.start_at) or known.may_score(active.rule, series.columns):
                 known.open_rules.add(active.rule.id)
                 span = series.columns.start_at, readings.last_at(series.columns)
                 await self._guarded(active, subject, self._score(active, subject, *span))
@@ -110,7 +113,7 @@ class Monitor:
     async def on_observation(self, subject: Subject, at: datetime) -> None:
         """Somebody filled in what no device says: judge the scores again."""
         if subject.elder_id is not None:
-            await episodes.score(self.conn, {(subject.elder_id, "observed"): (at, OBSERVED_MAX)}, max_age=timedelta(0))
+            await episodes.score(self.conn, {(subject.elder_id, "observed"): (at, OBSERVED_MAX)}, of=(), max_age=timedelta(0))
         for active in self._scores(subject):
             await self._guarded(active, subject, self._score(active, subject, at, at))
 
@@ -124,7 +127,8 @@ class Monitor:
             return alert_id
         book = self.rules.of_elder(happening.subject.elder_id)
         if happening.kind in book.signs and happening.subject.elder_id is not None:
-            await episodes.hear(self.conn, {(happening.subject.elder_id, name): happening.at for name in book.signs[happening.kind]})
+            at = min(happening.at, self.now)
+            await episodes.hear(self.conn, {(happening.subject.elder_id, name): at for name in book.signs[happening.kind]})
         for active in book.events.get(happening.kind, ()):
             alert_id = await self._guarded(active, happening.subject, self._event_judge(active, happening)) or alert_id
         for active in book.cancels.get(happening.kind, ()):
@@ -170,7 +174,7 @@ class Monitor:
     def _follow(self, active: Active, subject: Subject, series: StoredSeries) -> Callable[[], Awaitable[None]]:
         async def apply() -> None:
             news = await self._numbers(subject).follow(active, subject, series)
-            await self._settle(active, subject, news, source=series.columns.device_id)
+            await self._settle(active, subject, news, source=source_of(series))
 
         return apply
 
@@ -257,8 +261,8 @@ class Monitor:
     def _is_quiet(self, active: Active, episode: Episode, level: str | None) -> bool:
         """True where a level that would call somebody must not: its data are old, or had shown recovery when they came."""
         level = level or episode.worst(SEVERITY)
-        if active.level(level).priority not in LOUD:
-            return False
+        if active.rank(level) < 0 or active.level(level).priority not in LOUD:
+            return False  # the level of an older version, or one that rings at nobody
         known_to = to_datetime(episode.closed_at or episode.last_at)
         if self.history_until is not None and known_to <= self.history_until:
             return True
@@ -311,7 +315,8 @@ class Monitor:
         whose = happening.subject.gateway_id, happening.device
         at = await episodes.happened_after(self.conn, *whose, kind, happening.at)
         newer = await episodes.happened_after(self.conn, *whose, happening.kind, at) if at else None
-        return replace(happening, kind=kind, at=at) if at is not None and newer is None else None
+        is_near = at is not None and at - happening.at <= max(TAKEN_BACK_MAX, timedelta(seconds=active.rule.cancel_s))
+        return replace(happening, kind=kind, at=at) if at is not None and is_near and newer is None else None
 
     def _pending_until(self, active: Active, happening: Happening) -> datetime | None:
         """The end of the event's cancel window, while that lasts: until then it calls nobody."""
@@ -510,10 +515,8 @@ class Known:
         end = self.ends.get(rule_id, NEVER)
         return end is None or end >= at
 
-    def may_score(self, rule: ScoreRule, columns: Columns, low: float, high: float) -> bool:
-        """True when these readings score, and all signs at their worst together might reach a level."""
-        if not rule.points(columns.quantity, low, high):
-            return False
+    def may_score(self, rule: ScoreRule, columns: Columns) -> bool:
+        """True when all signs at their worst together might reach a level; one that scores nothing may be the one that was missing."""
         oldest = columns.start_at - timedelta(seconds=rule.table.max_age_s)
         return not rule.is_quiet(0, sum(points for at, points in self.scored if at >= oldest))
 
@@ -541,17 +544,19 @@ async def monitor_all(conn: Connection, rules: RuleBook, stored: Sequence[tuple[
 async def _score_signs(conn: Connection, rules: RuleBook, judged: Sequence[StoredSeries]) -> dict[str, list[tuple[datetime, int]]]:
     """Remember what these readings score, where they do, and give what all signs of those elders scored lately."""
     signs: dict[tuple[str, str], tuple[datetime, int]] = {}
+    elders: set[str] = set()
     max_age_s = 0.0
     for series in judged:
         columns, elder_id = series.columns, series.home.elder_id
         for active in rules.of_elder(elder_id).scores.get(columns.quantity, ()) if elder_id is not None else ():
             assert isinstance(active.rule, ScoreRule) and elder_id is not None
+            elders.add(elder_id)
             points = active.rule.points(columns.quantity, min(columns.values), max(columns.values))
             if points:
                 at, before = signs.get((elder_id, columns.quantity), (columns.start_at, 0))
                 signs[elder_id, columns.quantity] = max(at, readings.last_at(columns)), max(before, points)
                 max_age_s = max(max_age_s, active.rule.table.max_age_s)
-    return await episodes.score(conn, signs, max_age=timedelta(seconds=max_age_s))
+    return await episodes.score(conn, signs, of=elders, max_age=timedelta(seconds=max_age_s))
 
 
 def _signs(rules: RuleBook, judged: Sequence[StoredSeries], *, now: datetime) -> dict[tuple[str, str], datetime]:

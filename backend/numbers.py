@@ -59,6 +59,12 @@ class News:
     first_at: datetime
 
 
+def source_of(series: StoredSeries) -> str:
+    """What an episode calls a series of its subject: the device, and what its values stand for where they are no single samples."""
+    columns = series.columns
+    return columns.device_id if columns.statistic is Statistic.SAMPLE else f"{columns.device_id}/{columns.statistic}"
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """Within one transaction; `now` is when the backend received what it judges."""
@@ -72,7 +78,7 @@ class Numbers:
         rule = active.rule
         assert isinstance(rule, ThresholdRule | TrendRule)
         columns = series.columns
-        source = columns.device_id if columns.statistic is Statistic.SAMPLE else f"{columns.device_id}/{columns.statistic}"
+        source = source_of(series)
 
         async def load(from_at: datetime, to_at: datetime) -> list[Point]:
             found = await readings.window(self.conn, series.id, columns.quantity, from_at=from_at, to_at=to_at)

@@ -169,24 +169,22 @@ async def hear(conn: Connection, signs: Mapping[tuple[str, str], datetime]) -> N
 
 
 async def score(
-    conn: Connection, signs: Mapping[tuple[str, str], tuple[datetime, int]], *, max_age: timedelta
+    conn: Connection, signs: Mapping[tuple[str, str], tuple[datetime, int]], *, of: Collection[str], max_age: timedelta
 ) -> dict[str, list[tuple[datetime, int]]]:
-    """Remember what signs scored, (elder, quantity) -> (when, points); give all that is remembered of these elders.
+    """Remember what signs scored, (elder, quantity) -> (when, points); give all that is remembered `of` elders.
 
     Points are the most of a row of readings no further apart than `max_age`: an upper bound of what a sign may add to a total.
     """
-    if not signs:
-        return {}
-    elder_ids = sorted({elder for elder, _ in signs})
     columns = {
         "elder_ids": [elder for elder, _ in signs],
         "quantities": [quantity for _, quantity in signs],
         "ats": [at for at, _ in signs.values()],
         "points": [points for _, points in signs.values()],
     }
-    await conn.execute(SCORE, columns | {"max_age": max_age})
+    if signs:
+        await conn.execute(SCORE, columns | {"max_age": max_age})
     found: dict[str, list[tuple[datetime, int]]] = {}
-    for row in await (await conn.execute(SCORED, {"elder_ids": elder_ids})).fetchall():
+    for row in await (await conn.execute(SCORED, {"elder_ids": sorted(of)})).fetchall() if of else ():
         found.setdefault(row["elder_id"], []).append((row["at"], row["points"]))
     return found
 

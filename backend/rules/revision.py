@@ -6,6 +6,7 @@ first of them, and right again from where old and new agree that nothing stands 
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Protocol
 
 from backend.rules.model import Verdict, span_us
@@ -65,6 +66,9 @@ class Revision:
         around = next((one for one in episodes if one.opened_at <= first and (one.closed_at is None or one.closed_at >= first)), None)
         if around is not None and first > around.last_at:
             self._machine.restore(deepcopy(around))
+            if not self._machine.latch.is_any:  # its levels are not of this version: what they said ends here
+                ended = replace(around, steps=[*around.steps, (first, ())], closed_at=first)
+                self._old[self._old.index(around)] = ended
         elif around is not None:
             self._begin = around.opened_at
         self._next: tuple[int, int] | None = (self._begin - self._lookback, self._settled)

@@ -11,6 +11,7 @@ from backend.ingest import writer
 from backend.ingest.decode import Letter
 from backend.rules import form
 from backend.rules import store as rules
+from backend.rules.kinds import RULE
 from backend.rules.kinds.threshold import ThresholdRule
 from backend.rules.model import to_datetime, to_us
 from contract.events import EventKind
@@ -170,3 +171,29 @@ async def test_a_score_is_judged_when_any_of_its_signs_comes_and_an_operator_may
         )
     assert await one(street, "SELECT rule_id, level FROM alert") == {"rule_id": "news2_partial", "level": "attention"}
     assert (await one(street, "SELECT peak FROM episode"))["peak"] == 5
+
+
+async def test_the_sign_that_completes_a_score_may_itself_score_nothing(street: Connection) -> None:
+    for number, (quantity, value) in enumerate(
+        [(QuantityName.SPO2, 91.0), (QuantityName.HEART_RATE, 112.0), (QuantityName.RESPIRATION_RATE, 15.0)], start=1
+    ):
+        at = NOW + seconds(number)
+        await write(street, letter(batch([value], first=number, start_at=at, quantity=quantity)), now=at)
+    assert await one(street, "SELECT rule_id, level FROM alert") == {"rule_id": "news2_partial", "level": "attention"}
+
+
+async def test_what_a_level_said_that_a_new_version_has_not_ends_with_the_old_version(street: Connection) -> None:
+    await write(street, letter(batch([91] * 13)), now=NOW + seconds(120))
+    body = form.shipped()["spo2_low"].model_dump(mode="json", exclude_none=True)
+    async with street.transaction():
+        await rules.save(street, [RULE.validate_python(body | {"levels": body["levels"][1:]})], by="test")
+    await write(street, letter(batch([91] * 3, first=20, start_at=NOW + seconds(130))), now=NOW + seconds(150))
+    assert await rows(street, "SELECT closed_at FROM episode") == [{"closed_at": NOW + seconds(130)}]
+    assert (await one(street, "SELECT condition FROM alert"))["condition"] == "recovered"
+
+
+async def test_a_cancel_of_another_day_silences_no_fall(street: Connection) -> None:
+    await write(street, letter(event(EventKind.FALL_CANCELLED, sequence=2, at=NOW + seconds(3600))))
+    await write(street, letter(event(EventKind.FALL, sequence=3)), now=NOW + seconds(1))
+    assert (await one(street, "SELECT condition FROM alert"))["condition"] == "active"
+    assert len(await rows(street, "SELECT id FROM notification")) == 1
