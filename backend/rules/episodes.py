@@ -63,6 +63,14 @@ SCORED = "SELECT elder_id, quantity, at, points FROM score_sign WHERE elder_id =
 OBSERVED = """
 SELECT at, on_oxygen, consciousness FROM observation WHERE elder_id = %(elder_id)s AND at BETWEEN %(from_at)s AND %(to_at)s ORDER BY at
 """
+LATE = """
+SELECT a.id, a.elder_id, e.name, e.zone, a.rule_id, r.body -> 'title' AS title, a.level, a.condition, a.opened_at, a.known_at,
+    (SELECT max(p.closed_at) FROM episode p WHERE p.alert_id = a.id) AS ended_at,
+    (SELECT max(p.peak) FROM episode p WHERE p.alert_id = a.id) AS peak
+FROM alert a JOIN rule r ON r.id = a.rule_id AND r.version = a.rule_version LEFT JOIN elder e ON e.id = a.elder_id
+WHERE a.state <> 'closed' AND a.priority = 'low' AND a.evidence @> '{"late": true}'
+ORDER BY a.known_at DESC LIMIT 500
+"""
 HEAR = """
 INSERT INTO last_sign (elder_id, name, at) SELECT * FROM unnest(%(elder_ids)s::text[], %(names)s::text[], %(ats)s::timestamptz[])
     AS n (elder_id, name, at) ORDER BY 1, 2
@@ -187,6 +195,11 @@ async def score(
     for row in await (await conn.execute(SCORED, {"elder_ids": sorted(of)})).fetchall() if of else ():
         found.setdefault(row["elder_id"], []).append((row["at"], row["points"]))
     return found
+
+
+async def late(conn: Connection) -> list[dict[str, Any]]:
+    """The review of the day: open alerts that became known too late to call anybody, the newest first."""
+    return await (await conn.execute(LATE)).fetchall()
 
 
 async def observed(conn: Connection, elder_id: str, *, from_at: datetime, to_at: datetime) -> list[tuple[str, datetime, float]]:

@@ -11,15 +11,24 @@ from backend.errors import NotFound
 from backend.monitor import Monitor
 from backend.people import accounts
 from backend.people.model import Id
+from backend.rules import episodes, watch
 from backend.rules import store as rules
-from backend.rules import watch
 from backend.web import auth, render
 from backend.web.auth import Now, Operator, TheWeb
 
 router = APIRouter(prefix="/operator/elders/{elder_id}/watch", include_in_schema=False)
+review = APIRouter(prefix="/operator/review", include_in_schema=False)
 
 Consciousness = Literal["", "A", "C", "V", "P", "U"]
 AWAY_HOURS_MAX = 24 * 60
+
+
+@review.get("")
+async def show_late(request: Request, web: TheWeb, who: Operator, now: Now) -> Response:
+    """The review of the day: what became known too late to call anybody."""
+    async with web.pool.connection() as conn:
+        await accounts.audit_view(conn, by=who.name, subject="review", now=now)
+        return render.page(request, "review.html", late=await episodes.late(conn))
 
 
 @router.get("")

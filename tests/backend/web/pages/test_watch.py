@@ -32,3 +32,11 @@ async def test_away_and_back(street: Pool, signed_in: SignedIn) -> None:
     assert (await operator.post(f"{PAGE}/away", data={"hours": "-1", "reason": "住院"})).status_code == 422
     doctor = await signed_in("cao")
     assert (await doctor.get(PAGE)).status_code == 404
+
+
+async def test_what_became_known_too_late_is_on_the_list_of_the_day(street: Pool, signed_in: SignedIn) -> None:
+    old = NOW - seconds(4 * 3600)
+    async with street.connection() as conn:
+        await write(conn, letter(batch([97] * 5 + [86] * 8 + [97] * 8, start_at=old)), now=NOW)
+    page = (await (await signed_in("wang")).get("/operator/review")).text
+    assert "王秀英" in page and "血氧偏低" in page and "07:13:50" in page, "opened at 23:13:50 UTC, shown in the home's zone"
