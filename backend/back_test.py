@@ -9,7 +9,7 @@ import asyncio
 import json
 import math
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ from backend.rules.kinds.event import EventRule
 from backend.rules.kinds.score import SIGN_OF, ScoreRule
 from backend.rules.kinds.threshold import ThresholdRule
 from backend.rules.kinds.trend import TrendRule
-from backend.rules.model import SECOND, SEVERITY, to_datetime, to_us
+from backend.rules.model import SEVERITY, span_us, to_datetime, to_us
 from backend.rules.paging import LOUD
 from backend.rules.tell import Feed
 from backend.rules.tell import episodes as episodes_of
@@ -40,9 +40,6 @@ MARGIN = 0.001
 """Stored values are floats of four bytes: nearer to a limit than this they are rounded before they are judged, as live."""
 DECIMALS = 4
 BEAT_S = 0.5
-HOUR_US = 3600 * SECOND
-SPARE_HOURS = 12
-"""Measured hours that are looked at after what a hold needs: a gap may have begun it anew."""
 
 TEST = "SELECT body FROM back_test WHERE id = %(id)s"
 RULES = "SELECT DISTINCT ON (id) id, body, is_retired FROM rule ORDER BY id, version DESC"
@@ -201,9 +198,9 @@ def _episodes(
     if isinstance(rule, AllRule):
         parts = {one: _episodes(rules[one], rules, columns, events, now=now, zone=zone) for one in rule.members if one in rules}
         return alls.episodes(rule, parts)
-    hours = _hot_hours(rule, columns) if isinstance(rule, ScoreRule) else None
+    hot = _hot(rule, columns) if isinstance(rule, ScoreRule) else None
     tracks = {
-        name: sorted({point for segments in found for segment in segments for point in _points(segment, hours)})
+        name: sorted({point for segments in found for segment in segments for point in _points(segment, hot)})
         for name, found in columns.items()
     }
     return episodes_of(rule, rules, Feed(tracks, events), now=now, home_zone=zone)
@@ -225,45 +222,66 @@ def _of_series(rule: ThresholdRule | TrendRule, segments: Sequence[Segment], zon
     return machine.latch.episodes
 
 
-def _points(segment: Segment, hours: set[int] | None = None) -> list[Point]:
-    """The samples of a segment, or those of some hours since 1970."""
+def _points(segment: Segment, hot: "Hot | None" = None) -> list[Point]:
+    """The samples of a segment, or those of its hot spans."""
     start, offsets, values = segment
-    wanted = [(0, len(values))] if hours is None else [(low, high) for hour, low, high in _by_hour(segment) if hour in hours]
+    wanted = [(0, len(values))] if hot is None else [(low, high) for span, low, high in _spans(segment, hot.span) if span in hot.spans]
     return [(start + offsets[row] * 1000, round(values[row], DECIMALS)) for low, high in wanted for row in range(low, high)]
 
 
-def _by_hour(segment: Segment) -> Iterator[tuple[int, int, int]]:
-    """The rows of a segment hour by hour: (hour since 1970, first row, row after the last)."""
+def _spans(segment: Segment, span: int) -> Iterator[tuple[int, int, int]]:
+    """The rows of a segment span by span of so many microseconds: (span since 1970, first row, row after the last)."""
     start, offsets, _ = segment
     low = 0
     while low < len(offsets):
-        hour = (start + offsets[low] * 1000) // HOUR_US
-        high = bisect_left(offsets, -(((hour + 1) * HOUR_US - start) // -1000), low)
-        yield hour, low, high
+        number = (start + offsets[low] * 1000) // span
+        high = bisect_left(offsets, -(((number + 1) * span - start) // -1000), low)
+        yield number, low, high
         low = high
 
 
-def _hot_hours(rule: ScoreRule, columns: Columns) -> set[int]:
-    """Hours in which the signs, at their worst together, might stay short of clear, and as many measured ones after as its hold takes.
+@dataclass(frozen=True, slots=True)
+class Hot:
+    """Spans of time, as long as a reading stays valid, outside of which every total is calm and changes nothing."""
 
-    In all others every total is calm, so that they change nothing.
-    """
+    span: int
+    spans: set[int]
+
+
+def _hot(rule: ScoreRule, columns: Columns) -> Hot:
+    """Where the signs, at their worst together, might stay short of clear; and what follows until a way back must have been found."""
+    span = span_us(rule.table.max_age_s)
     worst: dict[int, dict[str, int]] = {}
     for name, found in columns.items():
         for segment in (segment for segments in found for segment in segments):
-            for hour, low, high in _by_hour(segment):
+            for number, low, high in _spans(segment, span):
                 values = segment[2][low:high]
                 points = rule.points(QuantityName(name), min(values) - MARGIN, max(values) + MARGIN)
-                for reached in range(hour, hour + 1 + math.ceil(rule.table.max_age_s / 3600)):
-                    of_hour = worst.setdefault(reached, {})
-                    of_hour[name] = max(points, of_hour.get(name, 0))
-    hold_hours = 1 + math.ceil(max(rule.clear_of(level).hold_s for level in rule.levels) / 3600)
-    hot = {hour for hour, points in worst.items() if not rule.is_quiet(0, sum(points.values()))}
-    before = math.ceil(rule.table.max_age_s / 3600)
-    measured = sorted(worst)
-    rows = (bisect_left(measured, hour) for hour in hot)
-    after = {hour for row in rows for hour in measured[row : row + hold_hours + SPARE_HOURS]}
-    return after | {hour - step for hour in hot for step in range(before + 1)}
+                own = worst.setdefault(number, {})
+                own[name] = max(points, own.get(name, 0))
+    nothing: dict[str, int] = {}
+    hot = set()
+    for number, own in worst.items():
+        before = worst.get(number - 1, nothing)
+        if not rule.is_quiet(0, sum(max(own.get(name, 0), before.get(name, 0)) for name in own.keys() | before.keys())):
+            hot.add(number)
+    way_back = 2 + math.ceil(max(rule.clear_of(level).hold_s for level in rule.levels) / rule.table.max_age_s)
+    whole = {number for number, own in worst.items() if len(own) >= rule.table.quantities_min}
+    return Hot(span, hot | {number - 1 for number in hot} | _after(hot, sorted(worst), whole, way_back))
+
+
+def _after(hot: set[int], measured: Sequence[int], whole: set[int], way_back: int) -> set[int]:
+    """The measured spans behind each hot one, up to so many in a row that are calm and have signs enough for a total."""
+    found: set[int] = set()
+    for number in hot:
+        last, calm = number, 0
+        for following in measured[bisect_right(measured, number) :]:
+            if following in hot or calm > way_back:
+                break
+            found.add(following)
+            calm = (calm if following == last + 1 else 0) + (following in whole)
+            last = following
+    return found
 
 
 def _quantities(rule: AnyRule) -> list[str]:
