@@ -71,6 +71,7 @@ def test(path: Path) -> int:
     shipped = form.shipped()
     file = form.read(path, known=shipped)
     rules = shipped | file.rules
+    _say(file.notes)
     failed = 0
     for number, case in enumerate(file.cases, start=1):
         outcome = try_case(case, rules)
@@ -88,12 +89,18 @@ def replay(arguments: argparse.Namespace) -> int:
     shipped = form.shipped()
     is_shipped = str(arguments.rules) == "shipped"
     file = form.RuleFile(shipped) if is_shipped else form.read(arguments.rules, known=shipped)
+    _say(file.notes)
     until = instant(arguments.until, "--until") if arguments.until else None
     with _opened(arguments.readings) as lines:
         rows = read_rows(lines, str(arguments.readings))
     for interval in replay_all(file.rules, file.overrides, rows, until=until):
         print(json.dumps(interval.as_json(), ensure_ascii=False))
     return 0
+
+
+def _say(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def read_rows(lines: Iterable[str], name: str) -> dict[str, list[Row]]:

@@ -172,7 +172,8 @@ async def check(conn: Connection, body: dict[str, Any]) -> AnyRule:
     except ValidationError as error:
         raise BadInput(explain(error)) from error
     if isinstance(rule, AllRule):
-        for fault in form.faults_of_members(rule, await in_force(conn)):
+        known = await in_force(conn)
+        for fault in (*form.missing_members(rule, known), *form.faults_of_members(rule, known)):
             raise BadInput(fault)
     return rule
 

@@ -27,6 +27,8 @@ class RuleFile:
     rules: dict[str, AnyRule]
     overrides: list[Override] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is odd but may be meant, such as a member that is kept in another file."""
 
 
 def read(path: Path, *, known: Mapping[str, AnyRule] | None = None) -> RuleFile:
@@ -110,6 +112,7 @@ def _check(file: RuleFile, name: str, known: Mapping[str, AnyRule]) -> None:
         if isinstance(rule, AllRule):
             for fault in faults_of_members(rule, known):
                 raise BadInput(f"{name}: rule {rule.id}: {fault}")
+            file.notes.extend(f"{name}: rule {rule.id}: {note}" for note in missing_members(rule, known))
     for one in file.overrides:
         if one.rule not in known:
             raise BadInput(f"{name}: override of {one.elder or one.group}: there is no rule {one.rule}")
@@ -122,13 +125,18 @@ def _check(file: RuleFile, name: str, known: Mapping[str, AnyRule]) -> None:
             raise BadInput(f"{name}: case {case.title}: there is no rule {case.rule}")
 
 
+def missing_members(rule: AllRule, known: Mapping[str, AnyRule]) -> list[str]:
+    """Members of a rule of kind `all` that nobody has: it then says UNKNOWN."""
+    return [f"of: there is no rule {member}" for member in sorted(rule.members) if member not in known]
+
+
 def faults_of_members(rule: AllRule, known: Mapping[str, AnyRule]) -> Iterable[str]:
     """What is wrong with the members of a rule of kind `all`."""
     for member in rule.of:
         rule_id, _, level = member.partition(".")
         if rule_id not in known:
-            yield f"of: there is no rule {rule_id}"
-        elif isinstance(known[rule_id], AllRule):
+            continue
+        if isinstance(known[rule_id], AllRule):
             yield f"of: {rule_id} is itself made of others; name those"
         elif level not in [one.name for one in known[rule_id].levels]:
             yield f"of: rule {rule_id} has no level {level}"

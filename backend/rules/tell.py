@@ -76,6 +76,8 @@ def tell(rule: AnyRule, rules: Mapping[str, AnyRule], feed: Feed, *, now: int, h
 
 
 def _tell_all(rule: AllRule, rules: Mapping[str, AnyRule], seen: Feed, level: str | None, *, now: int, home_zone: str) -> Said:
+    if not rule.members <= rules.keys():
+        return Said(Verdict.UNKNOWN, level)
     said = [tell(rules[member], rules, seen, now=now, home_zone=home_zone).verdict for member in sorted(rule.members)]
     if Verdict.UNKNOWN in said:
         return Said(Verdict.UNKNOWN, level)
@@ -93,7 +95,7 @@ def episodes(rule: AnyRule, rules: Mapping[str, AnyRule], feed: Feed, *, now: in
         taken_back = times(str(rule.cancelled_by), feed)
         return events.episodes(rule, times(rule.event, feed), taken_back, now=now, home_zone=home_zone)
     if isinstance(rule, AllRule):
-        parts = {member: episodes(rules[member], rules, feed, now=now, home_zone=home_zone) for member in rule.members}
+        parts = {member: episodes(rules[member], rules, feed, now=now, home_zone=home_zone) for member in rule.members if member in rules}
         return alls.episodes(rule, parts)
     machine = rule.machine(home_zone)
     machine.run(samples(rule, feed))

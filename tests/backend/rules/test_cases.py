@@ -45,8 +45,8 @@ def test_a_feed_is_read_word_by_word() -> None:
          'why = { reason = "COPD", by = "Wang", until = 2026-12-31 }', "quantity cannot be changed"),
         (RULE + '[[override]]\nrule = "low"\npatch = { clear = { at_least = 91 } }\n'
          'why = { reason = "COPD", by = "Wang", until = 2026-12-31 }', "exactly one of elder, group"),
-        ('[[rule]]\nid = "both"\nkind = "all"\nsource = "a test"\nof = ["spo2_low.attention", "nothing.urgent"]\n'
-         'levels = [{ name = "urgent" }]', "there is no rule nothing"),
+        ('[[rule]]\nid = "both"\nkind = "all"\nsource = "a test"\nof = ["spo2_low.attention", "glucose_low.attention"]\n'
+         'levels = [{ name = "urgent" }]', "rule glucose_low has no level attention"),
         ('[[rules]]\nid = "both"', "unknown block rules"),
     ],
 )  # fmt: skip
@@ -54,3 +54,22 @@ def test_a_file_that_cannot_be_meant_is_refused_with_one_line(text: str, says: s
     with pytest.raises(BadInput, match=re.escape(says)) as refusal:
         form.parse(text, "rules.toml", known=form.shipped())
     assert "\n" not in str(refusal.value)
+
+
+def test_a_member_of_another_file_is_noted_and_unknown() -> None:
+    text = """
+[[rule]]
+id = "both"
+kind = "all"
+source = "a test"
+of = ["spo2_low.attention", "elsewhere.urgent"]
+levels = [{ name = "urgent" }]
+[[case]]
+rule = "both"
+feed = { values = "90" }
+expect = [{ at_s = 0, verdict = "UNKNOWN", stands = "none" }]
+"""
+    shipped = form.shipped()
+    file = form.parse(text, "rules.toml", known=shipped)
+    assert file.notes == ["rules.toml: rule both: of: there is no rule elsewhere"]
+    assert try_case(file.cases[0], shipped | file.rules).faults == []
