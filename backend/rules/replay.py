@@ -100,6 +100,11 @@ class Replay:
         self._elder, self._zone = elder, home_zone
         self._pieces = {rule.id: _pieces(rule, overrides, home_zone) for rule in rules.values()}
         self._rules = rules
+        self._looking: dict[str, list[Any]] = defaultdict(list)
+        for rule in rules.values():
+            if not isinstance(rule, AbsenceRule | EventRule | alls.AllRule):
+                for name in _inputs(rule):
+                    self._looking[name].append(rule)
         self._tracks: dict[str, list[Point]] = defaultdict(list)
         self._events: dict[str, list[int]] = defaultdict(list)
         self._episodes: dict[tuple[str, int], list[Episode]] = {}
@@ -131,25 +136,24 @@ class Replay:
                 insort(self._tracks[row.name], point)
                 news[row.name].append(point)
         for rule in self._rules.values():
-            if isinstance(rule, EventRule):
-                if rule.event in news or rule.cancelled_by in news:
-                    self._look(rule, received_at)
-            elif not isinstance(rule, AbsenceRule | alls.AllRule):
-                own = [point for name in _inputs(rule) for point in news.get(name, ())]
-                if own:
-                    self._revise(rule, min(own)[0], max(own)[0], received_at)
+            if isinstance(rule, EventRule) and (rule.event in news or rule.cancelled_by in news):
+                self._look(rule, received_at)
+        for rule in {rule.id: rule for name in news for rule in self._looking.get(name, ())}.values():
+            self._revise(rule, [point for name in _inputs(rule) for point in news.get(name, ())], received_at)
 
-    def _revise(self, rule: Any, first: int, last: int, known_at: int) -> None:
+    def _revise(self, rule: Any, points: Sequence[Point], known_at: int) -> None:
         is_changed = False
+        first, last = min(points)[0], max(points)[0]
         for number, (begin, end, active) in enumerate(self._pieces[rule.id]):
             if last < begin or first >= end:
                 continue
             old = self._episodes.get((rule.id, number), [])
+            if self._is_calm(active.rule, old, points):
+                continue
             work = Revision(active.rule, old, first=max(first, begin), last=min(last, end - 1), home_zone=self._zone)  # type: ignore[arg-type]
             while (need := work.needs()) is not None:
                 from_, to = max(need[0], begin), min(need[1], end - 1)
-                points = self._points(active.rule, from_, to)
-                work.feed(points, is_last=to == end - 1 or not self._is_after(rule, to))
+                work.feed(self._points(active.rule, from_, to), is_last=to == end - 1 or not self._is_after(rule, to))
             self._episodes[rule.id, number] = work.episodes
             is_changed = is_changed or bool(old) or bool(work.episodes)
         if is_changed:
@@ -163,6 +167,14 @@ class Replay:
                 is_cut = one.closed_at is None and self._is_after(rule, end - 1)
                 found.append(replace(one, steps=[*one.steps, (end, ())], closed_at=end) if is_cut else one)
         return found
+
+    @staticmethod
+    def _is_calm(rule: Any, old: Sequence[Episode], points: Sequence[Point]) -> bool:
+        """As live: readings inside the band of a rule change nothing where no episode ends at or after them."""
+        if isinstance(rule, ScoreRule) or not rule.is_quiet(min(value for _, value in points), max(value for _, value in points)):
+            return False
+        first = min(points)[0]
+        return not any(one.closed_at is None or one.closed_at >= first for one in old)
 
     def _points(self, rule: Any, from_: int, to: int) -> list[Point]:
         if not isinstance(rule, ScoreRule):
