@@ -211,6 +211,7 @@ class Monitor:
         alert = await alerts.find_open(self.conn, subject, active.rule.id)
         value = step.episode.peak if step.level is not None or news.value is None else news.value
         evidence: dict[str, float | str] = {"value": value, "since": to_datetime(step.episode.opened_at).isoformat()}
+        evidence |= {"label": news.label} if news.label is not None else {}
         standing = news.standing
         judgement = Judgement(Verdict.BREACHED if step.level else Verdict.CLEAR, step.at, step.level, evidence)
         is_quiet = self._is_quiet(active, step.episode, step.level)

@@ -4,7 +4,7 @@ Calm readings of calm homes do not come here. What follows for people is the mon
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from backend.alerts.model import Subject
@@ -57,6 +57,8 @@ class News:
     is_changed: bool
     has_grown: bool
     first_at: datetime
+    label: str | None = None
+    """What a score is called: partial where consciousness or oxygen is unknown."""
 
 
 def source_of(series: StoredSeries) -> str:
@@ -95,6 +97,7 @@ class Numbers:
         rule = active.rule
         assert isinstance(rule, ScoreRule) and subject.elder_id is not None
         elder_id = subject.elder_id
+        labels: list[str] = []
         ids = await readings.series_of(self.conn, elder_id, list(SIGN_OF))
 
         async def load(from_at: datetime, to_at: datetime) -> list[Point]:
@@ -106,6 +109,7 @@ class Numbers:
                 tracks[name].append((to_us(at), value))
             begin = to_us(from_at) + span_us(rule.table.max_age_s)
             said = totals(rule, {name: sorted(set(points)) for name, points in tracks.items()})
+            labels.extend(label for _, total, label in said if total is not None)
             return [(at, total) for at, total, _ in said if total is not None and at >= begin]
 
         async def is_last(to_at: datetime) -> bool:
@@ -113,7 +117,8 @@ class Numbers:
 
         # A reading counts in totals for `max_age_s` after it.
         reach = to_us(last) + span_us(rule.table.max_age_s)
-        return await self._revise(active, subject, "score", to_us(first), reach, load=load, is_last=is_last)
+        news = await self._revise(active, subject, "score", to_us(first), reach, load=load, is_last=is_last)
+        return replace(news, label=labels[-1] if labels else None)
 
     async def _revise(self, active: Active, subject: Subject, source: str, first: int, last: int, *, load: Load, is_last: IsLast) -> News:
         assert isinstance(active.rule, ThresholdRule | TrendRule | ScoreRule)

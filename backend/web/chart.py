@@ -54,14 +54,14 @@ def widen(from_at: datetime, to_at: datetime, width_s: int) -> tuple[datetime, d
 def quantity_of(rule: dict[str, Any]) -> QuantityName:
     """The quantity an alert of this rule is looked at with; for a fall or a press it is the heart rate."""
     name = rule.get("quantity") or rule.get("of")
-    return QuantityName(name) if name in set(QuantityName) else QuantityName.HEART_RATE
+    return QuantityName(name) if isinstance(name, str) and name in set(QuantityName) else QuantityName.HEART_RATE
 
 
 def limits_of(rule: dict[str, Any]) -> list[Limit]:
     """The limits of a threshold rule, in the rule's order; other kinds have none."""
     return [
         Limit(level["name"], sign, level[word])
-        for level in rule.get("levels", [])
+        for level in (rule.get("levels", []) if rule.get("kind") == "threshold" else [])
         for word, sign in BOUNDS.items()
         if level.get(word) is not None
     ]

@@ -127,4 +127,5 @@ def _who(row: Row) -> str:
 
 def _evidence(detail: dict[str, Any]) -> str:
     value = detail.get("value")
-    return f"{value:g}" if isinstance(value, int | float) else str(detail.get("detail", ""))
+    label = f" ({detail['label']})" if "label" in detail else ""
+    return f"{value:g}{label}" if isinstance(value, int | float) else str(detail.get("detail", ""))

@@ -171,6 +171,7 @@ async def test_a_score_is_judged_when_any_of_its_signs_comes_and_an_operator_may
         )
     assert await one(street, "SELECT rule_id, level FROM alert") == {"rule_id": "news2_partial", "level": "attention"}
     assert (await one(street, "SELECT peak FROM episode"))["peak"] == 5
+    assert (await one(street, "SELECT evidence -> 'label' AS label FROM alert"))["label"] == "partial, not a NEWS2 score"
 
 
 async def test_the_sign_that_completes_a_score_may_itself_score_nothing(street: Connection) -> None:
