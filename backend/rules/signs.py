@@ -53,11 +53,14 @@ class Silent:
 
 
 async def silent(conn: Connection, of: str, after: str | None, *, due_before: datetime, also: Collection[str]) -> list[Silent]:
-    """Elders whose last sign, or last event `after`, is older than `due_before`, and those in `also`."""
+    """Elders whose last sign, or last event `after`, is older than `due_before`, and those in `also`.
+
+    Where the sign was never heard nobody can hear it: a home with a door contact alone does not miss motion.
+    """
     values = {"of": of, "after": after, "starts": after or of, "due_before": due_before, "also": list(also)}
     rows = await (await conn.execute(SILENT, values)).fetchall()
     found = [Silent(Home(row["gateway_id"], row["elder_id"]), row["heard_at"], row["after_at"]) for row in rows]
-    return [one for one in found if (one.after_at if after else one.heard_at) is not None]
+    return [one for one in found if one.heard_at is not None and (after is None or one.after_at is not None)]
 
 
 async def held(conn: Connection, elder_ids: Sequence[str], kinds: Sequence[Hold], *, now: datetime) -> dict[str, list[Span]]:

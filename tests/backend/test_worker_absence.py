@@ -52,10 +52,13 @@ async def bed_rule(conn: Connection, *, is_now: bool) -> None:
 async def test_out_of_bed_for_a_quarter_of_an_hour_at_night_is_an_alert_since_it_was_due(street: Connection, worker: Worker) -> None:
     await bed_rule(street, is_now=True)
     left_at = ago(905)
-    await happen(street, EventKind.BED_EXIT, left_at)
+    await happen(street, EventKind.BED_EXIT, left_at, sequence=9)
+    await worker.judge_silence()
+    assert await opened(street, "bed_exit_night") == [], "a mat that never said that anybody is in bed cannot miss it"
+    await happen(street, EventKind.BED_ENTRY, ago(4000), sequence=8)
     await worker.judge_silence()
     assert await opened(street, "bed_exit_night") == [left_at + seconds(900)]
-    await happen(street, EventKind.BED_ENTRY, ago(1), sequence=2)
+    await happen(street, EventKind.BED_ENTRY, ago(1), sequence=10)
     await worker.judge_silence()
     assert (await one(street, "SELECT condition FROM alert WHERE rule_id = 'bed_exit_night'"))["condition"] == "recovered"
 
