@@ -1,4 +1,7 @@
-"""`python -m benchmarks [PART ...]`: run all parts or the named ones, print a table, write JSON with --report."""
+"""`python -m benchmarks [PART ...]`: run all parts or the named ones, print a table, write JSON with --report.
+
+`python -m benchmarks routing FILE...` is a command of its own: see benchmarks/routing/run.py.
+"""
 
 import argparse
 import json
@@ -13,6 +16,7 @@ import psutil
 
 from benchmarks import devices, falls, fuzz, ingest, outbox, rules, storage
 from benchmarks.peers import run as peers
+from benchmarks.routing import run as routing
 
 Part = Callable[[float], dict[str, float]]
 PARTS: dict[str, Part] = {
@@ -22,6 +26,7 @@ PARTS: dict[str, Part] = {
     "ingest": ingest.measure,
     "outbox": outbox.measure,
     "peers": peers.measure,
+    "routing": routing.measure,
     "rules": rules.measure,
     "storage": storage.measure,
 }
@@ -30,11 +35,14 @@ PARTS: dict[str, Part] = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run the parts. Returns 0."""
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["routing"]:
+        return routing.main(words[1:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measurements, each beside the limit of the same run.")
     parser.add_argument("part", nargs="*", help=f"of {', '.join(PARTS)}; default: all")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the figures as JSON")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(words)
     unknown = [name for name in arguments.part if name not in PARTS]
     if unknown:
         parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")

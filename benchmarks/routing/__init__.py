@@ -1,0 +1,1 @@
+"""The planner on published instances with best known values."""
