@@ -1,4 +1,7 @@
-"""python -m backend ingest | worker | web | migrate | load | rules | retention: picks the process, reads its file, says what is wrong."""
+"""python -m backend ingest | worker | web | migrate | load | rules | retention | plan.
+
+Picks the process, reads its file, says what is wrong.
+"""
 
 import argparse
 import asyncio
@@ -14,6 +17,7 @@ from backend.config import Config
 from backend.db import migrate as migrations
 from backend.db import partitions
 from backend.db.pool import open_pool, place
+from backend.dispatch.day import command as plan
 from backend.errors import BadInput, JiahuError, Unavailable
 from backend.people import store as people
 from backend.readings import retention_command as retention
@@ -63,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         ("load", "import teams, doctors, elders, homes and accounts from a TOML file"),
         ("rules", "try rules on their cases, on recorded readings; score NEWS2; store rules as new versions"),
         ("retention", "show or change how long readings are kept"),
+        ("plan", "plan the visits that are due: who goes where, when and why"),
     ):
         command = commands.add_parser(name, help=what, description=what)
         if name == "rules":
@@ -73,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("file", type=Path)
         if name == "retention":
             retention.add_arguments(command)
+        if name == "plan":
+            plan.add_arguments(command)
     return parser
 
 
@@ -127,6 +134,8 @@ async def _maintain(arguments: argparse.Namespace, config: Config) -> None:
         elif arguments.command == "retention":
             async with conn.transaction():
                 print(await retention.change(conn, arguments))
+        elif arguments.command == "plan":
+            print(await plan.plan(conn, arguments, now=datetime.now(UTC)))
         else:
             async with conn.transaction():
                 await people.load(conn, people.read_file(arguments.file))

@@ -16,7 +16,10 @@ from backend.commands import store as commands
 from backend.config import Config
 from backend.db import partitions
 from backend.db.pool import TRANSIENT, Pool, open_pool
+from backend.dispatch import day_store
 from backend.dispatch import store as dispatch
+from backend.dispatch.day import run as day_run
+from backend.dispatch.day.solver import Limit
 from backend.dispatch.ladder import RUNG_BACKUP
 from backend.metrics import store as whole
 from backend.metrics.health import Health
@@ -47,6 +50,8 @@ STILL_THERE_TEXT = "您好，好久没有动静了。如果一切都好，请起
 """What a home hears before the alert of a silence is due."""
 HOUSEKEEPING_S = 600
 COMPACTION_S = 60
+PLAN_S = 1
+DUE_S = 3600
 SENDERS = 4
 """Messages on their way at once: one receiver that does not answer must not hold up the others."""
 
@@ -85,6 +90,8 @@ class Worker:
             (self.send_notifications, self._config.send_tick_s),
             (self.keep_house, HOUSEKEEPING_S),
             (self.compact, COMPACTION_S),
+            (self.plan_days, PLAN_S),
+            (self.list_due, DUE_S),
             (self.drop_expired, HOUSEKEEPING_S),
             (self.count_open, OPEN_S),
             (self.count_gateways, GATEWAYS_S),
@@ -195,6 +202,17 @@ class Worker:
         """Make the coming partitions."""
         async with self._pool.connection() as conn:
             await partitions.prepare(conn, now=datetime.now(UTC))
+
+    async def plan_days(self) -> None:
+        """Make the plans that were asked for, one after another."""
+        while await day_run.serve_one(self._pool, clock=lambda: datetime.now(UTC), limit=Limit()):
+            pass
+
+    async def list_due(self) -> None:
+        """Put on the due list what the date rules ask for today."""
+        now = datetime.now(UTC)
+        async with self._pool.connection() as conn, conn.transaction():
+            await day_store.add_by_rules(conn, today=now.astimezone(day_store.ZONE).date(), now=now)
 
     async def compact(self) -> None:
         """Turn what was received into long segments and rollups, chunk by chunk."""

@@ -9,7 +9,8 @@ from backend.dispatch.planning import problem as arrays
 from backend.dispatch.planning import schedule
 from backend.dispatch.planning.core import Ints
 from backend.dispatch.planning.insertion import cheapest
-from backend.dispatch.planning.model import Instance, Plan, PlannedTour, Unserved
+from backend.dispatch.planning.insertion import put as insert_at
+from backend.dispatch.planning.model import Instance, Plan, PlannedTour, Task, Tour, Unserved, Visit
 from backend.dispatch.planning.search import Effort, Found, search
 
 Begin = tuple[list[int], list[list[tuple[int, int]]]]
@@ -121,3 +122,19 @@ def _alone(instance: Instance, index: int, able: list[list[int]]) -> bool:
 
 def _left_because(instance: Instance, tours: Sequence[PlannedTour], index: int) -> Unserved:
     return Unserved.FULL if cheapest(instance, tours, index) is None else Unserved.NOT_WORTH
+
+
+SMALLEST = Instance([[0.0]], [Visit("v", 0, 0.0, 9.0, (Task(1.0, "any"),))], [Tour("t", "p", 0, 0, 0.0, 99.0, frozenset({"any"}))])
+"""One visit and one tour: planning it compiles the search."""
+
+
+def quick(instance: Instance) -> Plan:
+    """A valid plan without a search: the dearest visits first, each where it adds least."""
+    tours = schedule.timed(instance, [[] for _ in instance.tours])
+    order = sorted(
+        range(len(instance.visits)), key=lambda index: (-(instance.visits[index].prize or np.inf), instance.visits[index].closes)
+    )
+    for index in order:
+        if (best := cheapest(instance, tours, index)) is not None:
+            tours = insert_at(instance, tours, index, best.at)
+    return _finish(instance, schedule.sequences_of(tours), moves=0)

@@ -137,6 +137,54 @@ ALONE_REASON = {
     "unknown": N_("cause unknown"),
 }
 """Words of gateway/bridges/modem_fault.py, and why a message was not needed."""
+DUE_KIND = {
+    "elder_checkup": N_("Yearly check-up, 65 and over"),
+    "hypertension_followup": N_("Blood pressure follow-up"),
+    "diabetes_followup": N_("Diabetes follow-up"),
+    "home_bed_round": N_("Home bed round"),
+    "two_week_check": N_("Two-week check"),
+    "other": N_("Other visit"),
+}
+UNSERVED = {
+    "no_skill": N_("nobody on duty has the role"),
+    "no_second_person": N_("only one person on duty could do its two parts"),
+    "outside_hours": N_("its time and the hours of those on duty do not meet"),
+    "too_far": N_("too far to go, stay and be back in time"),
+    "full": N_("no room left: more urgent visits go first"),
+    "not_worth": N_("would fit, but costs more than waiting"),
+    "no_place": N_("the home has no coordinates"),
+}
+PLAN_TERM = {
+    "own": N_("own patient"),
+    "not_own": N_("not by the own doctor"),
+    "other_person": N_("another doctor than planned before"),
+    "shifted": N_("moved from its time"),
+    "frozen": N_("begun or next: stays"),
+}
+PLAN_FAULT = {
+    "twice": N_("it would be made twice"),
+    "skill": N_("this person does not have the role"),
+    "too_soon": N_("there is no time to get there"),
+    "before_window": N_("it would be before the promised or possible time"),
+    "after_window": N_("it would be after the promised or possible time"),
+    "too_short": N_("it would be too short"),
+    "leaves_early": N_("the shift has not begun"),
+    "back_late": N_("the doctor would not be back in time"),
+    "too_long": N_("the tour would be too long"),
+    "overloaded": N_("the tour would be too full"),
+    "incomplete": N_("two people must go, and only one would"),
+    "same_person": N_("two different people must go"),
+    "gap": N_("the two would not come as far apart as asked"),
+    "circular": N_("two people would wait for each other"),
+}
+HALF = {"morning": N_("Morning"), "afternoon": N_("Afternoon")}
+PLAN_STATE = {
+    "asked": N_("Being planned"),
+    "draft": N_("Draft"),
+    "published": N_("Published"),
+    "replaced": N_("Replaced"),
+    "failed": N_("Failed"),
+}
 SEX = {"female": N_("Female"), "male": N_("Male"), "unknown": N_("Sex unknown")}
 ROLE = {"operator": N_("Operator"), "doctor": N_("Doctor"), "admin": N_("Administrator")}
 DEVICE = {

@@ -1,0 +1,1 @@
+"""A team's day: which visits are due, the plan made from them, and its changes."""

@@ -1,0 +1,353 @@
+"""Due visits and plans of the day in the database. The caller owns the transaction."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from psycopg import IntegrityError
+
+from backend.db.pool import Connection
+from backend.dispatch import travel
+from backend.dispatch.day import assemble as making
+from backend.dispatch.day.assemble import Day, DueRow, Frozen, Worker
+from backend.dispatch.day.due import Known, due_by_rules, two_week_check
+from backend.dispatch.day.model import DueVisit, Kind
+from backend.dispatch.planning.model import PlannedTour, Unserved
+from backend.errors import BadInput, NotFound
+
+ZONE = ZoneInfo("Asia/Shanghai")
+"""All of a team's homes are in one zone: that of the country."""
+ALONE_S = 30
+"""A search not heard for so long is taken up by another worker."""
+ROWS_AT_ONCE = 5_000
+
+ADD = """
+INSERT INTO due_visit (elder_id, kind, opens_on, due_on, part, lasts_min, roles, gap_min_min, gap_max_min, source, note, made_at, made_by)
+VALUES (%(elder_id)s, %(kind)s, %(opens_on)s, %(due_on)s, %(part)s, %(lasts_min)s, %(roles)s, %(gap_min_min)s, %(gap_max_min)s,
+        %(source)s, %(note)s, %(now)s, %(by)s)
+ON CONFLICT (elder_id, kind, due_on) DO NOTHING
+"""
+SIGNED = """
+SELECT e.id, e.born_on, e.conditions,
+       (SELECT coalesce(jsonb_object_agg(d.kind, d.done_on), '{}')
+        FROM (SELECT kind, max(done_on) AS done_on FROM due_visit WHERE elder_id = e.id AND done_on IS NOT NULL GROUP BY kind) d) AS done
+FROM elder e JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL AND %(today)s BETWEEN c.signed_on AND c.ends_on
+WHERE e.id > %(after)s ORDER BY e.id LIMIT %(limit)s
+"""
+DUE = """
+SELECT d.id, d.elder_id, e.name, d.kind, d.opens_on, d.due_on, d.part, d.lasts_min, d.roles, d.gap_min_min, d.gap_max_min,
+       e.latitude, e.longitude, c.doctor_id, d.promised_at, d.promised_doctor_id
+FROM due_visit d
+JOIN elder e ON e.id = d.elder_id
+JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL AND %(day)s BETWEEN c.signed_on AND c.ends_on
+WHERE d.state = 'due' AND d.opens_on <= %(day)s AND c.team_id = %(team_id)s
+    AND (d.promised_at IS NULL OR d.promised_at BETWEEN %(from)s AND %(to)s)
+ORDER BY d.due_on, d.id LIMIT 5000
+"""
+OF_PLAN = """
+SELECT d.id, d.elder_id, e.name, d.kind, d.opens_on, d.due_on, d.part, d.lasts_min, d.roles, d.gap_min_min, d.gap_max_min,
+       e.latitude, e.longitude, c.doctor_id, d.promised_at, d.promised_doctor_id
+FROM due_visit d JOIN elder e ON e.id = d.elder_id LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL
+WHERE d.id IN (SELECT due_id FROM plan_stop WHERE plan_id = %(id)s UNION SELECT due_id FROM plan_unserved WHERE plan_id = %(id)s)
+ORDER BY d.due_on, d.id
+"""
+WORKERS = """
+SELECT d.id, d.name, d.role, s.starts_at, s.ends_at,
+       (SELECT coalesce(sum(extract(epoch FROM p.ends_at - p.starts_at) / 60 + p.leg_min), 0)
+        FROM plan_stop p JOIN day_plan y ON y.id = p.plan_id
+        WHERE p.doctor_id = d.id AND y.state = 'published' AND y.day <> %(day)s
+            AND date_trunc('week', y.day) = date_trunc('week', %(day)s::date)) AS busy_min
+FROM doctor d JOIN shift s ON s.doctor_id = d.id AND s.starts_at < %(to)s AND s.ends_at > %(from)s
+WHERE d.team_id = %(team_id)s ORDER BY d.id, s.starts_at
+"""
+TEAM = """
+SELECT t.id, t.name, t.latitude, t.longitude, c.a_s, c.b_s, c.c_s
+FROM team t LEFT JOIN travel_curve c ON c.team_id = t.id WHERE t.id = %(team_id)s
+"""
+TEAMS = "SELECT id, name FROM team ORDER BY id"
+ASK = """
+INSERT INTO day_plan (team_id, day, asked_at, asked_by, seed) VALUES (%(team_id)s, %(day)s, %(now)s, %(by)s, %(seed)s) RETURNING id
+"""
+CLAIM = """
+SELECT id, team_id, day, asked_at, seed FROM day_plan
+WHERE state = 'asked' AND (heard_at IS NULL OR heard_at < %(lost_before)s) ORDER BY asked_at LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+HEARD = "UPDATE day_plan SET heard_at = %(now)s, share = %(share)s WHERE id = %(id)s AND state = 'asked'"
+MADE = """
+UPDATE day_plan SET state = 'draft', made_at = %(now)s, cost_min = %(cost)s, travel_min = %(travel)s, moves = %(moves)s, share = 1,
+    problem = %(problem)s, version = version + 1
+WHERE id = %(id)s AND state IN ('asked', 'draft')
+"""
+FAILED = "UPDATE day_plan SET state = 'failed', problem = %(problem)s WHERE id = %(id)s AND state = 'asked'"
+FORGET_STOPS = "DELETE FROM plan_stop WHERE plan_id = %(id)s"
+FORGET_UNSERVED = "DELETE FROM plan_unserved WHERE plan_id = %(id)s"
+STOP = """
+INSERT INTO plan_stop (plan_id, due_id, side, doctor_id, half, position, starts_at, ends_at, leg_min, terms)
+VALUES (%(id)s, %(due_id)s, %(side)s, %(doctor_id)s, %(half)s, %(position)s, %(starts_at)s, %(ends_at)s, %(leg)s, %(terms)s)
+"""
+UNSERVED = "INSERT INTO plan_unserved (plan_id, due_id, reason) VALUES (%(id)s, %(due_id)s, %(reason)s)"
+PLAN = """
+SELECT id, team_id, day, state, asked_at, asked_by, seed, share, made_at, cost_min, travel_min, moves, problem, published_at, version
+FROM day_plan WHERE id = %(id)s
+"""
+LOCK = "SELECT id, team_id, day, state, version FROM day_plan WHERE id = %(id)s FOR UPDATE"
+NEWEST = "SELECT id FROM day_plan WHERE team_id = %(team_id)s AND day = %(day)s AND state <> 'replaced' ORDER BY id DESC LIMIT 1"
+PUBLISHED = "SELECT id FROM day_plan WHERE team_id = %(team_id)s AND day = %(day)s AND state = 'published'"
+STOPS = """
+SELECT p.due_id, p.side, p.doctor_id, p.half, p.position, p.starts_at, p.ends_at, p.leg_min, p.terms
+FROM plan_stop p WHERE p.plan_id = %(id)s ORDER BY p.doctor_id, p.half DESC, p.position
+"""
+REASONS = "SELECT due_id, reason FROM plan_unserved WHERE plan_id = %(id)s ORDER BY due_id"
+REPLACE = "UPDATE day_plan SET state = 'replaced' WHERE team_id = %(team_id)s AND day = %(day)s AND state = 'published' AND id <> %(id)s"
+PUBLISH = "UPDATE day_plan SET state = 'published', published_at = %(now)s, version = version + 1 WHERE id = %(id)s"
+RELEASE = """
+UPDATE due_visit SET promised_at = NULL, promised_doctor_id = NULL WHERE state = 'due' AND promised_at BETWEEN %(from)s AND %(to)s
+    AND id IN (SELECT due_id FROM plan_unserved WHERE plan_id = %(id)s)
+"""
+PROMISE = """
+UPDATE due_visit d SET promised_at = p.starts_at, promised_doctor_id = p.doctor_id
+FROM plan_stop p WHERE p.plan_id = %(id)s AND p.due_id = d.id AND p.side = 0 AND d.state = 'due'
+"""
+DONE = "UPDATE due_visit SET state = 'done', done_on = %(on)s WHERE id = %(id)s AND state = 'due'"
+ROUND = """
+SELECT p.due_id, p.side, p.half, p.position, p.starts_at, p.ends_at, p.leg_min, p.terms, d.kind, d.elder_id, e.name, e.address
+FROM plan_stop p JOIN day_plan y ON y.id = p.plan_id JOIN due_visit d ON d.id = p.due_id JOIN elder e ON e.id = d.elder_id
+WHERE y.state = 'published' AND p.doctor_id = %(doctor_id)s AND y.day = %(day)s ORDER BY p.starts_at
+"""
+
+
+async def add(conn: Connection, dues: Iterable[DueVisit], *, source: str, by: str, now: datetime) -> int:
+    """Put visits on the due list; one that is there stays as it is. Returns how many are new. Raises BadInput for unknown elders."""
+    values = [due.columns() | {"source": source, "by": by, "now": now} for due in dues]
+    try:
+        return sum([(await conn.execute(ADD, one)).rowcount for one in values])
+    except IntegrityError as error:
+        raise BadInput(f"the due visits do not fit: {error.diag.message_detail or error.diag.message_primary}") from error
+
+
+async def add_by_rules(conn: Connection, *, today: date, now: datetime) -> int:
+    """Put on the list what the date rules ask for, for every elder with a contract. Returns how many are new."""
+    new, after = 0, ""
+    while rows := await (await conn.execute(SIGNED, {"today": today, "after": after, "limit": ROWS_AT_ONCE})).fetchall():
+        for row in rows:
+            done = {Kind(kind): date.fromisoformat(on) for kind, on in row["done"].items()}
+            known = Known(row["id"], row["born_on"], row["conditions"], done)
+            new += await add(conn, due_by_rules(known, today), source="date_rule", by="system", now=now)
+        after = rows[-1]["id"]
+    return new
+
+
+async def add_two_week_check(conn: Connection, elder_id: str, *, seen_on: date, note: str, by: str, now: datetime) -> int:
+    """After findings that ask for it: unsatisfied, a drug reaction, an emergency or a referral."""
+    return await add(conn, [two_week_check(elder_id, seen_on, note)], source="findings", by=by, now=now)
+
+
+async def finish(conn: Connection, due_id: int, *, on: date) -> bool:
+    """A due visit was made. False when it was not due any more."""
+    return (await conn.execute(DONE, {"id": due_id, "on": on})).rowcount == 1
+
+
+async def teams(conn: Connection) -> list[dict[str, Any]]:
+    """All teams: id and name."""
+    return await (await conn.execute(TEAMS)).fetchall()
+
+
+async def ask(conn: Connection, team_id: str, day: date, *, by: str, now: datetime, seed: int = 1) -> int:
+    """Ask a worker for a plan of this day. Returns the plan's id."""
+    return int((await _one(conn, ASK, {"team_id": team_id, "day": day, "by": by, "now": now, "seed": seed}))["id"])
+
+
+async def claim(conn: Connection, *, now: datetime) -> dict[str, Any] | None:
+    """Take up the oldest plan that is asked for and that nobody works on, None when there is none."""
+    row = await (await conn.execute(CLAIM, {"lost_before": now - timedelta(seconds=ALONE_S)})).fetchone()
+    if row is not None:
+        await heard(conn, row["id"], 0.0, now=now)
+    return row
+
+
+async def heard(conn: Connection, plan_id: int, share: float, *, now: datetime) -> None:
+    """The search is so far."""
+    await conn.execute(HEARD, {"id": plan_id, "share": share, "now": now})
+
+
+async def fail(conn: Connection, plan_id: int, problem: str) -> None:
+    """There is no plan, and this is why."""
+    await conn.execute(FAILED, {"id": plan_id, "problem": problem[:500]})
+
+
+async def assemble(conn: Connection, team_id: str, day: date, *, now: datetime, plan_id: int | None = None) -> Day:
+    """The day as the planner sees it: what is due, or with `plan_id` what that plan is about. Raises NotFound for an unknown team.
+
+    Where a plan of the day is published, stops that have begun by `now`, and the next of each doctor, are frozen and left out.
+    """
+    team = await (await conn.execute(TEAM, {"team_id": team_id})).fetchone()
+    if team is None:
+        raise NotFound(f"there is no team {team_id}")
+    start = datetime.combine(day, time(), ZONE)
+    values = {"team_id": team_id, "day": day, "from": start, "to": start + timedelta(days=1)}
+    rows = await (await conn.execute(OF_PLAN, {"id": plan_id}) if plan_id else await conn.execute(DUE, values)).fetchall()
+    workers = _workers(await (await conn.execute(WORKERS, values)).fetchall())
+    dues = [_due(row) for row in rows]
+    frozen = await _frozen(conn, values, now) if plan_id is None else ()
+    chosen = dues if plan_id else making.choose(dues, workers, day, ZONE)
+    known = [due for due in dues if any(due.id in one.due_ids for one in frozen) and due not in chosen]
+    curve = travel.DEFAULT if team["a_s"] is None else travel.Curve(team["a_s"], team["b_s"], team["c_s"])
+    centre = None if team["latitude"] is None or team["longitude"] is None else (team["latitude"], team["longitude"])
+    return making.assemble(day, ZONE, workers, [*chosen, *known], centre=centre, curve=curve, frozen=frozen)
+
+
+def _due(row: Mapping[str, Any]) -> DueRow:
+    place = None if row["latitude"] is None or row["longitude"] is None else (row["latitude"], row["longitude"])
+    return DueRow(
+        id=row["id"],
+        elder_id=row["elder_id"],
+        elder_name=row["name"],
+        kind=row["kind"],
+        opens_on=row["opens_on"],
+        due_on=row["due_on"],
+        part=row["part"],
+        lasts_min=row["lasts_min"],
+        roles=tuple(row["roles"]),
+        gap=(row["gap_min_min"], row["gap_max_min"]),
+        place=place,
+        own_doctor_id=row["doctor_id"],
+        promised_at=row["promised_at"],
+        promised_doctor_id=row["promised_doctor_id"],
+    )
+
+
+def _workers(rows: Sequence[Mapping[str, Any]]) -> list[Worker]:
+    shifts: dict[str, list[tuple[datetime, datetime]]] = {}
+    first: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        first.setdefault(row["id"], row)
+        shifts.setdefault(row["id"], []).append((row["starts_at"], row["ends_at"]))
+    return [Worker(id_, row["name"], row["role"], tuple(shifts[id_]), float(row["busy_min"])) for id_, row in first.items()]
+
+
+async def _frozen(conn: Connection, values: Mapping[str, Any], now: datetime) -> list[Frozen]:
+    published = await (await conn.execute(PUBLISHED, values)).fetchone()
+    if published is None or not values["from"] <= now < values["to"]:
+        return []
+    tours: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in await (await conn.execute(STOPS, {"id": published["id"]})).fetchall():
+        tours.setdefault((row["doctor_id"], row["half"]), []).append(row)
+    frozen = []
+    for (doctor_id, half), stops in tours.items():
+        begun = sum(stop["starts_at"] <= now for stop in stops)
+        if kept := stops[: begun + 1] if begun else ():
+            frozen.append(Frozen(doctor_id, half, tuple(stop["due_id"] for stop in kept), kept[-1]["ends_at"]))
+    return frozen
+
+
+async def keep(
+    conn: Connection,
+    plan_id: int,
+    day: Day,
+    tours: Sequence[PlannedTour],
+    unserved: Mapping[int, Unserved],
+    *,
+    cost: float,
+    moves: int,
+    now: datetime,
+) -> None:
+    """Store a plan as a draft, with the stops of a running day that stay as they are."""
+    await conn.execute(FORGET_STOPS, {"id": plan_id})
+    await conn.execute(FORGET_UNSERVED, {"id": plan_id})
+    row = await _one(conn, PLAN, {"id": plan_id})
+    begun = await _carry(conn, row, plan_id, now) if not row["made_at"] else {}
+    for number, planned in enumerate(tours):
+        doctor_id, half = day.instance.tours[number].id.split("/")
+        for position, stop in enumerate(planned.stops):
+            await conn.execute(STOP, {
+                "id": plan_id, "due_id": day.dues[stop.visit].id, "side": stop.side, "doctor_id": doctor_id, "half": half,
+                "position": position + begun.get((doctor_id, half), 0), "starts_at": day.at(stop.starts), "ends_at": day.at(stop.ends),
+                "leg": stop.leg, "terms": json.dumps(making.why(day, tours, number, position)),
+            })  # fmt: skip
+    for index, reason in unserved.items():
+        await conn.execute(UNSERVED, {"id": plan_id, "due_id": day.dues[index].id, "reason": reason})
+    for due in day.placeless:
+        await conn.execute(UNSERVED, {"id": plan_id, "due_id": due.id, "reason": "no_place"})
+    way = sum(planned.travelled for planned in tours)
+    problem = "" if day.instance.tours else "nobody of the team has a shift on this day"
+    await conn.execute(MADE, {"id": plan_id, "now": now, "cost": cost, "travel": way, "moves": moves, "problem": problem})
+
+
+async def _carry(conn: Connection, plan: Mapping[str, Any], plan_id: int, now: datetime) -> dict[tuple[str, str], int]:
+    """Copy the frozen stops of the published plan. Returns how many per doctor and half."""
+    start = datetime.combine(plan["day"], time(), ZONE)
+    values = {"team_id": plan["team_id"], "day": plan["day"], "from": start, "to": start + timedelta(days=1)}
+    frozen = {(one.doctor_id, one.half): one.due_ids for one in await _frozen(conn, values, now)}
+    if not frozen:
+        return {}
+    published = await _one(conn, PUBLISHED, values)
+    for row in await (await conn.execute(STOPS, {"id": published["id"]})).fetchall():
+        if row["due_id"] in frozen.get((row["doctor_id"], row["half"]), ()):
+            await conn.execute(STOP, row | {"id": plan_id, "leg": row["leg_min"], "terms": json.dumps(row["terms"] | {"frozen": 0.0})})
+    return {key: len(due_ids) for key, due_ids in frozen.items()}
+
+
+async def published_tours(conn: Connection, team_id: str, day: date) -> dict[str, list[tuple[int, int]]]:
+    """The published plan's tours, doctor/half -> stops as (due id, side); empty when there is none."""
+    row = await (await conn.execute(PUBLISHED, {"team_id": team_id, "day": day})).fetchone()
+    return {} if row is None else await tours_of(conn, row["id"])
+
+
+async def tours_of(conn: Connection, plan_id: int) -> dict[str, list[tuple[int, int]]]:
+    """A plan's tours, doctor/half -> stops as (due id, side)."""
+    tours: dict[str, list[tuple[int, int]]] = {}
+    for row in await stops(conn, plan_id):
+        tours.setdefault(f"{row['doctor_id']}/{row['half']}", []).append((row["due_id"], row["side"]))
+    return tours
+
+
+async def newest(conn: Connection, team_id: str, day: date) -> dict[str, Any] | None:
+    """The plan that was asked for last, in whatever state; None when there never was one."""
+    row = await (await conn.execute(NEWEST, {"team_id": team_id, "day": day})).fetchone()
+    return None if row is None else await read(conn, row["id"])
+
+
+async def read(conn: Connection, plan_id: int) -> dict[str, Any]:
+    """A plan without its stops. Raises NotFound."""
+    return await _one(conn, PLAN, {"id": plan_id})
+
+
+async def stops(conn: Connection, plan_id: int) -> list[dict[str, Any]]:
+    """The stops of a plan, tour by tour."""
+    return await (await conn.execute(STOPS, {"id": plan_id})).fetchall()
+
+
+async def unserved(conn: Connection, plan_id: int) -> list[dict[str, Any]]:
+    """What the plan leaves out, and why."""
+    return await (await conn.execute(REASONS, {"id": plan_id})).fetchall()
+
+
+async def lock(conn: Connection, plan_id: int) -> dict[str, Any]:
+    """The plan, locked until the transaction ends. Raises NotFound."""
+    return await _one(conn, LOCK, {"id": plan_id})
+
+
+async def publish(conn: Connection, plan_id: int, *, now: datetime) -> None:
+    """Make a draft the day's plan: its starts are now promised, and the plan before is replaced. Raises NotFound, BadInput."""
+    plan = await lock(conn, plan_id)
+    if plan["state"] != "draft":
+        raise BadInput(f"a plan that is {plan['state']} cannot be published; make a new one")
+    start = datetime.combine(plan["day"], time(), ZONE)
+    await conn.execute(REPLACE, plan)
+    await conn.execute(PUBLISH, {"id": plan_id, "now": now})
+    await conn.execute(RELEASE, {"id": plan_id, "from": start, "to": start + timedelta(days=1)})
+    await conn.execute(PROMISE, {"id": plan_id})
+
+
+async def doctors_round(conn: Connection, doctor_id: str, day: date) -> list[dict[str, Any]]:
+    """What the published plan gives a doctor on a day, in order."""
+    return await (await conn.execute(ROUND, {"doctor_id": doctor_id, "day": day})).fetchall()
+
+
+async def _one(conn: Connection, query: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    row = await (await conn.execute(query, values)).fetchone()
+    if row is None:
+        raise NotFound("there is no such plan")
+    return row

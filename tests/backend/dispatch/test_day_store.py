@@ -1,0 +1,146 @@
+"""A team's day from the due list to the published plan and back: real database, real child process."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from backend.db.pool import Connection, Pool
+from backend.dispatch import day_store
+from backend.dispatch.day import run
+from backend.dispatch.day.model import DueVisit, Kind
+from backend.dispatch.day.solver import Limit
+from backend.errors import BadInput, NotFound
+from tests.backend.street import NOW, one, rows
+
+DAY = date(2026, 3, 2)
+MORNING = datetime(2026, 3, 2, 8, tzinfo=day_store.ZONE)
+QUICK = Limit(moves=20_000, seconds=20.0)
+PLACES = """
+UPDATE elder SET latitude = 29.52 + 0.01 * right(id, 1)::int, longitude = 106.50, born_on = '1945-01-01', conditions = '{高血压}';
+UPDATE contract SET team_id = 'team-a', doctor_id = 'doctor-li';
+INSERT INTO elder (id, name, sex, address, latitude, longitude)
+SELECT 'home-' || n, '某人', 'female', '某处', 29.5 + 0.003 * n, 106.5 + 0.002 * (n % 5) FROM generate_series(1, 9) n;
+INSERT INTO contract (elder_id, team_id, doctor_id, signed_on, ends_on)
+SELECT 'home-' || n, 'team-a', CASE WHEN n % 2 = 0 THEN 'doctor-li' ELSE 'doctor-yang' END, '2026-01-01', '2026-12-31'
+FROM generate_series(1, 9) n;
+"""
+
+
+@pytest.fixture
+async def district(street: Connection) -> Connection:
+    await street.execute(PLACES)
+    return street
+
+
+def due(elder: str, **more: Any) -> DueVisit:
+    return DueVisit.model_validate({"elder": elder, "kind": Kind.OTHER, "opens_on": DAY, "due_on": DAY + timedelta(days=3)} | more)
+
+
+async def add(conn: Connection, *dues: DueVisit) -> int:
+    return await day_store.add(conn, dues, source="import", by="test", now=NOW)
+
+
+async def plan(conn: Connection, *, now: datetime = NOW) -> int:
+    return await run.plan_now(conn, "team-a", DAY, by="test", seed=1, limit=QUICK, now=now)
+
+
+async def stops(conn: Connection, plan_id: int) -> dict[int, tuple[str, datetime]]:
+    return {row["due_id"]: (row["doctor_id"], row["starts_at"]) for row in await day_store.stops(conn, plan_id) if row["side"] == 0}
+
+
+def homes(*numbers: int) -> Sequence[DueVisit]:
+    return [due(f"home-{number}") for number in numbers]
+
+
+async def test_rules_fill_the_list_once(district: Connection) -> None:
+    assert await day_store.add_by_rules(district, today=DAY, now=NOW) == 4  # two elders, a check-up and a follow-up each
+    assert await day_store.add_by_rules(district, today=DAY, now=NOW) == 0
+    listed = await rows(district, "SELECT id FROM due_visit WHERE kind = 'hypertension_followup'")
+    assert all([await day_store.finish(district, row["id"], on=DAY) for row in listed])
+    assert await day_store.add_by_rules(district, today=DAY, now=NOW) == 0
+    assert await day_store.add_by_rules(district, today=date(2026, 4, 1), now=NOW) == 2
+
+
+async def test_an_unknown_elder_is_refused(district: Connection) -> None:
+    with pytest.raises(BadInput, match="nobody"):
+        async with district.transaction():
+            await add(district, due("nobody"))
+
+
+async def test_a_plan_serves_or_lists_everything_and_says_why(district: Connection) -> None:
+    await add(district, *homes(1, 2, 3, 4), due("home-5", roles="gp+nurse"), due("home-6", roles="specialist"))
+    await district.execute("UPDATE elder SET latitude = NULL WHERE id = 'home-4'")
+    plan_id = await plan(district)
+    made = await day_store.stops(district, plan_id)
+    assert len({row["due_id"] for row in made}) == 4
+    assert {row["reason"] for row in await day_store.unserved(district, plan_id)} == {"no_skill", "no_place"}
+    together = [row for row in made if row["due_id"] == 5]
+    assert len({row["doctor_id"] for row in together}) == 2
+    assert len({row["starts_at"] for row in together}) == 1
+    assert all(("own" in row["terms"]) != ("not_own" in row["terms"]) for row in made if row["doctor_id"] != "nurse-wu")
+    assert all("detour" in row["terms"] for row in made)
+
+
+async def test_published_times_are_promises_that_a_new_plan_keeps(district: Connection) -> None:
+    await add(district, *homes(1, 2, 3, 4, 5, 6))
+    async with district.transaction():
+        await day_store.publish(district, before := await plan(district), now=NOW)
+    first = await stops(district, before)
+    await add(district, *homes(7, 8))
+    async with district.transaction():
+        await day_store.publish(district, after := await plan(district), now=NOW)
+    second = await stops(district, after)
+    assert set(first) < set(second)
+    assert all(abs(second[due_id][1] - at) <= timedelta(minutes=30) for due_id, (_, at) in first.items())
+    assert sum(second[due_id][0] != doctor for due_id, (doctor, _) in first.items()) == 0
+    assert await one(district, "SELECT count(*) AS n FROM day_plan WHERE state = 'published'") == {"n": 1}
+    with pytest.raises(BadInput, match="replaced"):
+        await day_store.publish(district, before, now=NOW)
+
+
+async def test_what_has_begun_and_what_is_next_stay_as_they_are(district: Connection) -> None:
+    await add(district, *homes(1, 2, 3, 4, 5, 6, 7, 8))
+    async with district.transaction():
+        await day_store.publish(district, before := await plan(district), now=NOW)
+    first = await day_store.stops(district, before)
+    morning = [row for row in first if row["half"] == "morning"]
+    noon = min(row["starts_at"] for row in morning) + timedelta(minutes=1)
+    await add(district, due("home-9", due_on=DAY))
+    second = await day_store.stops(district, await plan(district, now=noon))
+    for doctor in {row["doctor_id"] for row in morning}:
+        begun = [row for row in morning if row["doctor_id"] == doctor]
+        count = sum(row["starts_at"] <= noon for row in begun)
+        kept = [(row["due_id"], row["starts_at"]) for row in begun[: count + 1]] if count else []
+        again = [(row["due_id"], row["starts_at"]) for row in second if row["doctor_id"] == doctor and row["half"] == "morning"]
+        assert again[: len(kept)] == kept
+    assert len({row["due_id"] for row in second}) == 9
+
+
+async def test_a_worker_makes_what_was_asked_for(district: Connection, pool: Pool) -> None:
+    await add(district, *homes(1, 2, 3))
+    plan_id = await day_store.ask(district, "team-a", DAY, by="test", now=NOW)
+    assert await run.serve_one(pool, clock=lambda: NOW, limit=QUICK)
+    assert not await run.serve_one(pool, clock=lambda: NOW, limit=QUICK)
+    assert (await day_store.read(district, plan_id))["state"] == "draft"
+
+
+async def test_a_search_that_died_is_taken_up_again(district: Connection) -> None:
+    await day_store.ask(district, "team-a", DAY, by="test", now=NOW)
+    assert await day_store.claim(district, now=NOW) is not None
+    assert await day_store.claim(district, now=NOW + timedelta(seconds=5)) is None
+    assert await day_store.claim(district, now=NOW + timedelta(seconds=day_store.ALONE_S + 1)) is not None
+
+
+async def test_a_day_without_anybody_on_duty_lists_everything(district: Connection) -> None:
+    await add(district, *homes(1, 2))
+    await district.execute("DELETE FROM shift")
+    plan_id = await plan(district)
+    assert {row["reason"] for row in await day_store.unserved(district, plan_id)} == {"no_skill"}
+    assert "shift" in (await day_store.read(district, plan_id))["problem"]
+
+
+async def test_an_unknown_team_is_named(district: Connection) -> None:
+    with pytest.raises(NotFound, match="team-z"):
+        await run.plan_now(district, "team-z", DAY, by="test", seed=1, limit=QUICK, now=NOW)
