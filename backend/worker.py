@@ -52,6 +52,7 @@ HOUSEKEEPING_S = 600
 COMPACTION_S = 60
 PLAN_S = 1
 DUE_S = 3600
+LEARN_S = 24 * 3600
 SENDERS = 4
 """Messages on their way at once: one receiver that does not answer must not hold up the others."""
 
@@ -92,6 +93,7 @@ class Worker:
             (self.compact, COMPACTION_S),
             (self.plan_days, PLAN_S),
             (self.list_due, DUE_S),
+            (self.learn_travel, LEARN_S),
             (self.drop_expired, HOUSEKEEPING_S),
             (self.count_open, OPEN_S),
             (self.count_gateways, GATEWAYS_S),
@@ -207,6 +209,11 @@ class Worker:
         """Make the plans that were asked for, one after another."""
         while await day_run.serve_one(self._pool, clock=lambda: datetime.now(UTC), limit=Limit()):
             pass
+
+    async def learn_travel(self) -> None:
+        """Learn from departures and arrivals how long ways take in each team's area."""
+        async with self._pool.connection() as conn, conn.transaction():
+            await day_store.learn_travel(conn, now=datetime.now(UTC))
 
     async def list_due(self) -> None:
         """Put on the due list what the date rules ask for today."""

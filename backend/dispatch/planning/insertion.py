@@ -16,11 +16,12 @@ Places = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Insertion:
-    """Where a visit would go, and what that adds to the cost. `at`: (tour, position) of each task. `starts`: its own start."""
+    """Where a visit would go. `at`: (tour, position) of each task. `adds`: to the cost. `starts`: its own. `way`: added time on the way."""
 
     at: Places
     adds: float
     starts: float
+    way: float
 
 
 def cheapest(instance: Instance, tours: Sequence[PlannedTour], index: int) -> Insertion | None:
@@ -78,7 +79,7 @@ def _alone(instance: Instance, planned: PlannedTour, index: int, number: int, po
         other = instance.visits[stop.visit]
         begins = max(now + travel[here][other.place], other.opens)
         if begins <= stop.starts + schedule.TOLERANCE and begins >= stop.starts - schedule.TOLERANCE:
-            return Insertion(((number, position),), adds, starts)
+            return Insertion(((number, position),), adds, starts, detour)
         later, as_now = _late(other, begins), _late(other, stop.starts)
         if later is None or as_now is None:
             return None
@@ -88,7 +89,7 @@ def _alone(instance: Instance, planned: PlannedTour, index: int, number: int, po
         here, now = other.place, begins + other.tasks[0].lasts
     if now + travel[here][tour.returns] > tour.back_by + schedule.TOLERANCE:
         return None
-    return Insertion(((number, position),), adds, starts)
+    return Insertion(((number, position),), adds, starts, detour)
 
 
 def _late(visit: Visit, starts: float) -> float | None:
@@ -114,7 +115,8 @@ def _together(instance: Instance, tours: Sequence[PlannedTour], index: int, at: 
     if schedule.faults(part, timed):
         return None
     starts = min(stop.starts for tour in timed for stop in tour.stops if stop.visit == index)
-    return Insertion(at, schedule.cost(part, timed) - schedule.cost(part, before), starts)
+    way = sum(tour.travelled for tour in timed) - sum(tour.travelled for tour in before)
+    return Insertion(at, schedule.cost(part, timed) - schedule.cost(part, before), starts, way)
 
 
 def _tied(tours: Sequence[PlannedTour], numbers: Sequence[int]) -> list[int]:

@@ -94,7 +94,7 @@ function drawBars(plan, doctors, colour) {
   const share = (minute) => `${(100 * (minute - first)) / (last - first)}%`;
   const hours = element("div", "hours");
   for (let hour = Math.ceil(first / 60); hour <= last / 60; hour += 1) {
-    const mark = element("span", "", `${hour}:00`);
+    const mark = element("span", "", String(hour));
     mark.style.left = share(60 * hour);
     hours.append(mark);
   }
@@ -113,7 +113,7 @@ function drawBars(plan, doctors, colour) {
     box.append(lane);
   }
   for (const stop of plan.stops) {
-    const bar = element("button", stop.pair ? "stop pair" : "stop", `${stop.clock} ${stop.name}`);
+    const bar = element("button", stop.pair ? "stop pair" : "stop", stop.name);
     bar.type = "button";
     bar.title = `${stop.clock}–${stop.until} ${stop.name}, ${stop.kind}: ${stop.why}`;
     bar.setAttribute("aria-pressed", "false");

@@ -144,3 +144,26 @@ async def test_a_day_without_anybody_on_duty_lists_everything(district: Connecti
 async def test_an_unknown_team_is_named(district: Connection) -> None:
     with pytest.raises(NotFound, match="team-z"):
         await run.plan_now(district, "team-z", DAY, by="test", seed=1, limit=QUICK, now=NOW)
+
+
+DRIVE = """
+INSERT INTO visit (elder_id, class, reason, state, doctor_id, requested_at, requested_by, changed_at, search_at)
+SELECT 'home-' || 1 + mod(n, 9), 'same_day', '-', 'at_home', 'doctor-li', %(now)s, 'test', %(now)s, %(now)s FROM generate_series(1, 60) n;
+"""
+STEPS = """
+INSERT INTO visit_step (visit_id, at, by, state, doctor_id)
+SELECT v.id, %(now)s::timestamptz - interval '30 days' + v.id * interval '1 hour' + minutes * interval '1 minute',
+    'doctor-li', s.state, 'doctor-li'
+FROM visit v CROSS JOIN (VALUES ('on_the_way', 0), ('at_home', 10)) s (state, minutes) ORDER BY v.id, minutes
+"""
+
+
+async def test_travel_is_learnt_from_departures_and_arrivals(district: Connection) -> None:
+    assert await day_store.learn_travel(district, now=NOW) == 0
+    await district.execute(DRIVE, {"now": NOW})
+    await district.execute(STEPS, {"now": NOW})
+    assert await day_store.learn_travel(district, now=NOW) == 1
+    learnt = await one(district, "SELECT team_id, a_s, trips, error_percent FROM travel_curve")
+    assert learnt["team_id"] == "team-a"
+    assert learnt["trips"] >= 50
+    assert learnt["error_percent"] < 5  # every way took ten minutes

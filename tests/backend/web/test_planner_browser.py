@@ -1,0 +1,91 @@
+"""The planner's board in a real browser: drawn without a fault, nothing sticks out, a visit moves by keys and by dragging."""
+
+import shutil
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+
+import pytest
+from fastapi import FastAPI
+
+from backend.db.pool import Pool
+from backend.dispatch import day_store
+from backend.dispatch.day import run
+from backend.dispatch.day.model import DueVisit
+from backend.dispatch.day.solver import Limit
+from backend.web.language import STATIC
+from tests.backend.dispatch.test_day_store import PLACES
+from tests.backend.street import NOW
+from tests.backend.web.conftest import PASSWORD, serving
+
+playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
+from playwright.async_api import Page, async_playwright, expect  # noqa: E402
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
+    pytest.mark.skipif(not (STATIC / "vendor" / "htmx.min.js").exists(), reason="run `make web` first: it fetches the browser libraries"),
+]
+DAY = date(2026, 3, 2)
+
+
+@pytest.fixture
+async def board(app: FastAPI, street: Pool) -> AsyncIterator[Page]:
+    """A signed-in planner before a draft of nine visits."""
+    async with street.connection() as conn:
+        await conn.execute(PLACES)
+        rows = [{"elder": f"home-{number}", "kind": "other", "opens_on": DAY, "due_on": DAY + timedelta(days=3)} for number in range(1, 10)]
+        await day_store.add(conn, [DueVisit.model_validate(row) for row in rows], source="import", by="test", now=NOW)
+        await day_store.ask(conn, "team-a", DAY, by="test", now=NOW)
+    await run.serve_one(street, clock=lambda: NOW, limit=Limit(moves=5_000))
+    async with serving(app) as url, async_playwright() as tool:
+        browser = await tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        page = await (await browser.new_context(viewport={"width": 1366, "height": 768})).new_page()
+        await page.request.post(f"{url}/api/session", data={"name": "wang", "password": PASSWORD})
+        await page.goto(f"{url}/planner?team=team-a&day={DAY}")
+        yield page
+        await browser.close()
+
+
+async def tours(page: Page) -> list[str]:
+    """The tour of every stop, in order of the due visits."""
+    found: list[str] = await page.evaluate(
+        "JSON.parse(document.getElementById('plan-data').textContent).stops.sort((a, b) => a.due - b.due).map((stop) => stop.tour)"
+    )
+    return found
+
+
+async def test_a_visit_moves_by_keys_and_by_dragging_after_its_cost_is_shown(board: Page) -> None:
+    faults: list[str] = []
+    board.on("pageerror", lambda error: faults.append(str(error)))
+    await expect(board.locator("#bars .stop")).to_have_count(9)
+    await expect(board.locator("#map circle")).not_to_have_count(0)
+    for width, height in ((1366, 768), (390, 844)):
+        await board.set_viewport_size({"width": width, "height": height})
+        assert await board.evaluate("document.documentElement.scrollWidth") <= width
+    await board.set_viewport_size({"width": 1366, "height": 768})
+
+    before = await tours(board)
+    bar = board.locator("#bars .stop").first
+    await bar.focus()
+    await board.keyboard.press("ArrowDown")
+    await expect(board.locator("#price")).not_to_be_empty()
+    assert await tours(board) == before
+    async with board.expect_navigation():
+        await board.keyboard.press("Enter")
+    moved = await tours(board)
+    assert sum(one != other for one, other in zip(before, moved, strict=True)) == 1
+
+    box = await board.locator("#bars .stop").first.bounding_box()
+    lanes = await board.locator("#bars .lane").all()
+    target = await lanes[1].bounding_box()
+    assert box is not None
+    assert target is not None
+    await board.mouse.move(box["x"] + 5, box["y"] + 5)
+    await board.mouse.down()
+    async with board.expect_response(lambda answer: answer.url.endswith("/move")):
+        await board.mouse.move(box["x"] + 30, target["y"] + 10, steps=5)
+    async with board.expect_navigation():
+        await board.mouse.up()
+    assert await tours(board) != moved
+    assert faults == []
