@@ -1,14 +1,16 @@
 """A team's day from the due list to the published plan and back: real database, real child process."""
 
+import argparse
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backend.db.pool import Connection, Pool
 from backend.dispatch import day_store
-from backend.dispatch.day import run
+from backend.dispatch.day import command, run
 from backend.dispatch.day.model import DueVisit, Kind
 from backend.dispatch.day.solver import Limit
 from backend.errors import BadInput, NotFound
@@ -167,3 +169,20 @@ async def test_travel_is_learnt_from_departures_and_arrivals(district: Connectio
     assert learnt["team_id"] == "team-a"
     assert learnt["trips"] >= 50
     assert learnt["error_percent"] < 5  # every way took ten minutes
+
+
+async def test_the_command_prints_tours_with_reasons(district: Connection, tmp_path: Path) -> None:
+    listed = tmp_path / "due.csv"
+    listed.write_text(
+        "elder,kind,opens_on,due_on,roles\n" + "".join(f"home-{n},home_bed_round,2026-03-01,2026-03-05,gp\n" for n in range(1, 6)), "utf-8"
+    )
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    words = parser.parse_args(["--date", str(DAY), "--team", "team-a", "--import", str(listed), "--explain", "--publish"])
+    said = await command.plan(district, words, now=NOW)
+    assert "5 new due visits" in said
+    assert "own patient, +" in said
+    assert "doctor-li " in said
+    assert (await one(district, "SELECT count(*) AS n FROM due_visit WHERE promised_at IS NOT NULL"))["n"] >= 5
+    with pytest.raises(BadInput, match="no team nowhere; there are team-a"):
+        await command.plan(district, parser.parse_args(["--date", str(DAY), "--team", "nowhere"]), now=NOW)
