@@ -19,5 +19,9 @@ def compiled(function: Callable[Args, Result]) -> Callable[Args, Result]:
         return function
     from numba import njit
 
-    compile_it: Callable[[Callable[Args, Result]], Callable[Args, Result]] = njit(cache=True, nogil=True, error_model="numpy")
-    return compile_it(function)
+    try:
+        compile_it: Callable[[Callable[Args, Result]], Callable[Args, Result]] = njit(cache=True, nogil=True, error_model="numpy")
+        return compile_it(function)
+    except RuntimeError:  # no place to write: each process compiles for itself
+        compile_it = njit(nogil=True, error_model="numpy")
+        return compile_it(function)
