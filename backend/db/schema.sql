@@ -159,6 +159,33 @@ CREATE TABLE contract (
 CREATE INDEX contract_by_team ON public.contract USING btree (team_id);
 CREATE UNIQUE INDEX contract_one_active ON public.contract USING btree (elder_id) WHERE (cancelled_on IS NULL);
 
+CREATE TABLE day_plan (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    team_id text NOT NULL,
+    day date NOT NULL,
+    state text DEFAULT 'asked'::text NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    asked_by text NOT NULL,
+    seed integer DEFAULT 1 NOT NULL,
+    share real DEFAULT 0 NOT NULL,
+    heard_at timestamp with time zone,
+    made_at timestamp with time zone,
+    cost_min double precision,
+    travel_min double precision,
+    moves bigint,
+    problem text DEFAULT ''::text NOT NULL,
+    published_at timestamp with time zone,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT day_plan_pkey PRIMARY KEY (id),
+    CONSTRAINT day_plan_check CHECK (((state = ANY (ARRAY['draft'::text, 'published'::text, 'replaced'::text])) <= (made_at IS NOT NULL))),
+    CONSTRAINT day_plan_share_check CHECK (((share >= (0)::double precision) AND (share <= (1)::double precision))),
+    CONSTRAINT day_plan_state_check CHECK ((state = ANY (ARRAY['asked'::text, 'draft'::text, 'published'::text, 'replaced'::text, 'failed'::text]))),
+    CONSTRAINT day_plan_team_id_fkey FOREIGN KEY (team_id) REFERENCES team(id)
+);
+CREATE INDEX day_plan_asked ON public.day_plan USING btree (asked_at) WHERE (state = 'asked'::text);
+CREATE INDEX day_plan_by_day ON public.day_plan USING btree (team_id, day, id);
+CREATE UNIQUE INDEX day_plan_one_published ON public.day_plan USING btree (team_id, day) WHERE (state = 'published'::text);
+
 CREATE TABLE doctor (
     id text NOT NULL,
     team_id text NOT NULL,
@@ -171,6 +198,43 @@ CREATE TABLE doctor (
     CONSTRAINT doctor_team_id_fkey FOREIGN KEY (team_id) REFERENCES team(id)
 );
 CREATE INDEX doctor_by_team ON public.doctor USING btree (team_id);
+
+CREATE TABLE due_visit (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    elder_id text NOT NULL,
+    kind text NOT NULL,
+    opens_on date NOT NULL,
+    due_on date NOT NULL,
+    part text DEFAULT 'any'::text NOT NULL,
+    lasts_min smallint NOT NULL,
+    roles text[] NOT NULL,
+    gap_min_min smallint DEFAULT 0 NOT NULL,
+    gap_max_min smallint DEFAULT 0 NOT NULL,
+    source text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    state text DEFAULT 'due'::text NOT NULL,
+    promised_at timestamp with time zone,
+    promised_doctor_id text,
+    done_on date,
+    made_at timestamp with time zone NOT NULL,
+    made_by text NOT NULL,
+    CONSTRAINT due_visit_pkey PRIMARY KEY (id),
+    CONSTRAINT due_visit_elder_id_kind_due_on_key UNIQUE (elder_id, kind, due_on),
+    CONSTRAINT due_visit_check CHECK ((due_on >= opens_on)),
+    CONSTRAINT due_visit_check1 CHECK ((gap_max_min >= gap_min_min)),
+    CONSTRAINT due_visit_check2 CHECK (((state = 'done'::text) = (done_on IS NOT NULL))),
+    CONSTRAINT due_visit_check3 CHECK (((promised_at IS NULL) = (promised_doctor_id IS NULL))),
+    CONSTRAINT due_visit_kind_check CHECK ((kind = ANY (ARRAY['elder_checkup'::text, 'hypertension_followup'::text, 'diabetes_followup'::text, 'home_bed_round'::text, 'two_week_check'::text, 'other'::text]))),
+    CONSTRAINT due_visit_lasts_min_check CHECK (((lasts_min >= 5) AND (lasts_min <= 240))),
+    CONSTRAINT due_visit_part_check CHECK ((part = ANY (ARRAY['any'::text, 'morning'::text, 'afternoon'::text]))),
+    CONSTRAINT due_visit_roles_check CHECK (((cardinality(roles) >= 1) AND (cardinality(roles) <= 2))),
+    CONSTRAINT due_visit_source_check CHECK ((source = ANY (ARRAY['import'::text, 'date_rule'::text, 'findings'::text, 'by_hand'::text]))),
+    CONSTRAINT due_visit_state_check CHECK ((state = ANY (ARRAY['due'::text, 'done'::text, 'cancelled'::text]))),
+    CONSTRAINT due_visit_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE,
+    CONSTRAINT due_visit_promised_doctor_id_fkey FOREIGN KEY (promised_doctor_id) REFERENCES doctor(id)
+);
+CREATE INDEX due_visit_by_elder ON public.due_visit USING btree (elder_id, kind, done_on);
+CREATE INDEX due_visit_open ON public.due_visit USING btree (opens_on) WHERE (state = 'due'::text);
 
 CREATE TABLE elder (
     id text NOT NULL,
@@ -401,6 +465,37 @@ CREATE TABLE observation (
     CONSTRAINT observation_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE
 );
 CREATE INDEX observation_by_elder ON public.observation USING btree (elder_id, at);
+
+CREATE TABLE plan_stop (
+    plan_id bigint NOT NULL,
+    due_id bigint NOT NULL,
+    side smallint NOT NULL,
+    doctor_id text NOT NULL,
+    half text NOT NULL,
+    "position" smallint NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    leg_min real NOT NULL,
+    terms jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT plan_stop_pkey PRIMARY KEY (plan_id, due_id, side),
+    CONSTRAINT plan_stop_half_check CHECK ((half = ANY (ARRAY['morning'::text, 'afternoon'::text]))),
+    CONSTRAINT plan_stop_position_check CHECK (("position" >= 0)),
+    CONSTRAINT plan_stop_side_check CHECK ((side = ANY (ARRAY[0, 1]))),
+    CONSTRAINT plan_stop_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id),
+    CONSTRAINT plan_stop_due_id_fkey FOREIGN KEY (due_id) REFERENCES due_visit(id) ON DELETE CASCADE,
+    CONSTRAINT plan_stop_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES day_plan(id) ON DELETE CASCADE
+);
+CREATE INDEX plan_stop_by_doctor ON public.plan_stop USING btree (doctor_id, starts_at);
+
+CREATE TABLE plan_unserved (
+    plan_id bigint NOT NULL,
+    due_id bigint NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT plan_unserved_pkey PRIMARY KEY (plan_id, due_id),
+    CONSTRAINT plan_unserved_reason_check CHECK ((reason = ANY (ARRAY['no_skill'::text, 'no_second_person'::text, 'outside_hours'::text, 'too_far'::text, 'full'::text, 'not_worth'::text, 'no_place'::text]))),
+    CONSTRAINT plan_unserved_due_id_fkey FOREIGN KEY (due_id) REFERENCES due_visit(id) ON DELETE CASCADE,
+    CONSTRAINT plan_unserved_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES day_plan(id) ON DELETE CASCADE
+);
 
 CREATE TABLE retention (
     quantity text NOT NULL,
@@ -647,6 +742,18 @@ CREATE TABLE team (
     CONSTRAINT team_latitude_check CHECK (((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision))),
     CONSTRAINT team_longitude_check CHECK (((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision))),
     CONSTRAINT team_fallback_team_id_fkey FOREIGN KEY (fallback_team_id) REFERENCES team(id)
+);
+
+CREATE TABLE travel_curve (
+    team_id text NOT NULL,
+    a_s double precision NOT NULL,
+    b_s double precision NOT NULL,
+    c_s double precision NOT NULL,
+    trips integer NOT NULL,
+    error_percent double precision NOT NULL,
+    fitted_at timestamp with time zone NOT NULL,
+    CONSTRAINT travel_curve_pkey PRIMARY KEY (team_id),
+    CONSTRAINT travel_curve_team_id_fkey FOREIGN KEY (team_id) REFERENCES team(id) ON DELETE CASCADE
 );
 
 CREATE TABLE visit (
