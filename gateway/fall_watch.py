@@ -24,8 +24,8 @@ QUESTIONS_MAX = 4
 FOR_HELP = frozenset({EventKind.SOS, EventKind.FALL, EventKind.SMOKE, EventKind.GAS})
 TAKES_BACK = frozenset({EventKind.SOS_CANCELLED, EventKind.FALL_CANCELLED})
 QUESTION = {
-    "zh": "您还好吗？没事请按一下取消。没有回应，我们马上叫人来帮您。",
-    "en": "Are you all right? If you are, press to cancel. Without an answer we call for help.",
+    "zh": "您还好吗？没事请连按两下按钮。没有回应，我们马上叫人来帮您。",
+    "en": "Are you all right? If you are, press the button twice. Without an answer we call for help.",
 }
 
 

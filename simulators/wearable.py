@@ -3,7 +3,8 @@
 Its only clock is its samples: n samples are n / 50 s, so the same samples always give the same frames. No I/O.
 
     every second      WEARABLE_VITALS
-    button            held 1 s: SOS. Held again for 3 s, begun within 30 s: cancelled. Otherwise a new hold is nothing within 30 s
+    button            held 1 s: SOS. Held again for 3 s, begun within 30 s: cancelled. Otherwise a new hold is nothing within 30 s.
+                      Two shorter presses at most 1.5 s apart, within 90 s after an impact and without an SOS since: cancelled too
     impact            |a| over a peak, the largest within 1 s either way, and a direction after it that differs from the mean direction
                       3.0 to 1.5 s before: FALL_CANDIDATE and its window as PACKED_CHUNKs. The numbers go by the place on the body
     until answered    an event, with its window, again every 2 s, 90 times, then every 30 s, until its ACK comes or 210 times
@@ -48,6 +49,8 @@ SENDINGS_MAX = 210
 PRESS_SAMPLES = RATE_HZ
 CANCEL_SAMPLES = 3 * RATE_HZ
 CANCEL_WITHIN_SAMPLES = 30 * RATE_HZ
+WELL_WITHIN_SAMPLES = 90 * RATE_HZ
+WELL_APART_SAMPLES = 3 * RATE_HZ // 2
 WAITING_MAX = {FrameType.SOS: 4, FrameType.FALL_CANDIDATE: 2}
 _PEAK = -AFTER_SAMPLES
 _MEAN_SAMPLES = 3 * RATE_HZ // 2
@@ -126,6 +129,7 @@ class Wearable:
             if kind := self._button.feed(is_pressed=sensed.is_pressed, now=self._now):
                 self._remember(kind, self._now)
             if impact := self._impacts.feed(sample):
+                self._button.note_fall(self._now)
                 self._remember(impact, self._now - AFTER_SAMPLES + 1)
             if self._now % VITALS_SAMPLES == 1:
                 self._say_vitals(sensed)
@@ -190,15 +194,36 @@ class _Button:
         self._held = 0
         self._called_at: int | None = None
         self._cancels = False
+        self._fell_at: int | None = None
+        self._tapped_at: int | None = None
+
+    def note_fall(self, now: int) -> None:
+        """For a while two short presses take the fall back."""
+        has_called = self._called_at is not None and now - self._called_at <= CANCEL_WITHIN_SAMPLES
+        self._fell_at, self._tapped_at = None if has_called else now, None
 
     def feed(self, *, is_pressed: bool, now: int) -> SosKind | None:
+        if not is_pressed and 0 < self._held < PRESS_SAMPLES and self._tap(now):
+            self._held = 0
+            return SosKind.CANCELLED
         self._held = self._held + 1 if is_pressed else 0
         if self._held == 1:
             self._cancels = self._called_at is not None and now - self._called_at <= CANCEL_WITHIN_SAMPLES
         if self._held != (CANCEL_SAMPLES if self._cancels else PRESS_SAMPLES):
             return None
         self._called_at = None if self._cancels else now
+        self._fell_at = None
         return SosKind.CANCELLED if self._cancels else SosKind.PRESSED
+
+    def _tap(self, now: int) -> bool:
+        """Whether this short press is the second one after a fall."""
+        if self._fell_at is None or now - self._fell_at > WELL_WITHIN_SAMPLES:
+            return False
+        is_second = self._tapped_at is not None and now - self._tapped_at <= WELL_APART_SAMPLES
+        self._tapped_at = None if is_second else now
+        if is_second:
+            self._fell_at = None
+        return is_second
 
 
 class _ImpactWatch:

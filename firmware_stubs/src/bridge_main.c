@@ -41,6 +41,7 @@ static void watch_for_fall(struct bridge *bridge, uint32_t now_ms)
     struct bridge_fall_candidate candidate;
     if (bridge_fall_feed(&bridge->fall_detector, bridge->sample.acceleration, &candidate)) {
         bridge_event_queue_add_fall(&bridge->events, &bridge->fall_detector, &candidate, now_ms);
+        bridge_sos_note_fall(&bridge->sos_button, now_ms);
     }
 }
 

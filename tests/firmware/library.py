@@ -110,11 +110,15 @@ class SosButton(ctypes.Structure):
         ("changed_ms", ctypes.c_uint32),
         ("held_ms", ctypes.c_uint32),
         ("sos_ms", ctypes.c_uint32),
+        ("fell_ms", ctypes.c_uint32),
+        ("tapped_ms", ctypes.c_uint32),
         ("was_pressed", ctypes.c_bool),
         ("is_held", ctypes.c_bool),
         ("is_spent", ctypes.c_bool),
         ("is_cancelling", ctypes.c_bool),
         ("can_cancel", ctypes.c_bool),
+        ("can_be_well", ctypes.c_bool),
+        ("has_tapped", ctypes.c_bool),
     )
 
 
@@ -316,6 +320,8 @@ def load(path: Path) -> ctypes.CDLL:
     library.bridge_fall_feed.restype = ctypes.c_bool
     library.bridge_fall_window.argtypes = [pointer(FallDetector), pointer(ctypes.c_uint32)]
     library.bridge_fall_window.restype = ctypes.c_uint16
+    library.bridge_sos_note_fall.argtypes = [pointer(SosButton), ctypes.c_uint32]
+    library.bridge_sos_note_fall.restype = None
     library.bridge_sos_feed.argtypes = [pointer(SosButton), ctypes.c_bool, ctypes.c_uint32]
     library.bridge_init.argtypes = [pointer(Bridge), pointer(Hal), pointer(Config)]
     library.bridge_poll.argtypes = [pointer(Bridge)]

