@@ -32,7 +32,7 @@ from gateway.devices import (
     zigbee,
 )
 from gateway.devices.driver import JSON, Reader, Reason
-from gateway.devices.gatt import blood_pressure, glucose, heart_rate, housekeeping, ieee11073, plx, thermometer, weight
+from gateway.devices.gatt import blood_pressure, body_composition, glucose, heart_rate, housekeeping, ieee11073, plx, thermometer, weight
 from gateway.errors import BadInput
 
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}|\s)*")
@@ -73,6 +73,7 @@ TYPES: dict[str, Format] = {
     "rtl433_json": Format(rtl433_json.reader, rtl433_json.describe, is_text=True, gathered="events"),
     "zigbee_ias": Format(zigbee.reader, zigbee.describe),
     "ble_blood_pressure": Format(blood_pressure.reader, blood_pressure.describe, is_value=True),
+    "ble_body_composition": Format(body_composition.reader, body_composition.describe, is_value=True),
     "ble_glucose": Format(glucose.reader, glucose.describe, is_value=True),
     "ble_heart_rate": Format(heart_rate.reader, heart_rate.describe, is_value=True),
     "ble_misc": Format(housekeeping.reader, housekeeping.describe, is_value=True),

@@ -9,7 +9,18 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.devices.driver import Output, Reason, Refusal
-from gateway.devices.gatt import blood_pressure, glucose, heart_rate, housekeeping, plx, thermometer, value, weight
+from gateway.devices.gatt import (
+    blood_pressure,
+    body_composition,
+    glucose,
+    glucose_context,
+    heart_rate,
+    housekeeping,
+    plx,
+    thermometer,
+    value,
+    weight,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +41,15 @@ CHARACTERISTICS: Mapping[str, Characteristic] = MappingProxyType(
         "2a1c": Characteristic(thermometer.decode, thermometer.measurements),
         "2a1e": Characteristic(thermometer.decode_intermediate, thermometer.measurements),
         "2a18": Characteristic(glucose.decode, glucose.measurements),
+        "2a34": Characteristic(glucose_context.decode, glucose.measurements),
         "2a52": Characteristic(glucose.decode_access, glucose.measurements),
         "2a9d": Characteristic(weight.decode, weight.measurements),
+        "2a9c": Characteristic(body_composition.decode, body_composition.measurements),
         "2a19": Characteristic(housekeeping.decode_battery, housekeeping.measurements),
         "2a08": Characteristic(housekeeping.decode_date_time, housekeeping.measurements),
         "2a2b": Characteristic(housekeeping.decode_current_time, housekeeping.measurements),
         "2a38": Characteristic(housekeeping.decode_location, housekeeping.measurements),
+        **{name: Characteristic(housekeeping.decode_text, housekeeping.measurements) for name in housekeeping.TEXTS},
     }
 )
 

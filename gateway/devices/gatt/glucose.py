@@ -18,6 +18,8 @@ from datetime import datetime, timedelta
 
 from contract.quantities import QuantityName
 from gateway.devices.driver import JSON, Measurement, Output, Reason, Refusal
+from gateway.devices.gatt import glucose_context
+from gateway.devices.gatt.glucose_context import Context
 from gateway.devices.gatt.ieee11073 import Number, read_sfloat
 from gateway.devices.gatt.value import Fields, ValueReader, clock_of, date_time, parsed, reader_of
 
@@ -94,6 +96,11 @@ def report_all() -> bytes:
     return bytes((REPORT, 1))
 
 
+def report_last() -> bytes:
+    """Value to write to 0x2A52: send the newest record."""
+    return bytes((REPORT, 6))
+
+
 def report_from(sequence: int) -> bytes:
     """Value to write to 0x2A52: send the records from this sequence number on."""
     return bytes((REPORT, FROM, 1)) + sequence.to_bytes(2, "little")
@@ -148,9 +155,9 @@ def _filtered(fields: Fields, operation: int, operator: int) -> Access | Reason:
     return Access(operation, operator, FILTERS[1], None if operator == UP_TO else first, maximum)
 
 
-def measurements(packet: Packet | Access) -> Iterator[Output]:
-    """The person's glucose in mmol/L out of the meter's memory, with its time; nothing of the talk about records."""
-    if isinstance(packet, Access):
+def measurements(packet: Packet | Access | Context) -> Iterator[Output]:
+    """The person's glucose in mmol/L out of the meter's memory, with its time; nothing of a context and of the talk about records."""
+    if not isinstance(packet, Packet):
         return
     if packet.sample_type == CONTROL_SOLUTION:
         yield Refusal(Reason.NOT_THE_PERSON)
@@ -161,13 +168,15 @@ def measurements(packet: Packet | Access) -> Iterator[Output]:
         yield Measurement(QuantityName.GLUCOSE, mmol_l, measured_at=packet.measured_at, is_history=True, new_within_s=NEW_WITHIN_S)
 
 
-def reader(context: Mapping[str, str]) -> ValueReader[Packet | Access]:
-    """Reads one value of `characteristic` 2a18 or 2a52."""
-    return reader_of({"2a18": decode, "2a52": decode_access}, context)
+def reader(context: Mapping[str, str]) -> ValueReader[Packet | Access | Context]:
+    """Reads one value of `characteristic` 2a18, 2a34 or 2a52."""
+    return reader_of({"2a18": decode, "2a34": glucose_context.decode, "2a52": decode_access}, context)
 
 
-def describe(packet: Packet | Access) -> dict[str, JSON]:
+def describe(packet: Packet | Access | Context) -> dict[str, JSON]:
     """The keys of the vectors."""
+    if isinstance(packet, Context):
+        return glucose_context.describe(packet)
     return _describe_access(packet) if isinstance(packet, Access) else _describe_record(packet)
 
 
