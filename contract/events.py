@@ -49,6 +49,9 @@ class EventKind(StrEnum):
     ALONE_SMS = "alone_sms"
     MODEM_FAILED = "modem_failed"
     MODEM_WORKS = "modem_works"
+    PAIRING_NEEDED = "pairing_needed"
+    """A Bluetooth device that cannot be read until somebody pairs it again; `detail` says why."""
+    PAIRED = "paired"
 
 
 URGENT = frozenset(
@@ -96,7 +99,9 @@ class Event(Message):
     of `acted_alone`, `event` (whose press or fall), `siren` (on, failed, none) and `contacts` (how many messages are to be sent); of
     `alone_sms`, `event`, `contact` (its place in the home's file, from 1), `result` (sent, delivered, undelivered, failed, not_sent) and
     `reason`; of `modem_failed`, `reason`; of `fall`, `asked` (unanswered) where the home was asked first; of `fall_candidate`,
-    `verdict` (fall, rejected), `peak_mg` and, where it is known, `turn_deg`. No remark holds a name or a number of a telephone.
+    `verdict` (fall, rejected), `peak_mg` and, where it is known, `turn_deg`; of `pairing_needed`, `reason` (bond_lost: the device has
+    forgotten us; passkey_needed: its passkey must be typed; not_authenticated: it paired without the configured passkey; pairing_refused).
+    No remark holds a name or a number of a telephone.
     """
 
     log_id: LogId

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from contract.commands import Report, Speak
+from contract.commands import Dismiss, Enrol, Report, Speak
 from contract.events import AccelerationWindow, Event, EventKind, remark
 from contract.listening import Listening
 from contract.message import Message
@@ -96,7 +96,12 @@ EXAMPLES: dict[Leaf, list[Message]] = {
         Stored(log_id=_LOG, first=1001, last=1005, at=_AT),
         Refused(digest=digest_of(b"not JSON"), reason=RefusedReason.NOT_JSON, detail="expected value at line 1", at=_AT),
     ],
-    Leaf.COMMAND: [Speak(id=7, text="已收到求助，正在联系。", until=_AT), Report(id=8)],
+    Leaf.COMMAND: [
+        Speak(id=7, text="已收到求助，正在联系。", until=_AT),
+        Report(id=8),
+        Enrol(id=9, device="cuff-1", address="C1:22:33:44:55:66", until=_AT),
+        Dismiss(id=10, device="cuff-1", until=_AT),
+    ],
 }
 """Messages by the leaf of their topic; the second status is a last will."""
 

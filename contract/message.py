@@ -23,6 +23,9 @@ Sequence = Annotated[int, Field(ge=1, le=SEQUENCE_MAX)]
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 """Text without NUL, which PostgreSQL cannot store."""
 
+BluetoothAddress = Annotated[str, Field(pattern=r"^[0-9A-F]{2}(:[0-9A-F]{2}){5}$")]
+"""Six bytes, as a device's label shows them."""
+
 INSTANT_MIN = datetime(1970, 1, 1, tzinfo=UTC)
 INSTANT_MAX = datetime(2200, 1, 1, tzinfo=UTC)
 """A gateway whose clock was never set says 1970; beyond 2200 only broken bytes lie."""

@@ -2,16 +2,19 @@
 
 from pydantic import Field
 
-from contract.message import DeviceId, Instant, LogId, Message, Text
+from contract.message import BluetoothAddress, DeviceId, Instant, LogId, Message, Text
 
 DEVICES_MAX = 64
 """Devices of one gateway; a home has a few."""
+NEARBY_MAX = 16
+"""The street's devices are heard too."""
 
 
 class DeviceStatus(Message):
     """One device as its gateway sees it. Counted since the gateway started: `rejects` by reason, `frames`
     whatever else it said (frames of our own firmware, single values of other devices). `clock_off_s`: what its own clock was ahead of the
-    gateway's when it last told; None for a device without a clock.
+    gateway's when it last told; None for a device without a clock. `model`: maker and model, where the device says them itself. `address`:
+    of a Bluetooth device.
     """
 
     id: DeviceId
@@ -22,6 +25,17 @@ class DeviceStatus(Message):
     rejects: dict[Text, int] = Field(default_factory=dict)
     battery_percent: float | None = Field(default=None, ge=0, le=100)
     clock_off_s: float | None = None
+    model: Text = ""
+    address: BluetoothAddress | None = None
+
+
+class Nearby(Message):
+    """A Bluetooth health device that is heard in the home or beside it, and not enrolled; `services` are what it measures."""
+
+    address: BluetoothAddress
+    name: Text = ""
+    services: list[Text] = Field(default_factory=list)
+    heard_at: Instant
 
 
 class GatewayStatus(Message):
@@ -41,3 +55,4 @@ class GatewayStatus(Message):
     refused: int = Field(default=0, ge=0)
     commands_done: list[int] = Field(default_factory=list, max_length=100)
     devices: list[DeviceStatus] = Field(default_factory=list, max_length=DEVICES_MAX)
+    nearby: list[Nearby] = Field(default_factory=list, max_length=NEARBY_MAX)

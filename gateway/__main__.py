@@ -1,4 +1,4 @@
-"""python -m gateway run | check | decode | probe: the daemon, and what an installer needs beside it."""
+"""python -m gateway run | check | decode | probe | pair: the daemon, and what an installer needs beside it."""
 
 import argparse
 import logging
@@ -18,7 +18,7 @@ EXIT_BROKEN = 3
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0 done, 1 a port is missing or silent, 2 bad input, 3 the outbox cannot be written."""
+    """Run one command. Returns the exit code: 0 done, 1 a port or device is silent, 2 bad input, 3 the outbox cannot be written."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     try:
@@ -45,6 +45,13 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("probe", help=what, description=what)
     command.add_argument("port", metavar="PORT", help="a serial port, best by /dev/serial/by-id")
     command.add_argument("--type", action="append", default=[], metavar="TYPE", help="try only this type; may be repeated")
+    what = "list the Bluetooth devices that are heard, or enrol one 蓝牙设备配对"
+    command = commands.add_parser("pair", help=what, description=f"{what}. The gateway must not run meanwhile.")
+    command.add_argument("address", metavar="ADDRESS", nargs="?", help="of the device, e.g. C1:22:33:44:55:66; without it, a list")
+    command.add_argument("--config", type=Path, required=True, help="gateway TOML file with a section [bluetooth]")
+    command.add_argument("--id", help="name of the device in this home, e.g. cuff-1; not needed if the file names it")
+    command.add_argument("--passkey", metavar="DIGITS", help="the six digits on its label")
+    command.add_argument("--wait", type=float, metavar="SECONDS", help="how long to listen; usual: 20 for a list, 60 for a device")
     return parser
 
 
@@ -83,7 +90,25 @@ def _probe(arguments: argparse.Namespace) -> int:
     return EXIT_SILENT if not probe.run(arguments.port, arguments.type, print) else 0
 
 
-COMMANDS = {"run": _run_daemon, "check": _check, "decode": _decode, "probe": _probe}
+def _pair(arguments: argparse.Namespace) -> int:
+    home = configuration.read(arguments.config)
+    if home.bluetooth is None:
+        raise BadInput(f"{arguments.config} has no section [bluetooth]; see docs/bluetooth.md")
+    from gateway import pair
+
+    if arguments.address is None:
+        is_done = pair.search(home, arguments.wait, _say)
+    else:
+        wanted = pair.wanted_of(home, arguments.address, arguments.id, arguments.passkey)
+        is_done = pair.pair(home, wanted, arguments.wait, _say)
+    return 0 if is_done else EXIT_SILENT
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+COMMANDS = {"run": _run_daemon, "check": _check, "decode": _decode, "probe": _probe, "pair": _pair}
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from gateway.errors import BadInput
 BROKER_PASSWORD = "JIAHU_BROKER_PASSWORD"
 HOME_BROKER_PASSWORD = "JIAHU_HOME_BROKER_PASSWORD"
 
+RADIO = "bluetooth"
+"""Path of the port that is the Bluetooth radio, and id and type of the device that stands for the radio itself."""
 NOT_SERIAL = ("exec:", "http://", "mqtt://")
 BAUD = 115_200
 
@@ -185,7 +187,7 @@ class DeviceConfig(_Section):
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
         if self.type not in DRIVERS:
-            raise ValueError(f"unknown type {self.type!r}; known are {', '.join(sorted(DRIVERS))}")
+            raise ValueError(f"unknown type {self.type!r}; known are {', '.join(sorted(DRIVERS.keys() - {RADIO}))}")
         needs_address = DRIVERS[self.type].is_framed
         if needs_address != (self.address is not None):
             raise ValueError(f"a {self.type} {'needs an address, the one set in its firmware' if needs_address else 'has no address'}")
@@ -221,6 +223,10 @@ class PortConfig(_Section):
 
     @model_validator(mode="after")
     def _path_can_be_read(self) -> Self:
+        if self.path == RADIO and self.device[0].type == RADIO:
+            return self
+        if self.device[0].type == RADIO:
+            raise ValueError("Bluetooth has no [[port]] but a section [bluetooth], see docs/bluetooth.md")
         if self.is_serial and not DRIVERS[self.device[0].type].line.bauds:
             raise ValueError(f"a {self.device[0].type} has no serial line; its path begins with one of {', '.join(NOT_SERIAL)}")
         if self.path.startswith("exec:") and not shlex.split(self.path.removeprefix("exec:")):
@@ -234,13 +240,80 @@ class PortConfig(_Section):
     @property
     def is_serial(self) -> bool:
         """True for a port of this machine, False for a program or a place in the network."""
-        return not self.path.startswith(NOT_SERIAL)
+        return self.path != RADIO and not self.path.startswith(NOT_SERIAL)
 
     def setting(self) -> Setting:
         """How to set the serial line."""
         line = DRIVERS[self.device[0].type].line
         usual = line.settings()[0] if line.bauds else Setting(BAUD, "N", 1, True, True)
         return replace(usual, baud=self.baud or usual.baud, parity=self.parity or usual.parity)
+
+
+TRANSPORTS = ("serial:", "usb:", "hci-socket:", "tcp-client:")
+
+
+def _mac(address: str) -> str:
+    """Six bytes, as the device's label or `pair` shows them; a suffix for the type of the address is not needed."""
+    plain = address.strip().upper().removesuffix("/P").replace("-", ":")
+    if not re.fullmatch(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}", plain):
+        raise ValueError(f"{address!r} is no Bluetooth address such as C1:22:33:44:55:66; `python -m gateway pair` lists those it hears")
+    return plain
+
+
+def _six_digits(passkey: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[0-9]{6}", passkey.get_secret_value()):
+        raise ValueError('a passkey has six digits and stands in quotes: passkey = "001234"')
+    return passkey
+
+
+Mac = Annotated[str, AfterValidator(_mac)]
+Passkey = Annotated[SecretStr, AfterValidator(_six_digits)]
+
+
+class BluetoothDeviceConfig(_Section):
+    """A device of the home that the radio shall listen to. `passkey`: where one stands on the device; then nothing less is accepted."""
+
+    id: DeviceId
+    address: Mac
+    passkey: Passkey | None = None
+    quiet_s: float | None = Field(default=None, ge=0, description="lost after such a silence; usual: 30 if it streams, else 0, never")
+    summary_s: float | None = Field(default=None, ge=0, le=300, description="thin streams to mean, min and max per interval; usual: 5")
+
+
+class BluetoothConfig(_Section):
+    """The Bluetooth radio: a controller (HCI) that this program has to itself, and the devices enrolled here.
+
+    More are enrolled with `python -m gateway pair` or from the console, and are kept in the file `keys`.
+    """
+
+    transport: str = Field(description="serial:PATH,BAUD of the dongle; usb:0, hci-socket:0 and tcp-client:HOST:PORT work as well")
+    keys: Path | None = None
+    pair_again: bool = Field(
+        default=False, description="pair by itself with a device that has forgotten us, instead of asking for somebody"
+    )
+    links_max: int = Field(default=5, ge=1, le=32, description="connections at once that the controller can hold")
+    connect_timeout_s: float = Field(default=10, gt=0, le=60)
+    step_timeout_s: float = Field(default=10, gt=0, le=30, description="one question and its answer (30 s: Core Specification)")
+    pairing_timeout_s: float = Field(default=30, gt=0, le=120)
+    records_every_s: float = Field(
+        default=60, gt=0, le=3600, description="stored records of a device that stays connected are asked for again"
+    )
+    retry_s: float = Field(default=1, gt=0, le=60, description="wait after a visit that failed, twice as long each time")
+    retry_max_s: float = Field(default=8, gt=0, le=600, description="a cuff is heard for some 10 s after it measured")
+    device: list[BluetoothDeviceConfig] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if not self.transport.startswith(TRANSPORTS):
+            raise ValueError(
+                f"transport {self.transport!r} begins with none of {', '.join(TRANSPORTS)}; "
+                "a dongle is best serial:/dev/serial/by-id/NAME,1000000"
+            )
+        if not self.transport.partition(":")[2]:
+            raise ValueError(f"transport {self.transport!r} names no port")
+        if len({one.address for one in self.device}) != len(self.device):
+            raise ValueError("two devices have the same address")
+        return self
 
 
 class Config(_Section):
@@ -256,12 +329,34 @@ class Config(_Section):
     local_alarm: LocalAlarmConfig | None = None
     fall: FallConfig = FallConfig()
     metrics: MetricsConfig | None = None
-    port: list[PortConfig] = Field(min_length=1)
+    bluetooth: BluetoothConfig | None = None
+    port: list[PortConfig] = Field(default_factory=list)
+
+    def ports(self) -> list[PortConfig]:
+        """All ports; the Bluetooth radio is one of them, and the last."""
+        radio = PortConfig(path=RADIO, device=[DeviceConfig(id=RADIO, type=RADIO)])
+        return [*self.port, radio] if self.bluetooth is not None else self.port
+
+    def keys_path(self) -> Path:
+        """The file of the Bluetooth keys; beside the outbox where nothing else is said."""
+        configured = self.bluetooth.keys if self.bluetooth is not None else None
+        return configured or self.outbox.path.with_name("bluetooth.keys")
+
+    def device_ids(self) -> list[str]:
+        """All that this file names."""
+        devices = [device for port in self.ports() for device in port.device]
+        ids = [device.id for device in devices] + [one.id for device in devices for one in device.enrolled]
+        return ids + ([one.id for one in self.bluetooth.device] if self.bluetooth is not None else [])
+
+    @model_validator(mode="after")
+    def _has_something_to_read(self) -> Self:
+        if not self.port and self.bluetooth is None:
+            raise ValueError("there is nothing to read: give a [[port]] or [bluetooth]")
+        return self
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        devices = [device for port in self.port for device in port.device]
-        ids = [device.id for device in devices] + [one.id for device in devices for one in device.enrolled]
+        ids = self.device_ids()
         if len(ids) > DEVICES_MAX:
             raise ValueError(f"{len(ids)} devices; one gateway serves at most {DEVICES_MAX}")
         if len(set(ids)) != len(ids):

@@ -12,12 +12,13 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from contract.commands import Command, Speak
+from contract.commands import Command, Dismiss, Enrol, Report, Speak
 from contract.events import URGENT, EventKind
-from contract.status import GatewayStatus
+from contract.status import DEVICES_MAX, GatewayStatus
+from gateway.bridges.bluetooth import words
 from gateway.bridges.serial_port import Chunk
 from gateway.clock import STEP_MIN, HomeClock, offset_of, read_boot, read_uptime_s, sendable
-from gateway.config import Config
+from gateway.config import RADIO, BluetoothDeviceConfig, Config
 from gateway.fall_watch import FallWatch, Outcome, body_of
 from gateway.marks import read_marks, write_marks
 from gateway.metrics import State
@@ -52,7 +53,7 @@ class Daemon:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._chunks: queue.Queue[Chunk] = queue.Queue(QUEUE_MAX)
-        self._ports = {port.path: make_source(port, self._chunks, self._die) for port in config.port}
+        self._ports = {port.path: make_source(port, self._chunks, self._die, config) for port in config.ports()}
         self._outbox = Outbox(config.outbox.path, config.outbox.rows_max)
         self._clock = HomeClock()
         self._boot = read_boot()
@@ -60,6 +61,7 @@ class Daemon:
         self._marks_path = config.outbox.path.with_name(f"{config.outbox.path.name}.records")
         self._marks = read_marks(self._marks_path)
         self._pipeline = Pipeline(config, now_s=read_uptime_s(), known=self._marks)
+        self._enrol_known()
         self._started_at = self._now(read_uptime_s())
         self._publisher = Publisher(config, self._outbox, self._status, now=self._started_at)
         self._local_alarm = self._make_local_alarm()
@@ -81,6 +83,18 @@ class Daemon:
 
         modem = GsmModem(config.modem_path, config.modem_baud, self._die) if config.modem_path else None
         return LocalAlarm(config, self._config.timezone, self._outbox, self._config.outbox.path, modem)
+
+    def _enrol_known(self) -> None:
+        """Bluetooth devices of the configuration, and those enrolled since, which stand in the file of the keys."""
+        if self._config.bluetooth is None:
+            return
+        from gateway.bridges.bluetooth.keyring import enrolled_in
+
+        for device in self._config.bluetooth.device:
+            self._pipeline.enrol(RADIO, device, now_s=read_uptime_s())
+        for device_id, address in enrolled_in(self._config.keys_path()).items():
+            if device_id not in self._pipeline.device_ids:
+                self._pipeline.enrol(RADIO, BluetoothDeviceConfig(id=device_id, address=address), now_s=read_uptime_s())
 
     def run(self) -> None:
         """Open everything and loop. Raises what killed a port thread, or StoreBroken."""
@@ -248,11 +262,46 @@ class Daemon:
                 self._accept_event(occurrence, now_s)
 
     def _carry_out(self, command: Command, now: datetime) -> None:
-        if isinstance(command, Speak) and command.id not in self._commands_done and command.until > now:
-            self._speak(command.text)
+        if not isinstance(command, Report) and command.id not in self._commands_done and command.until > now:
+            self._obey(command)
         if command.id not in self._commands_done:
             self._commands_done.append(command.id)
         self._publisher.ask_for_status()
+
+    def _obey(self, command: Speak | Enrol | Dismiss) -> None:
+        if isinstance(command, Speak):
+            self._speak(command.text)
+        elif RADIO not in self._ports:
+            logger.error("there is no [bluetooth] here, so %s cannot be enrolled", command.device, extra={"event": "no_bluetooth"})
+        elif isinstance(command, Dismiss):
+            self._dismiss(command.device)
+        else:
+            self._enrol(command)
+
+    def _enrol(self, command: Enrol) -> None:
+        """A name that is another device's already is refused: the two could not be told apart."""
+        assert self._config.bluetooth is not None
+        named = next((one for one in self._config.bluetooth.device if one.id == command.device), None)
+        is_new = command.device not in self._pipeline.device_ids
+        is_other = not is_new and not self._pipeline.is_member(RADIO, command.device)
+        if is_other or (named is not None and named.address != command.address):
+            logger.error("%s is another device of this home", command.device, extra={"event": "enrol_refused"})
+            return
+        if is_new and len(self._pipeline.device_ids) >= DEVICES_MAX:
+            logger.error("%d devices are as many as one gateway serves", DEVICES_MAX, extra={"event": "enrol_refused"})
+            return
+        if is_new:
+            self._pipeline.enrol(RADIO, BluetoothDeviceConfig(id=command.device, address=command.address), now_s=read_uptime_s())
+        self._pipeline.forget_nearby(command.address)
+        passkey = named.passkey.get_secret_value() if named is not None and named.passkey is not None else command.passkey
+        self._ports[RADIO].write(words.line(enrol=command.device, address=command.address, passkey=passkey))
+
+    def _dismiss(self, device_id: str) -> None:
+        """Those that the file names stay: only who writes the file can take them out."""
+        assert self._config.bluetooth is not None
+        if all(device_id != one.id for one in self._config.bluetooth.device):
+            self._pipeline.dismiss(RADIO, device_id)
+            self._ports[RADIO].write(words.line(dismiss=device_id))
 
     def _speak(self, text: str, *, is_public: bool = False) -> None:
         """Through the player. Where there is none, a text that is the same in every home (`is_public`) is printed; others hold names."""
@@ -289,6 +338,7 @@ class Daemon:
             refused=self._publisher.refused,
             commands_done=list(self._commands_done),
             devices=self._pipeline.status(),
+            nearby=self._pipeline.nearby(now),
         )
 
 

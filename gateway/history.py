@@ -25,12 +25,28 @@ LIVE_MAX = 16
 """Live records remembered: a cuff is used a few times a day, and read out at least when the gateway starts."""
 
 
+RECORDS_MAX = 1000
+"""Names of records remembered: glucose meters store up to 1000, cuffs 100 with up to four values each."""
+LIVE_AGE = timedelta(minutes=10)
+"""A record as young as this by its own clock was made just now: a cuff needs a minute, and another to be heard."""
+CLOCK_OFF_MAX = timedelta(days=1)
+"""A device's clock that is off by more was never set."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is known of a device's records: all up to `until`, and those of the instants `live`, oldest first."""
+    """What is known of a device's records: all up to `until`, and those of the instants `live`, oldest first.
+
+    `records`: names of those known by name, oldest first.
+    """
 
     until: datetime | None = None
     live: tuple[datetime, ...] = ()
+    records: tuple[str, ...] = ()
+
+    def with_record(self, name: str) -> "Mark":
+        """The mark once this record is known too."""
+        return replace(self, records=(*self.records, name)[-RECORDS_MAX:])
 
 
 class ReadOut:
@@ -67,7 +83,9 @@ class ReadOut:
         if self._record_s is None or now_s - self._record_s < ENDED_S:
             return []
         self._record_s = None
-        self.mark = Mark(self._newest, tuple(at for at in self.mark.live if self._newest is None or at > self._newest))
+        self.mark = replace(
+            self.mark, until=self._newest, live=tuple(at for at in self.mark.live if self._newest is None or at > self._newest)
+        )
         return self._flush()
 
     def interrupt(self) -> None:
@@ -88,3 +106,21 @@ class ReadOut:
             summary = replace(summary, at=last + MILLISECOND)
         self._last_at[summary.quantity] = summary.at
         return summary
+
+
+def place(told_at: datetime, now: datetime, clock_off: timedelta | None) -> datetime | Reason | None:
+    """Where a single result belongs that a device sends with its own time: None for now, else an instant of the past.
+
+    `clock_off`: what the device's clock was ahead of ours when it was last asked; None where it cannot be asked. It mends the time, unless
+    it is so far off that it was never set: then a time that can be is from before, and one that cannot be is refused with CLOCK. Where the
+    clock cannot be asked, a time that cannot be is that of a result made just now by a clock that was never set.
+    """
+    if abs(now - told_at) <= LIVE_AGE:
+        return None
+    if clock_off is not None:
+        mended = told_at - clock_off
+        if abs(now - mended) <= LIVE_AGE:
+            return None
+        at = mended if abs(clock_off) <= CLOCK_OFF_MAX else told_at
+        return at if now - AGE_MAX <= at <= now else Reason.CLOCK
+    return told_at if now - AGE_MAX <= told_at <= now else None

@@ -38,8 +38,9 @@ def write_marks(path: Path, marks: Mapping[str, Mark]) -> None:
         logger.warning("%s cannot be written: %s", path, error, extra={"event": "marks_unwritten"})
 
 
-def _mark(until: str | None, live: list[str]) -> Mark:
-    return Mark(_instant(until) if until else None, tuple(map(_instant, live)))
+def _mark(until: str | None, live: list[str], records: list[str] | None = None) -> Mark:
+    """`records` came later than the rest."""
+    return Mark(_instant(until) if until else None, tuple(map(_instant, live)), tuple(map(str, records or ())))
 
 
 def _instant(text: Any) -> datetime:

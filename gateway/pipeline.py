@@ -5,21 +5,35 @@ import math
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from contract.events import EventKind, remark
 from contract.message import INSTANT_MIN
 from contract.quantities import QUANTITIES, QuantityName, Statistic
-from contract.status import DeviceStatus
+from contract.status import NEARBY_MAX, DeviceStatus, Nearby
 from gateway import fall
 from gateway.bridges.framing import Frame, FrameReader
 from gateway.bridges.serial_port import Chunk
 from gateway.clock import MILLISECOND
-from gateway.config import Config, DeviceConfig, PortConfig
+from gateway.config import BluetoothDeviceConfig, Config, DeviceConfig, PortConfig
 from gateway.devices import DRIVERS
-from gateway.devices.driver import ALIVE, Alive, Command, Driver, Measurement, Output, Reason, Refusal, SetClock, Signal
-from gateway.history import Mark, ReadOut
+from gateway.devices.driver import (
+    ALIVE,
+    Alive,
+    ClockTold,
+    Command,
+    Driver,
+    Heard,
+    Measurement,
+    Named,
+    Output,
+    Reason,
+    Refusal,
+    SetClock,
+    Signal,
+)
+from gateway.history import CLOCK_OFF_MAX, Mark, ReadOut, place
 from gateway.outbox import REPEATS_FOR_S, Reading
 from gateway.summary import Summarizer, Summary
 
@@ -29,12 +43,16 @@ SUMMARY_S = 5.0
 """Interval of fast devices unless configured otherwise."""
 BACKSTEP_MAX = timedelta(seconds=1)
 """Readings of one series never share a millisecond; a clock set back by more than this is believed."""
+STREAM_QUIET_S = 30.0
+"""A Bluetooth device that sends a value a second is lost after so long a silence: a link that is bad for a moment comes back sooner."""
+NEARBY_FOR = timedelta(minutes=10)
+"""Somebody at the telephone says: use the cuff now. So long it is shown to whoever enrols it."""
 SETTLED_MAX = 64
 """Signals remembered per device, so that a repeat of one already judged is only acknowledged again."""
-SILENT = (Command, SetClock)
-"""Outputs that are for the device, and no sign of life from it."""
-CLOCK_OFF_MAX = timedelta(days=1)
-"""A device's clock that is off by more was never set: the home's time is used alone, and the fault is counted."""
+SILENT = (Command, SetClock, Heard)
+"""Outputs that are no sign of life from the device: they are for it, or about another."""
+UNPLACED_S = 20.0
+"""No cuff measures twice within this time: of several results with times that cannot be, the first is taken, and the rest is its memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +94,7 @@ class _Device:
         self.driver = driver
         self.placement: str = fall.DEFAULT_PLACEMENT
         self.lost_after_s = math.inf
+        self.stream_quiet_s = math.inf
         self.heard_s = now_s
         self.heard_at: datetime | None = None
         self.is_lost = False
@@ -83,6 +102,10 @@ class _Device:
         self.rejects: Counter[str] = Counter()
         self.battery_percent: float | None = None
         self.clock_off_s: float | None = None
+        self.asked_off: timedelta | None = None
+        self.unplaced: tuple[str, float] = ("", -math.inf)
+        self.model = ""
+        self.address: str | None = None
         self.summarizer: Summarizer | None = None
         self.past: ReadOut | None = None
         self.last_at: dict[tuple[QuantityName, Statistic], datetime] = {}
@@ -99,6 +122,8 @@ class _Device:
             rejects=dict(self.rejects),
             battery_percent=self.battery_percent,
             clock_off_s=self.clock_off_s,
+            model=self.model,
+            address=self.address,
         )
 
 
@@ -122,13 +147,61 @@ class Pipeline:
         self._zone = ZoneInfo(config.timezone)
         self._fall = config.fall
         self._kept: Counter[date] = Counter()
-        for port in config.port:
+        self._nearby: OrderedDict[str, Nearby] = OrderedDict()
+        for port in config.ports():
             devices = [_own_device(device, port.path, config, now_s) for device in port.device]
             members = [_member(one.id, device.type, one.quiet_s, port.path, now_s) for device in port.device for one in device.enrolled]
             self._lines[port.path] = _Line(port, devices, members)
             self._devices += devices + members
+        self._known = dict(known or {})
         for device in self._devices:
-            device.past = ReadOut((known or {}).get(device.id, Mark()), device.summarizer)
+            device.past = ReadOut(self._known.get(device.id, Mark()), device.summarizer)
+
+    def enrol(self, port: str, config: BluetoothDeviceConfig, *, now_s: float) -> None:
+        """Take in a device that the radio at `port` hears; one that is known already stays as it is."""
+        line = self._lines[port]
+        if any(device.id == config.id for device in self._devices):
+            return
+        device = _member(config.id, line.devices[0].type, config.quiet_s or None, port, now_s)
+        device.stream_quiet_s = STREAM_QUIET_S if config.quiet_s is None else device.lost_after_s
+        summary_s = SUMMARY_S if config.summary_s is None else config.summary_s
+        device.summarizer = Summarizer(summary_s) if summary_s else None
+        device.address = config.address
+        device.past = ReadOut(self._known.get(device.id, Mark()), None)
+        line.members[device.id] = device
+        self._devices.append(device)
+
+    def is_member(self, port: str, device_id: str) -> bool:
+        """True for a device that the radio or receiver at `port` hears."""
+        return device_id in self._lines[port].members
+
+    def dismiss(self, port: str, device_id: str) -> None:
+        """Forget a device that was enrolled."""
+        device = self._lines[port].members.pop(device_id, None)
+        if device is not None:
+            self._devices.remove(device)
+
+    def nearby(self, now: datetime) -> list[Nearby]:
+        """Bluetooth devices that were heard of late and are not enrolled, the last first."""
+        fresh = [one for one in reversed(self._nearby.values()) if now - one.heard_at < NEARBY_FOR]
+        return fresh[:NEARBY_MAX]
+
+    def _note_nearby(self, output: Heard, now: datetime) -> None:
+        self._nearby.pop(output.address, None)
+        self._nearby[output.address] = Nearby(
+            address=output.address, name=output.name, services=list(output.services), heard_at=_whole(now)
+        )
+        while len(self._nearby) > NEARBY_MAX:
+            self._nearby.popitem(last=False)
+
+    def forget_nearby(self, address: str) -> None:
+        """It is enrolled now."""
+        self._nearby.pop(address, None)
+
+    @property
+    def device_ids(self) -> list[str]:
+        """All devices, in the order of the configuration."""
+        return [device.id for device in self._devices]
 
     def feed(self, chunk: Chunk, harvest: Harvest, *, now: datetime, now_s: float) -> None:
         """Decode bytes of one port into `harvest`. `now` is the wall clock, `now_s` a monotonic one."""
@@ -206,7 +279,7 @@ class Pipeline:
         for output in device.driver.feed(data, now_s) if device.driver else ():
             if not isinstance(output, SILENT) and (not isinstance(output, Refusal) or output.reason in ALIVE):
                 self._hear(device, harvest, now, now_s)
-                if output.member:
+                if output.member in line.members:
                     self._hear(line.members[output.member], harvest, now, now_s)
             self._put(line, device, output, harvest, now, now_s)
 
@@ -225,6 +298,11 @@ class Pipeline:
         if isinstance(output, SetClock):
             harvest.replies.append((device.port, output.build(now.astimezone(self._zone).replace(tzinfo=None))))
             return
+        if isinstance(output, Heard):
+            self._note_nearby(output, now)
+            return
+        if output.member and output.member not in line.members:
+            return  # dismissed while its value was on the way
         device = line.members[output.member] if output.member else device
         if isinstance(output, Refusal):
             device.rejects[output.reason] += 1
@@ -233,11 +311,19 @@ class Pipeline:
             self._add_signal(device, output, harvest, now, now_s)
         elif isinstance(output, Alive):
             return
+        elif isinstance(output, Named):
+            device.model = output.name
+        elif isinstance(output, ClockTold):
+            self._note_clock(device, output, now)
         elif not QUANTITIES[output.quantity].is_plausible(output.value):
             device.rejects[Reason.IMPLAUSIBLE] += 1
+        elif output.record is not None:
+            self._add_result(device, output, harvest, now, now_s)
         elif output.is_history:
             self._add_history(device, output, harvest, now, now_s)
         else:
+            if output.quantity is not QuantityName.BATTERY:
+                device.lost_after_s = min(device.lost_after_s, device.stream_quiet_s)
             self._compare_clocks(device, output, now)
             self._measure(device, output, harvest, now)
 
@@ -263,6 +349,42 @@ class Pipeline:
             is_history = (now - told_at).total_seconds() > output.new_within_s
             harvest.readings += [_past_reading(device, one, is_history=is_history) for one in found]
 
+    def _note_clock(self, device: _Device, output: ClockTold, now: datetime) -> None:
+        """The device was asked for its time; one that does not know it is counted, as one that is far off."""
+        device.asked_off = output.told_at.replace(tzinfo=self._zone) - now if output.told_at is not None else None
+        device.clock_off_s = round(device.asked_off.total_seconds(), 3) if device.asked_off is not None else None
+        if device.asked_off is None or abs(device.asked_off) > CLOCK_OFF_MAX:
+            device.rejects[Reason.CLOCK] += 1
+
+    def _add_result(self, device: _Device, output: Measurement, harvest: Harvest, now: datetime, now_s: float) -> None:
+        """A single result: known records are passed over, old ones go where their time says."""
+        name = f"{output.record}:{output.quantity}" if output.record else ""
+        if device.past is None or (name and name in device.past.mark.records):
+            return
+        told_at = self._told_at(output)
+        at = place(told_at, now, device.asked_off) if told_at is not None else Reason.CLOCK if output.is_history else None
+        if told_at is not None and at is None and not self._is_first_unplaced(device, output, told_at, now, now_s):
+            at = Reason.CLOCK
+        if isinstance(at, Reason):
+            device.rejects[at] += 1
+        elif at is not None:
+            past = Summary(output.quantity, Statistic.SAMPLE, _whole(at.astimezone(UTC)), output.value)
+            harvest.readings.append(_past_reading(device, past))
+        else:
+            self._add_reading(device, output.quantity, Statistic.SAMPLE, _whole(now), output.value, harvest)
+        if name:
+            device.past.mark = device.past.mark.with_record(name)
+
+    def _is_first_unplaced(self, device: _Device, output: Measurement, told_at: datetime, now: datetime, now_s: float) -> bool:
+        """True for a time that can be, and for the first of several that cannot."""
+        if abs(told_at - now) <= CLOCK_OFF_MAX or device.asked_off is not None:
+            return True
+        record, taken_s = device.unplaced
+        if record != output.record and now_s - taken_s < UNPLACED_S:
+            return False
+        device.unplaced = (output.record or "", now_s)
+        return True
+
     def _compare_clocks(self, device: _Device, output: Measurement, now: datetime) -> None:
         """A live value has the home's time whatever the device's clock says; how far that is off is told."""
         told_at = self._told_at(output)
@@ -279,7 +401,7 @@ class Pipeline:
             if output.value == device.battery_percent:
                 return
             device.battery_percent = output.value
-        at = now - timedelta(microseconds=now.microsecond % 1000)
+        at = _whole(now)
         if device.summarizer is None or output.quantity is QuantityName.BATTERY:
             self._add_reading(device, output.quantity, Statistic.SAMPLE, at, output.value, harvest)
             return
@@ -363,6 +485,11 @@ def _member(device_id: str, type_name: str, quiet_s: float | None, port: str, no
     device = _Device(device_id, type_name, port, None, now_s)
     device.lost_after_s = math.inf if quiet_s is None else quiet_s
     return device
+
+
+def _whole(at: datetime) -> datetime:
+    """To the millisecond, as the outbox keeps it."""
+    return at - timedelta(microseconds=at.microsecond % 1000)
 
 
 def _state_change(device: _Device, kind: EventKind, now: datetime) -> Occurrence:

@@ -1,11 +1,12 @@
-"""Where bytes come from, chosen by the beginning of `[[port]] path`: a serial port, a program, a page or a broker in the home."""
+"""Where bytes come from, chosen by the beginning of `[[port]] path`: a serial port, a program, a page, a broker in the home, or
+the Bluetooth radio."""
 
 import queue
 from collections.abc import Callable
 from typing import Protocol
 
 from gateway.bridges.serial_port import Chunk, SerialPort
-from gateway.config import PortConfig
+from gateway.config import RADIO, Config, PortConfig
 
 
 class Source(Protocol):
@@ -36,11 +37,17 @@ class Source(Protocol):
         ...
 
 
-def make_source(port: PortConfig, chunks: queue.Queue[Chunk], on_death: Callable[[BaseException], None]) -> Source:
-    """The source of one configured port; it is not started yet. `on_death` hears what only a restart can mend.
+def make_source(
+    port: PortConfig, chunks: queue.Queue[Chunk], on_death: Callable[[BaseException], None], home: Config | None = None
+) -> Source:
+    """The source of one port of `home`; it is not started yet. `on_death` hears what only a restart can mend.
 
     What is not a serial port is imported only where it is configured: HTTP alone would cost every home 2 MB of memory.
     """
+    if port.path == RADIO and home is not None and home.bluetooth is not None:
+        from gateway.bridges.bluetooth.radio import Radio
+
+        return Radio(home.bluetooth, home.keys_path(), chunks, on_death)
     if port.path.startswith("exec:"):
         from gateway.bridges.child_lines import ChildLines
 

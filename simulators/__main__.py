@@ -4,6 +4,7 @@ import importlib
 import sys
 
 COMMANDS = {
+    "bluetooth": ("simulators.bluetooth.__main__", "Bluetooth health devices behind a dongle on a pseudo terminal"),
     "demo": ("simulators.demo", "the whole chain on this machine: homes, gateways, broker, backend"),
     "faults": ("simulators.faults", "the proof that nothing is lost: the whole chain, and everything that can break in it"),
     "homes": ("simulators.homes", "only the homes of a scenario, on pseudo terminals"),

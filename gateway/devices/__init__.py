@@ -11,6 +11,7 @@ from gateway.devices.driver import Driver
 
 PLACES: dict[str, str] = {
     "bci_oximeter": "bci_oximeter:BciOximeter",
+    "bluetooth": "bluetooth:Bluetooth",
     "bp_beurer_bm65": "bp_beurer_bm65:BpBeurerBm65",
     "bp_visomat": "bp_visomat:BpVisomat",
     "contec_v5": "contec_v5:ContecV5",

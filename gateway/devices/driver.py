@@ -73,6 +73,8 @@ class Measurement:
     `is_history`: the device had stored it: it is given the time of the device, and as it was while nobody listened, it pages nobody.
     `new_within_s`: one that tells nothing but its memory means, with a record not older than this by its own clock, something new.
     `member`: id of the enrolled radio device that is meant; empty for the device that owns the port.
+    `record`: None for one sample of many. A single result has a text, which is never thinned: the same in all that belongs to one record
+    of a device, whenever it sends that record again; empty where it could not be told from another result.
     """
 
     quantity: QuantityName
@@ -81,6 +83,7 @@ class Measurement:
     is_history: bool = False
     new_within_s: float = 0.0
     member: str = ""
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,31 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """A Bluetooth health device that is not enrolled: what the console shows to whoever enrols it."""
+
+    address: str
+    name: str
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTold:
+    """What a device's clock shows at this moment, naive local time; None where it was never set."""
+
+    told_at: datetime | None
+    member: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Maker and model, as a device says it of itself."""
+
+    name: str
+    member: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """Bytes for the device: start-up, keep-alive, question, acknowledgement."""
 
@@ -133,7 +161,7 @@ class SetClock:
     build: Callable[[datetime], bytes]
 
 
-Output = Measurement | Signal | Refusal | Alive | Command | SetClock
+Output = Measurement | Signal | Refusal | Alive | Heard | ClockTold | Named | Command | SetClock
 
 Parity: TypeAlias = Literal["N", "E", "O"]
 

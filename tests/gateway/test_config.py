@@ -74,6 +74,8 @@ def test_what_was_read_does_not_change(tmp_path: Path) -> None:
         config.gateway_id = "gw-2"
 
 
+RADIO = '[bluetooth]\ntransport = "serial:/dev/ttyACM0,1000000"\n'
+CUFF = "C1:22:33:44:55:66"
 BAD = [
     (changed('"gw-1"', '"GW 1"'), "gateway_id: String should match pattern '^[a-z0-9][a-z0-9_-]{0,39}$'"),
     (changed('gateway_id = "gw-1"', ""), "gateway_id: Field required"),
@@ -96,7 +98,7 @@ BAD = [
     ),
     (changed('player = ["espeak-ng", "-v", "cmn"]', 'player = ""'), "player: Input should be a valid list"),
     (changed('player = ["espeak-ng", "-v", "cmn"]', 'player = [""]'), "player.0: String should have at least 1 character"),
-    (GOOD.partition("[[port]]")[0], "port: Field required"),
+    (GOOD.partition("[[port]]")[0], "file: there is nothing to read: give a [[port]] or [bluetooth]"),
     (GOOD.partition("[[port.device]]")[0], "port.0.device: Field required"),
     (changed("baud = 115200", "baud = 1"), "port.1.baud: Input should be greater than or equal to 300"),
     (changed("baud = 115200", 'speed = "fast"'), "port.1.speed: unknown key, remove it or correct its spelling"),
@@ -158,6 +160,24 @@ BAD = [
         GOOD + "[local_alarm]" + ALARM.replace('"/m"', '"/dev/serial/by-id/bridge"'),
         "file: local_alarm.modem_path is the path of a [[port]] too",
     ),
+    (GOOD + "[bluetooth]", "bluetooth.transport: Field required"),
+    (
+        GOOD + '[bluetooth]\ntransport = "/dev/ttyACM0"',
+        "bluetooth: transport '/dev/ttyACM0' begins with none of serial:, usb:, hci-socket:",
+    ),
+    (GOOD + '[bluetooth]\ntransport = "serial:"', "bluetooth: transport 'serial:' names no port"),
+    (GOOD + RADIO + 'device = [{ id = "cuff", address = "C1:22" }]', "bluetooth.device.0.address: 'C1:22' is no Bluetooth address such as"),
+    (GOOD + RADIO + f'device = [{{ id = "wearable-1", address = "{CUFF}" }}]', "file: two devices have the same id"),
+    (GOOD + RADIO + f'device = [{{ id = "bluetooth", address = "{CUFF}" }}]', "file: two devices have the same id"),
+    (
+        GOOD + RADIO + f'device = [{{ id = "a", address = "{CUFF}" }}, {{ id = "b", address = "{CUFF.lower()}" }}]',
+        "bluetooth: two devices have the same address",
+    ),
+    (
+        GOOD + RADIO + f'device = [{{ id = "a", address = "{CUFF}", passkey = "12345" }}]',
+        "bluetooth.device.0.passkey: a passkey has six digits and stands in quotes",
+    ),
+    (changed(OXIMETER, 'type = "bluetooth"'), "port.1: Bluetooth has no [[port]] but a section [bluetooth], see docs/bluetooth.md"),
 ]
 
 

@@ -72,7 +72,7 @@ def test_nothing_in_is_nothing_known_out(name: str) -> None:
 
 def test_every_driver_of_a_sold_device_has_its_decoder() -> None:
     own_firmware = {name for name in DRIVERS if name.startswith("jiahu_")}
-    elsewhere = {"nonin_spot", "zigbee2mqtt"}  # format 13 of nonin_serial; lines of JSON
+    elsewhere = {"bluetooth", "nonin_spot", "zigbee2mqtt"}  # one type for each profile; format 13 of nonin_serial; lines of JSON
     assert {*DRIVERS} - elsewhere - own_firmware <= {*TYPES}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from contract.quantities import QuantityName, Statistic
 from gateway.devices.driver import Reason
-from gateway.history import AGE_MAX, AHEAD_MAX, ENDED_S, LIVE_MAX, Mark, ReadOut
+from gateway.history import AGE_MAX, AHEAD_MAX, ENDED_S, LIVE_MAX, RECORDS_MAX, Mark, ReadOut, place
 from gateway.summary import Summarizer, Summary
 
 NOW = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)
@@ -91,3 +91,36 @@ def test_a_stored_night_is_thinned_as_a_live_one() -> None:
         kept += found
     assert [one.value for one in kept] == [92.0, 90, 94]
     assert [one.value for one in readout.tick(ENDED_S)] == [97.0, 95, 99]
+
+
+@pytest.mark.parametrize(
+    ("told_h", "off_h", "wanted_h"),
+    [
+        (0.1, None, None),  # just now
+        (5, None, 5),
+        (-0.1, None, None),
+        (-30, None, None),  # a clock that cannot be asked, and cannot be right
+        (24 * 800, None, None),
+        (8, -8, None),  # slow by 8 h: just now
+        (20, -8, 12),
+        (5, -0.001, 5),
+        (5, -24 * 300, 5),  # set once, then its battery was changed
+        (24 * 5800, -24 * 5700, Reason.CLOCK),
+        (24 * 5700, -24 * 5700, None),
+        (-48, -1, Reason.CLOCK),
+    ],
+)
+def test_a_result_belongs_where_its_clock_says(told_h: float, off_h: float | None, wanted_h: float | Reason | None) -> None:
+    found = place(NOW - hours(told_h), NOW, None if off_h is None else hours(off_h))
+    if isinstance(wanted_h, Reason) or wanted_h is None:
+        assert found is wanted_h
+    else:
+        assert isinstance(found, datetime)
+        assert abs(found - (NOW - hours(wanted_h))) < timedelta(minutes=1)
+
+
+def test_names_of_records_are_kept_up_to_a_limit() -> None:
+    mark = Mark()
+    for number in range(RECORDS_MAX + 5):
+        mark = mark.with_record(str(number))
+    assert (len(mark.records), mark.records[0]) == (RECORDS_MAX, "5")

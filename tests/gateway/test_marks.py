@@ -10,7 +10,12 @@ from gateway.history import Mark
 from gateway.marks import read_marks, write_marks
 
 NOW = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)
-MARKS = {"cuff-1": Mark(NOW, (NOW + timedelta(hours=1),)), "oximeter-1": Mark(None, (NOW,)), "oximeter-2": Mark(NOW)}
+MARKS = {
+    "cuff-1": Mark(NOW, (NOW + timedelta(hours=1),)),
+    "oximeter-1": Mark(None, (NOW,)),
+    "oximeter-2": Mark(NOW),
+    "cuff-2": Mark(records=("a", "b")),
+}
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
