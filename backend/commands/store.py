@@ -10,9 +10,16 @@ from contract.commands import COMMAND
 SPEAK_FOR = timedelta(seconds=60)
 """An answer to a call for help that comes later than this would only confuse."""
 
+ORDER_FOR = timedelta(minutes=2)
+"""Whoever enrols a device waits for it; an order that comes later would surprise."""
+
 SPEAK = """
 INSERT INTO command (gateway_id, body, created_at, until)
 SELECT g.id, %(body)s, %(now)s, %(until)s FROM gateway g WHERE g.elder_id = %(elder_id)s AND g.online
+"""
+ORDER = """
+INSERT INTO command (gateway_id, body, created_at, until)
+SELECT g.id, %(body)s, %(now)s, %(until)s FROM gateway g WHERE g.id = %(gateway_id)s AND g.online
 """
 DUE = """
 SELECT id, gateway_id, body, until FROM command
@@ -27,6 +34,21 @@ async def speak(conn: Connection, *, elder_id: str, text: str, now: datetime) ->
     """Have `text` said in every home of the elder whose gateway is on line."""
     body = json.dumps({"kind": "speak", "text": text}, ensure_ascii=False)
     await conn.execute(SPEAK, {"elder_id": elder_id, "body": body, "now": now, "until": now + SPEAK_FOR})
+
+
+async def enrol(conn: Connection, gateway_id: str, *, device: str, address: str, passkey: str | None, now: datetime) -> bool:
+    """Have a gateway listen to a Bluetooth device and pair with it. False where it is not on line: then nothing is asked."""
+    return await _order(conn, gateway_id, {"kind": "enrol", "device": device, "address": address, "passkey": passkey}, now)
+
+
+async def dismiss(conn: Connection, gateway_id: str, *, device: str, now: datetime) -> bool:
+    """Have a gateway forget a Bluetooth device. False where it is not on line."""
+    return await _order(conn, gateway_id, {"kind": "dismiss", "device": device}, now)
+
+
+async def _order(conn: Connection, gateway_id: str, body: dict[str, Any], now: datetime) -> bool:
+    values = {"gateway_id": gateway_id, "body": json.dumps(body), "now": now, "until": now + ORDER_FOR}
+    return (await conn.execute(ORDER, values)).rowcount == 1
 
 
 async def take_due(conn: Connection, *, now: datetime) -> list[tuple[str, bytes]]:

@@ -111,7 +111,25 @@ EVENT = {
     "alone_sms": N_("SMS of the home"),
     "modem_failed": N_("SMS modem does not work"),
     "modem_works": N_("SMS modem works again"),
+    "pairing_needed": N_("Device must be paired again"),
+    "paired": N_("Device paired"),
 }
+PAIRING_REASON = {
+    "bond_lost": N_("it has forgotten the gateway"),
+    "passkey_needed": N_("its passkey must be typed"),
+    "not_authenticated": N_("it did not ask for its passkey"),
+    "pairing_refused": N_("it refused"),
+}
+BLUETOOTH = {
+    "glucose": N_("Glucose meter"),
+    "thermometer": N_("Thermometer"),
+    "heart rate": N_("Heart rate belt"),
+    "blood pressure": N_("Cuff"),
+    "oximeter": N_("Oximeter"),
+    "body composition": N_("Scale"),
+    "scale": N_("Scale"),
+}
+"""Words of gateway/bridges/bluetooth/controller.py."""
 SIREN = {"on": N_("siren"), "failed": N_("the siren cannot be run"), "none": N_("no siren")}
 ALONE_SMS = {
     "sent": N_("SMS of the home to contact %(number)s: sent"),
@@ -189,6 +207,7 @@ SEX = {"female": N_("Female"), "male": N_("Male"), "unknown": N_("Sex unknown")}
 ROLE = {"operator": N_("Operator"), "doctor": N_("Doctor"), "admin": N_("Administrator")}
 DEVICE = {
     "bci_oximeter": N_("Oximeter"),
+    "bluetooth": N_("Bluetooth"),
     "bp_beurer_bm65": N_("Cuff"),
     "bp_visomat": N_("Cuff"),
     "contec_v5": N_("Oximeter"),

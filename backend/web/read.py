@@ -103,6 +103,11 @@ GATEWAYS = """
 SELECT g.id, g.online, g.heard_at, coalesce(g.status -> 'devices', '[]') AS devices FROM gateway g
 WHERE g.elder_id = %(elder_id)s ORDER BY g.id
 """
+GATEWAY = """
+SELECT g.id, g.online, g.heard_at, g.elder_id, e.name AS elder_name,
+       coalesce(g.status -> 'devices', '[]') AS devices, coalesce(g.status -> 'nearby', '[]') AS nearby
+FROM gateway g LEFT JOIN elder e ON e.id = g.elder_id WHERE g.id = %(gateway_id)s
+"""
 LATEST = """
 SELECT DISTINCT ON (quantity) quantity, last_at, last_value FROM series
 WHERE elder_id = %(elder_id)s AND statistic IN ('sample', 'mean') AND last_at IS NOT NULL
@@ -309,6 +314,11 @@ async def pulse(conn: Connection) -> Row:
     row = await (await conn.execute(PULSE)).fetchone()
     assert row is not None
     return row
+
+
+async def gateway(conn: Connection, gateway_id: str) -> Row | None:
+    """A gateway as it last said it is, with its elder; None when there is no such gateway."""
+    return await (await conn.execute(GATEWAY, {"gateway_id": gateway_id})).fetchone()
 
 
 async def _all(conn: Connection, statement: str, values: Row) -> list[Row]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from backend import monitor, visit_news
 from backend.alerts import store as alerts
 from backend.alerts.lifecycle import Disposition
+from backend.commands import store as commands
 from backend.db.pool import Connection
 from backend.dispatch import store as dispatch
 from backend.dispatch.lifecycle import DeclineReason, Outcome
@@ -20,6 +21,8 @@ from backend.people.accounts import Account
 from backend.rules.model import VisitClass
 from backend.web import auth, read
 from backend.web.labels import N_
+
+OFF_LINE = N_("The gateway is off line. Try again when it is back.")
 
 
 async def acknowledge(conn: Connection, who: Account, alert_id: int, *, now: datetime) -> None:
@@ -147,6 +150,22 @@ async def cancel(conn: Connection, who: Account, visit_id: int, *, reason: str, 
     async with conn.transaction():
         await dispatch.cancel(conn, visit_id, by=who.name, reason=reason, now=now)
         await _audit(conn, who, "cancelled", f"visit:{visit_id}", now)
+
+
+async def enrol(conn: Connection, who: Account, gateway_id: str, *, device: str, address: str, passkey: str | None, now: datetime) -> None:
+    """Have a home listen to a Bluetooth device. Raises BadInput when its gateway is not on line."""
+    async with conn.transaction():
+        if not await commands.enrol(conn, gateway_id, device=device, address=address, passkey=passkey, now=now):
+            raise BadInput(OFF_LINE)
+        await _audit(conn, who, "enrolled", f"gateway:{gateway_id}", now, device=device, address=address)
+
+
+async def dismiss(conn: Connection, who: Account, gateway_id: str, *, device: str, now: datetime) -> None:
+    """Have a home forget a Bluetooth device. Raises BadInput when its gateway is not on line."""
+    async with conn.transaction():
+        if not await commands.dismiss(conn, gateway_id, device=device, now=now):
+            raise BadInput(OFF_LINE)
+        await _audit(conn, who, "dismissed", f"gateway:{gateway_id}", now, device=device)
 
 
 @asynccontextmanager

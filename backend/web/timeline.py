@@ -84,6 +84,10 @@ def _of_event(row: Row, say: Translator) -> Entry:
 def _happened(kind: str, words: dict[str, str], say: Translator) -> tuple[str, str]:
     """Sentence and remark of an event. What a newer gateway says in words that are not known here is left out."""
     reason = say(labels.ALONE_REASON[words["reason"]]) if words.get("reason") in labels.ALONE_REASON else words.get("reason", "")
+    if kind == "pairing_needed":
+        return say(labels.EVENT[kind]), say(labels.PAIRING_REASON[words["reason"]]) if words.get(
+            "reason"
+        ) in labels.PAIRING_REASON else reason
     if kind == "alone_sms" and words.get("result") in labels.ALONE_SMS:
         return say(labels.ALONE_SMS[words["result"]], number=words.get("contact", "?"), reason=reason), ""
     if kind == "acted_alone":

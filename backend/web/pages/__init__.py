@@ -1,5 +1,15 @@
 """The pages, one file per audience."""
 
-from backend.web.pages import admin, doctor, operator, rules, search, signin, watch
+from backend.web.pages import admin, bluetooth, doctor, operator, rules, search, signin, watch
 
-ROUTERS = (signin.router, operator.router, search.router, doctor.router, admin.router, rules.router, watch.router, watch.review)
+ROUTERS = (
+    signin.router,
+    operator.router,
+    bluetooth.router,
+    search.router,
+    doctor.router,
+    admin.router,
+    rules.router,
+    watch.router,
+    watch.review,
+)
