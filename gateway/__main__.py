@@ -67,7 +67,10 @@ def _run_daemon(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     config = configuration.read(arguments.config)
-    print(f"{arguments.config} is good: gateway {config.gateway_id}, {sum(len(port.device) for port in config.port)} devices")
+    count = sum(len(port.device) for port in config.port) + (len(config.bluetooth.device) if config.bluetooth else 0)
+    print(f"{arguments.config} is good: gateway {config.gateway_id}, {count} devices")
+    if config.bluetooth is not None and (dongle := config.bluetooth.serial_path) is not None and not Path(dongle).exists():
+        print(f"缺少蓝牙适配器 missing: {dongle} ([bluetooth] transport)")
     for port in config.port:
         if port.is_serial and not Path(port.path).exists():
             print(f"缺少端口 missing: {port.path} ({', '.join(device.id for device in port.device)})")

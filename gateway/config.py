@@ -302,6 +302,12 @@ class BluetoothConfig(_Section):
     retry_max_s: float = Field(default=8, gt=0, le=600, description="a cuff is heard for some 10 s after it measured")
     device: list[BluetoothDeviceConfig] = Field(default_factory=list)
 
+    @property
+    def serial_path(self) -> str | None:
+        """The port of a serial dongle, None for any other."""
+        scheme, _, rest = self.transport.partition(":")
+        return rest.partition(",")[0] if scheme == "serial" else None
+
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         if not self.transport.startswith(TRANSPORTS):

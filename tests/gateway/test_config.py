@@ -245,6 +245,14 @@ def test_check_says_that_a_file_is_good_and_which_ports_are_missing(tmp_path: Pa
     assert missing == "缺少端口 missing: /dev/serial/by-id/oximeter (oximeter-1)"
 
 
+def test_check_says_that_the_dongle_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path, GOOD.partition("[[port]]")[0] + RADIO + f'device = [{{ id = "cuff", address = "{CUFF}" }}]')
+    assert main(["check", "--config", str(path)]) == 0
+    good, missing = capsys.readouterr().out.splitlines()
+    assert good == f"{path} is good: gateway gw-1, 1 devices"
+    assert missing == "缺少蓝牙适配器 missing: /dev/ttyACM0 ([bluetooth] transport)"
+
+
 def test_a_line_is_set_as_its_device_is_sold_unless_the_file_says_otherwise(tmp_path: Path) -> None:
     usual, special = (
         configuration.read(write(tmp_path, changed(f'baud = 115200\n[[port.device]]\nid = "oximeter-1"\n{OXIMETER}', text))).port[1]

@@ -56,6 +56,7 @@ class Keyring:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self._path.with_name(f"{self._path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
+            self._give(self._lock)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             why = f"{self._path} is in use: the gateway is running. Stop it first (systemctl stop gateway), or enrol from the console"
@@ -66,6 +67,11 @@ class Keyring:
             raise BadInput(f"cannot use {self._path}: {error.strerror}; correct [bluetooth] keys") from error
         if not self._read():
             self.save()
+
+    @property
+    def is_open(self) -> bool:
+        """True while the file is ours."""
+        return self._lock is not None
 
     def close(self) -> None:
         """Let another program use the file."""
@@ -92,6 +98,7 @@ class Keyring:
         try:
             fresh.unlink(missing_ok=True)
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE), "w", encoding="utf-8") as file:
+                self._give(file.fileno())
                 json.dump(whole, file, indent=1)
                 file.flush()
                 os.fsync(file.fileno())
@@ -99,15 +106,27 @@ class Keyring:
         except OSError as error:
             logger.warning("%s cannot be written: %s", self._path, error, extra={"event": "keys_unwritten"})
 
+    def _give(self, descriptor: int) -> None:
+        """What root makes with `pair` belongs to whom the folder belongs to: the user that the gateway runs as."""
+        if os.geteuid() == 0:
+            folder = self._path.parent.stat()
+            os.fchown(descriptor, folder.st_uid, folder.st_gid)
+
     def _read(self) -> bool:
-        """False where there is nothing that can be used; a damaged file is put aside, since its devices can be paired with again."""
+        """False where there is nothing that can be used; a damaged file is put aside, since its devices can be paired with again.
+
+        Raises BadInput for a file that may not be read.
+        """
         try:
             whole = read_file(self._path)
             irk, address = bytes.fromhex(whole["irk"]), str(whole["address"])
             self.devices = {str(name): Known(**one) for name, one in whole["devices"].items()}
         except FileNotFoundError:
             return False
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except OSError as error:
+            self.close()
+            raise BadInput(f"cannot read {self._path}: {error.strerror}; it must belong to the user that the gateway runs as") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             aside = self._path.with_name(f"{self._path.name}.damaged")
             logger.error(
                 "%s cannot be read (%s) and goes to %s; pair every device again", self._path, error, aside, extra={"event": "keys_lost"}

@@ -28,6 +28,7 @@ from gateway.bridges.bluetooth.visit import Visit
 from gateway.bridges.bluetooth.words import State
 from gateway.bridges.serial_port import Chunk
 from gateway.config import RADIO, BluetoothConfig
+from gateway.errors import BadInput
 
 logger = logging.getLogger(__name__)
 
@@ -174,24 +175,33 @@ class Radio:
 
     async def _live(self) -> None:
         self._loop = asyncio.get_running_loop()
+        try:
+            await self._stay_open()
+        finally:
+            self._keyring.close()
+
+    def _open_keyring(self) -> None:
+        """Raises BadInput while it cannot be used: the home's other devices are read all the same."""
+        if self._keyring.is_open:
+            return
         self._keyring.open()
         self._wanted = {one.address: name for name, one in self._keyring.devices.items() if one.is_enrolled}
         for device in self._config.device:
             self._wanted[device.address] = device.id
             known = self._keyring.known(device.id, device.address)
             known.passkey, known.is_enrolled = device.passkey.get_secret_value() if device.passkey else None, False
-        try:
-            await self._stay_open()
-        finally:
-            self._keyring.close()
 
     async def _stay_open(self) -> None:
         wait_s, level, is_told = REOPEN_S, logging.WARNING, False
         while not self._is_stopping.is_set():
             try:
+                self._open_keyring()
                 async with opened(self._config.transport, self._keyring, self._pairing_of) as controller:
                     wait_s, level, is_told = REOPEN_S, logging.WARNING, False
                     await self._serve(controller)
+            except BadInput as error:
+                logger.log(level, "%s; trying again", error, extra={"event": "keys_missing"})
+                level = logging.DEBUG
             except TROUBLE as error:
                 why = "Bluetooth controller %s: %s; plug it in or correct [bluetooth] transport; trying again"
                 logger.log(level, why, self._config.transport, say(error), extra={"event": "port_missing"})

@@ -88,3 +88,19 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match=r"\[bluetooth\] keys"):
         opened(tmp_path / "file" / "keys")
+
+
+def test_what_may_not_be_read_is_not_thrown_away(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(BadInput, match="must belong to the user"):
+        opened(path)
+    assert path.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_what_root_pairs_belongs_to_the_gateway_s_user(path: Path) -> None:
+    path.parent.mkdir()
+    os.chown(path.parent, 12345, 12345)
+    ring = opened(path)
+    ring.save()
+    assert {one.stat().st_uid for one in path.parent.iterdir()} == {12345}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.events import EventKind
+from gateway.bridges.bluetooth.keyring import Keyring
 from simulators.bluetooth import values
 from simulators.bluetooth.devices import COMPOSITION, GlucoseMeter, Oximeter, Scale, Thermometer
 from simulators.bluetooth.peripheral import BONDED, Security
@@ -220,6 +221,18 @@ def test_a_link_that_is_dead_at_the_other_end_is_found_out(air: Air, tmp_path: P
         eventually(lambda: cuff.device is not None and not cuff.device.connections, what="the end of the dead link")
         cuff.device.gatt_server.on_gatt_pdu = well  # type: ignore[method-assign]
         cuff.stored = [NEW]
+        one.expect("cuff", SYSTOLIC, 132)
+
+
+def test_keys_that_another_program_has_are_waited_for(air: Air, tmp_path: Path) -> None:
+    cuff = Cuff(CUFF)
+    cuff.stored = [NEW]
+    air.add(cuff)
+    other = Keyring(tmp_path / "bluetooth.keys")
+    other.open()
+    with BluetoothHome(settings(tmp_path, cuff_config())) as one:
+        eventually(lambda: one.radio.is_running and not one.radio.is_open, what="the radio to wait")
+        other.close()
         one.expect("cuff", SYSTOLIC, 132)
 
 
