@@ -6,7 +6,7 @@ twice, but none is lost. A record that came live is known by its time alone, sin
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from contract.quantities import QuantityName, Statistic
 from gateway.devices.driver import Reason
@@ -29,6 +29,8 @@ RECORDS_MAX = 1000
 """Names of records remembered: glucose meters store up to 1000, cuffs 100 with up to four values each."""
 LIVE_AGE = timedelta(minutes=10)
 """A record as young as this by its own clock was made just now: a cuff needs a minute, and another to be heard."""
+UTC_LAG_MAX = timedelta(minutes=2)
+"""From the result to its arrival here, where a clock that shows UTC is to be told from an old record: narrow, as an old one may look so."""
 CLOCK_OFF_MAX = timedelta(days=1)
 """A device's clock that is off by more was never set."""
 
@@ -124,3 +126,9 @@ def place(told_at: datetime, now: datetime, clock_off: timedelta | None) -> date
         at = mended if abs(clock_off) <= CLOCK_OFF_MAX else told_at
         return at if now - AGE_MAX <= at <= now else Reason.CLOCK
     return told_at if now - AGE_MAX <= told_at <= now else None
+
+
+def shows_utc(told_at: datetime, now: datetime, zone: tzinfo) -> bool:
+    """Whether a result that was made just now would have this time by a clock that shows UTC in place of the home's time."""
+    off = zone.utcoffset(now.astimezone(zone).replace(tzinfo=None)) or timedelta(0)
+    return bool(off) and abs(now - off - told_at) <= UTC_LAG_MAX

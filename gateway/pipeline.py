@@ -33,7 +33,7 @@ from gateway.devices.driver import (
     SetClock,
     Signal,
 )
-from gateway.history import CLOCK_OFF_MAX, Mark, ReadOut, place
+from gateway.history import CLOCK_OFF_MAX, Mark, ReadOut, place, shows_utc
 from gateway.outbox import REPEATS_FOR_S, Reading
 from gateway.summary import Summarizer, Summary
 
@@ -103,7 +103,7 @@ class _Device:
         self.battery_percent: float | None = None
         self.clock_off_s: float | None = None
         self.asked_off: timedelta | None = None
-        self.unplaced: tuple[str, float] = ("", -math.inf)
+        self.result: tuple[str, float, bool] = ("", -math.inf, True)
         self.model = ""
         self.address: str | None = None
         self.summarizer: Summarizer | None = None
@@ -362,9 +362,10 @@ class Pipeline:
         if device.past is None or (name and name in device.past.mark.records):
             return
         told_at = self._told_at(output)
-        at = place(told_at, now, device.asked_off) if told_at is not None else Reason.CLOCK if output.is_history else None
-        if told_at is not None and at is None and not self._is_first_unplaced(device, output, told_at, now, now_s):
-            at = Reason.CLOCK
+        at: datetime | Reason | None = Reason.CLOCK if output.is_history else None
+        if told_at is not None:
+            is_first = _is_first(device, output.record or "", now_s)
+            at = self._place(told_at, now, device.asked_off, is_first=is_first)
         if isinstance(at, Reason):
             device.rejects[at] += 1
         elif at is not None:
@@ -375,15 +376,13 @@ class Pipeline:
         if name:
             device.past.mark = device.past.mark.with_record(name)
 
-    def _is_first_unplaced(self, device: _Device, output: Measurement, told_at: datetime, now: datetime, now_s: float) -> bool:
-        """True for a time that can be, and for the first of several that cannot."""
-        if abs(told_at - now) <= CLOCK_OFF_MAX or device.asked_off is not None:
-            return True
-        record, taken_s = device.unplaced
-        if record != output.record and now_s - taken_s < UNPLACED_S:
-            return False
-        device.unplaced = (output.record or "", now_s)
-        return True
+    def _place(self, told_at: datetime, now: datetime, asked_off: timedelta | None, *, is_first: bool) -> datetime | Reason | None:
+        """As `history.place`. Of a clock that cannot be asked, the first result of several shows whether it was never set, or shows UTC."""
+        if asked_off is None and is_first and shows_utc(told_at, now, self._zone):
+            return None
+        at = place(told_at, now, asked_off)
+        is_unplaced = at is None and asked_off is None and abs(told_at - now) > CLOCK_OFF_MAX
+        return Reason.CLOCK if is_unplaced and not is_first else at
 
     def _compare_clocks(self, device: _Device, output: Measurement, now: datetime) -> None:
         """A live value has the home's time whatever the device's clock says; how far that is off is told."""
@@ -485,6 +484,15 @@ def _member(device_id: str, type_name: str, quiet_s: float | None, port: str, no
     device = _Device(device_id, type_name, port, None, now_s)
     device.lost_after_s = math.inf if quiet_s is None else quiet_s
     return device
+
+
+def _is_first(device: _Device, record: str, now_s: float) -> bool:
+    """True for a record that no other has come before for UNPLACED_S."""
+    known, at_s, is_first = device.result
+    if record != known:
+        is_first = now_s - at_s >= UNPLACED_S
+        device.result = (record, now_s, is_first)
+    return is_first
 
 
 def _whole(at: datetime) -> datetime:

@@ -7,6 +7,7 @@ import sys
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from simulators.bluetooth import values
 from simulators.bluetooth.air import Air
@@ -23,13 +24,14 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m simulators bluetooth", description=what)
     parser.add_argument("link", type=Path, help="where the dongle's port appears")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--timezone", type=ZoneInfo, default=ZoneInfo("Asia/Shanghai"), help="what the devices' clocks show")
     arguments = parser.parse_args(argv)
     random.seed(arguments.seed)
     with Air(arguments.link) as air:
-        devices = _devices(datetime.now())
+        devices = _devices(_clock(arguments.timezone))
         air.add(*devices.values())
         print(_section(arguments.link, devices), flush=True)
-        _measure_until_interrupted(air, devices)
+        _measure_until_interrupted(air, devices, arguments.timezone)
     return 0
 
 
@@ -56,12 +58,16 @@ def _section(link: Path, devices: dict[str, Peripheral]) -> str:
     return "\n".join([*lines, "]"])
 
 
-def _measure_until_interrupted(air: Air, devices: dict[str, Peripheral]) -> None:
+def _clock(zone: ZoneInfo) -> datetime:
+    return datetime.now(zone).replace(tzinfo=None)
+
+
+def _measure_until_interrupted(air: Air, devices: dict[str, Peripheral], zone: ZoneInfo) -> None:
     is_over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: is_over.set())
     while not is_over.wait(MEASURE_S):
-        now = datetime.now()
+        now = _clock(zone)
         results = {
             "cuff-1": values.blood_pressure(random.randint(118, 150), random.randint(70, 92), None, random.randint(60, 85), now),
             "thermometer-1": values.temperature(random.randint(3620, 3720) / 100, now),

@@ -282,6 +282,30 @@ def test_a_clock_that_is_off_does_not_make_a_new_result_old(air: Air, tmp_path: 
         eventually(lambda: cuff.clock == values.date_time(LOCAL), what="the clock")
 
 
+def test_a_clock_that_shows_utc_does_not_make_a_new_result_old(air: Air, tmp_path: Path) -> None:
+    cuff = Cuff(CUFF)
+    cuff.stored = [values.blood_pressure(155, 90, None, 70, LOCAL - timedelta(hours=8))]
+    with BluetoothHome(settings(tmp_path, cuff_config())) as one:
+        air.add(cuff)
+        one.expect("cuff", SYSTOLIC, 155)
+        air.do(cuff.measure(values.blood_pressure(144, 90, None, 70, LOCAL - timedelta(hours=8, minutes=1))))
+        one.expect("cuff", SYSTOLIC, 144)
+        (new, old_one) = one.readings("cuff", SYSTOLIC)
+        assert abs(new.at - one.now()) < timedelta(minutes=1)
+        assert not new.is_history
+        assert old_one.is_history
+
+
+def test_of_a_memory_with_times_that_cannot_be_one_result_is_taken(air: Air, tmp_path: Path) -> None:
+    cuff = Cuff(CUFF)
+    cuff.stored = [values.blood_pressure(150 + number, 90, None, 70, datetime(2010, 1, 1, number)) for number in range(3)]
+    with BluetoothHome(settings(tmp_path, cuff_config())) as one:
+        air.add(cuff)
+        one.expect("cuff", SYSTOLIC, 150)
+        eventually(lambda: one.status("cuff").rejects.get("clock") == 6, what="the others to be refused")
+        assert one.values("cuff", SYSTOLIC) == [150]
+
+
 def test_a_mute_device_delays_no_other_and_a_dongle_comes_back(air: Air, tmp_path: Path) -> None:
     mute, cuff = Cuff(CUFF_2), Cuff(CUFF)
     home = settings(tmp_path, cuff_config(), cuff_config("mute", CUFF_2), step_timeout_s=0.3)
