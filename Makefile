@@ -3,7 +3,7 @@
 #
 #   make demo              homes, gateways, broker, database and pages on this machine; DEMO_SECONDS=60 ends it, DEMO_REPORT=FILE keeps its figures
 #   make test              every test            make test-quick         those without servers or browser
-#   make lint              style, types, imports make test-timescaledb   the store's and the system's tests on TimescaleDB (Debian 12, 13)
+#   make lint              style, types, imports make test-timescaledb   what uses the database, on TimescaleDB (Debian 12, 13)
 #   make bench             measurements; BENCH=peers one part of them, BENCH_SECONDS=15 of each, BENCH_REPORT=FILE keeps the figures
 #   make train-fall        the second stage of fall detection anew, from ../shared/data/falls
 #   make docs              regenerate what is generated
@@ -20,8 +20,9 @@ PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 TRAINER := $(VENV)/.trainer
 VENDOR := backend/web/static/vendor
-WORKERS ?= auto
-PYTEST := $(PYTHON) -m pytest -n $(WORKERS)
+# One more than there are processors: the tests of whole programs mostly wait.
+WORKERS ?= $(shell count=$$(nproc 2>/dev/null) && echo $$((count + 1)) || echo auto)
+PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -38,7 +39,7 @@ test-quick: $(INSTALLED)
 test-timescaledb: $(INSTALLED) web firmware
 	binaries=$$(deploy/prepare-timescaledb.sh) && \
 	$(PYTHON) -m simulators.servers --binaries "$$binaries" --preload timescaledb -- \
-	    $(PYTEST) -m "store or system" --ignore tests/simulators
+	    $(PYTEST) -m "store and not browser"
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .

@@ -38,10 +38,16 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the shared PostgreSQL is a store test, so that none is forgotten on TimescaleDB."""
+    """Whatever uses the shared PostgreSQL is a store test, so that none is forgotten on TimescaleDB. What takes longest begins first."""
     for item in items:
         if "database_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.store)
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    """0 for what takes a minute and mostly waits, 1 for other whole programs and pages, 2 for the rest."""
+    return 0 if item.get_closest_marker("slow") else 1 if item.get_closest_marker("system") or item.get_closest_marker("browser") else 2
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

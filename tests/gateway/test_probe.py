@@ -1,5 +1,7 @@
 """`python -m gateway probe`: each simulated device on a pseudo terminal is recognised, with live values, and nothing else is."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from simulators.instruments.bench import Bench
 from simulators.instruments.oximeters import Nonin
 from simulators.wire import BedMatState, FrameType, WearableVitals, bed_mat, wearable_vitals
 
+HOUSE = Path(__file__).parents[2]
+PATIENCE_S = 240
 VALUES = {
     "bci_oximeter": ["血氧 SpO2: 97 %", "心率 Heart rate: 72 /min"],
     "bp_beurer_bm65": ["收缩压 Systolic: 132 mm[Hg]", "舒张压 Diastolic: 84 mm[Hg]", "心率 Heart rate: 71 /min"],
@@ -51,19 +55,22 @@ def config_of(lines: list[str], folder: Path) -> configuration.Config:
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("name", INSTRUMENTS)
-def test_each_device_is_recognised_among_all(name: str, tmp_path: Path) -> None:
-    lines: list[str] = []
+@pytest.mark.slow
+def test_each_device_is_recognised_among_all(tmp_path: Path) -> None:
+    """All at once, since a probe mostly waits."""
     with Bench() as bench:
-        baud = DRIVERS[name].line.bauds[0]
-        link = bench.attach(tmp_path / "port", INSTRUMENTS[name](), baud=baud).link
-        assert run(str(link), [], lines.append), lines
-    [found] = [line for line in lines if line.startswith("找到 found: ")]
-    assert found.startswith(f"找到 found: {name} ({baud} ")
-    missing = [value for value in VALUES.get(name, []) if not any(value in line for line in lines)]
-    assert missing == [], lines
-    [port] = config_of(lines, tmp_path).port
-    assert (port.path, port.device[0].type) == (str(link), name)
+        links = {name: bench.attach(tmp_path / name, make(), baud=DRIVERS[name].line.bauds[0]).link for name, make in INSTRUMENTS.items()}
+        command = [sys.executable, "-m", "gateway", "probe"]
+        probes = {name: subprocess.Popen([*command, str(link)], stdout=subprocess.PIPE, cwd=HOUSE) for name, link in links.items()}
+        said = {name: probe.communicate(timeout=PATIENCE_S)[0].decode().splitlines() for name, probe in probes.items()}
+    for name, lines in said.items():
+        assert probes[name].returncode == 0, (name, lines)
+        [found] = [line for line in lines if line.startswith("找到 found: ")]
+        assert found.startswith(f"找到 found: {name} ({DRIVERS[name].line.bauds[0]} ")
+        missing = [value for value in VALUES.get(name, []) if not any(value in line for line in lines)]
+        assert missing == [], (name, lines)
+        [port] = config_of(lines, tmp_path).port
+        assert (port.path, port.device[0].type) == (str(links[name]), name)
 
 
 @pytest.mark.system

@@ -16,7 +16,7 @@ import pytest
 
 from simulators.servers import DATABASE_URL_VARIABLE
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECONDS = 60
@@ -87,6 +87,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
         running.process.wait(30)
 
 
+@pytest.mark.store
 def test_a_minute_of_the_street_shows_the_whole_chain(demo: Demo) -> None:
     report = demo.report()
     readings = report["readings"]
@@ -105,7 +106,7 @@ def test_a_minute_of_the_street_shows_the_whole_chain(demo: Demo) -> None:
 
 def test_killing_each_process_loses_nothing_and_doubles_nothing(demo: Demo) -> None:
     demo.is_on_line.wait(PATIENCE_S)
-    killed = _kill_one_after_the_other(demo, [one for one in KILLS if one != "postgres" or DATABASE_URL_VARIABLE not in os.environ])
+    killed = _kill_one_after_the_other(demo, KILLS)
     report = demo.report()
     assert len(killed) >= 6, killed
     assert report["restarts"]

@@ -43,6 +43,7 @@ def handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+@pytest.mark.slow
 def test_half_a_minute_of_everything_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     command = [sys.executable, "-m", "simulators", "faults", "--seed", str(SEED), "--seconds", "30", "--report", str(file)]
