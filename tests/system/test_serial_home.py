@@ -132,6 +132,11 @@ def starts(backend: Backend, device: str, quantity: str) -> set[datetime]:
     return {series.start_at for series in every if (series.device, series.quantity) == (device, quantity)}
 
 
+def marks(backend: Backend, device: str, quantity: str) -> set[bool]:
+    every = [series for batch in backend.batches for series in batch.series]
+    return {series.is_history for series in every if (series.device, series.quantity) == (device, quantity)}
+
+
 def expect(backend: Backend, device: str, *values: tuple[str, float]) -> None:
     eventually(lambda: set(values) <= readings(backend, device), what=f"{values} of {device}")
 
@@ -154,6 +159,8 @@ def test_what_was_stored_comes_in_as_history_with_its_own_time_and_once(home: Se
     assert starts(backend, "bp_visomat", "blood_pressure_systolic") == {measured_at}
     assert measured_at in starts(backend, "contec_v7", "spo2")
     assert ("blood_pressure_systolic", 120) not in readings(backend, "bp_visomat")
+    assert marks(backend, "bp_visomat", "blood_pressure_systolic") == {True}
+    assert marks(backend, "contec_v7", "spo2") == {True, False}, "the night, and now"
     eventually(lambda: any(one.rejects.get("clock") for one in backend.statuses[-1].devices if one.id == "bp_visomat"), what="the clock")
     eventually((home.folder / "outbox.sqlite.records").exists, what="the mark on disk")
     home.stop()
