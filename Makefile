@@ -22,7 +22,7 @@ TRAINER := $(VENV)/.trainer
 VENDOR := backend/web/static/vendor
 # One more than there are processors: the tests of whole programs mostly wait.
 WORKERS ?= $(shell count=$$(nproc 2>/dev/null) && echo $$((count + 1)) || echo auto)
-PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
+PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --maxschedchunk 2
 
 help:
 	@sed -n 's/^#   //p' Makefile

@@ -50,6 +50,7 @@ def test_what_homes_send_is_counted_once_it_is_stored(ingest: Ingest, broker: Br
         assert found["jiahu_ingest_queue_messages", "urgent"] == found["jiahu_ingest_oldest_waiting_seconds",] == 0
 
 
+@pytest.mark.slow
 def test_an_ingest_without_its_database_is_alive_and_not_ready_and_says_why(
     ingest: Ingest, broker: Broker, port: int, database_url: str
 ) -> None:
