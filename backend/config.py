@@ -12,6 +12,7 @@ from contract.topics import SHARD_COUNT
 
 DATABASE_PASSWORD = "JIAHU_DATABASE_PASSWORD"
 BROKER_PASSWORD = "JIAHU_BROKER_PASSWORD"
+SMTP_PASSWORD = "JIAHU_SMTP_PASSWORD"
 
 
 class _Section(BaseModel):
@@ -59,7 +60,21 @@ class WorkerConfig(_Section):
     silence_tick_s: float = Field(default=5, gt=0)
     offer_tick_s: float = Field(default=1, gt=0)
     send_tick_s: float = Field(default=1, gt=0)
+    escalate_tick_s: float = Field(default=1, gt=0)
     retry_s: float = Field(default=60, gt=0, description="all were asked: how long until the round begins anew")
+
+
+class NotifyConfig(_Section):
+    """How messages go out. The mail server's password comes from JIAHU_SMTP_PASSWORD."""
+
+    public_url: str | None = Field(
+        default=None, pattern=r"^https?://", description="where receivers reach the pages, for the link in a message"
+    )
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_starttls: bool = True
+    smtp_user: str | None = None
+    smtp_from: str = Field(default="jiahu@localhost", pattern=r"^[^@\s]+@[^@\s]+$")
 
 
 class DemoAccount(_Section):
@@ -105,6 +120,7 @@ class Config(_Section):
     ingest: IngestConfig = IngestConfig()
     worker: WorkerConfig = WorkerConfig()
     web: WebConfig = WebConfig()
+    notify: NotifyConfig = NotifyConfig()
     metrics: MetricsConfig = MetricsConfig()
 
 

@@ -16,8 +16,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from backend.alerts import store as alerts
-from backend.alerts.lifecycle import NEXT_CONDITION, STEP_OF, Action, Condition, Disposition
+from backend.alerts.lifecycle import NEXT_CONDITION, STEP_OF, Action, Condition
 from backend.alerts.model import Alert, Subject
+from backend.cases import store as cases
+from backend.cases.lifecycle import Disposition
 from backend.commands import store as commands
 from backend.db.pool import TRANSIENT, Connection
 from backend.dispatch import store as dispatch
@@ -47,7 +49,7 @@ BEHIND_MAX = timedelta(seconds=40)
 """SIA DC-09: a message's time is accepted within -40 s to +20 s of the receiver's."""
 
 HEARD_TEXT = "已收到求助，正在联系。"
-"""What the home hears once an operator has taken the alert of a press or a fall."""
+"""What the home hears once an operator has taken the case of a press or a fall."""
 
 REMEASURE_TEXT = "请坐下休息五分钟，然后再测量一次。"
 """What the home hears after the first of several readings that a rule wants before it calls anybody."""
@@ -273,10 +275,12 @@ class Monitor:
         """The first of several readings: the home is asked for another, and operators see that it was; nobody is called."""
         if subject.elder_id is not None:
             await commands.speak(self.conn, elder_id=subject.elder_id, text=REMEASURE_TEXT, now=self.now)
-        await alerts.open_alert(
+        alert_id = await alerts.open_alert(
             self.conn, subject, rule_id=active.rule.id, rule_version=active.version, level=ASKED, at=at, now=self.now, priority="low",
             evidence={"devices": [source]},
         )  # fmt: skip
+        if alert_id is not None:
+            await cases.follow(self.conn, alert_id, now=self.now)
 
     def _event_judge(self, active: Active, happening: Happening) -> Callable[[], Awaitable[int | None]]:
         async def apply() -> int | None:
@@ -395,6 +399,7 @@ class Monitor:
             repeats=int(alert.condition in (Condition.RECOVERED, Condition.CANCELLED)), priority="low" if is_quiet else level.priority,
             evidence=dict(judgement.evidence) | devices | {"late": is_quiet},
         )  # fmt: skip
+        await cases.follow(self.conn, alert.id, now=self.now)
         if not is_quiet:
             await self._call(alert.id, active, subject, judgement, step=f"raised:{level.name}")
 
@@ -432,20 +437,22 @@ class Monitor:
             self.conn, subject, rule_id=active.rule.id, rule_version=active.version, level=level.name, at=judgement.at, now=self.now,
             priority=level.priority if is_loud else "low", evidence=evidence,
         )  # fmt: skip
+        if alert_id is not None:
+            await cases.follow(self.conn, alert_id, now=self.now)
         if alert_id is not None and is_loud and is_told:
             await self._call(alert_id, active, subject, judgement, step="opened")
         return alert_id
 
     async def _call_again(self, alert_id: int, active: Active, subject: Subject, judgement: Judgement) -> None:
-        """It happens anew while the alert of last time is still open: whoever has taken that takes this one again, and others are told."""
-        await alerts.reopen(self.conn, alert_id, now=self.now)
+        """It happens anew while the alert of last time is still open: whoever has its case takes it again, and others are told."""
+        await cases.follow(self.conn, alert_id, now=self.now, is_news=True)
         await self._call(alert_id, active, subject, judgement, step=f"repeated:{judgement.at.isoformat()}")
 
     async def _call(self, alert_id: int, active: Active, subject: Subject, judgement: Judgement, *, step: str) -> None:
         """Do what the breached level asks for: tell the elder's contacts, ask for a doctor."""
         assert judgement.level is not None
         level = active.level(judgement.level)
-        if subject.elder_id is None or await self._is_muted(active, subject, level.name):
+        if subject.elder_id is None or await self._is_muted(active, subject, level.name) or await cases.rests(self.conn, alert_id):
             return
         if level.priority == "high":
             await self._tell(alert_id, active, judgement, step=step, elder_id=subject.elder_id)
@@ -468,11 +475,12 @@ class Monitor:
 
     async def _ask_for_visit(self, alert_id: int, active: Active, elder_id: str, visit_class: str) -> None:
         title = active.rule.title
+        lead_id = await cases.lead(self.conn, alert_id)  # one doctor for a case, however many of its alerts ask for one
         visit_id = await dispatch.request(
-            self.conn, elder_id=elder_id, alert_id=alert_id, visit_class=visit_class, reason=f"{title.zh} {title.en}", by=alerts.SYSTEM,
+            self.conn, elder_id=elder_id, alert_id=lead_id, visit_class=visit_class, reason=f"{title.zh} {title.en}", by=alerts.SYSTEM,
             now=self.now,
         )  # fmt: skip
-        await alerts.dispatched(self.conn, alert_id, visit_id=visit_id, by=alerts.SYSTEM, now=self.now)
+        await cases.dispatched(self.conn, alert_id, visit_id=visit_id, by=alerts.SYSTEM, now=self.now)
 
     async def _close_needless(self, alert: Alert, condition: Condition) -> None:
         """A device that works again, a first reading that the second refuted: such alerts close themselves, or operators would drown."""
@@ -482,6 +490,7 @@ class Monitor:
             await alerts.close(self.conn, alert.id, by=alerts.SYSTEM, disposition=Disposition.TECHNICAL, text="", now=self.now)
         elif alert.level == ASKED:
             await alerts.close(self.conn, alert.id, by=alerts.SYSTEM, disposition=Disposition.FALSE, text="", now=self.now)
+        await cases.follow(self.conn, alert.id, now=self.now)
 
     async def _guarded(self, active: Active, subject: Subject, apply: Callable[[], Awaitable[T]]) -> T | None:
         """Run one rule in a savepoint. If it raises, storage goes on and operators are told that the rule is broken.
@@ -578,9 +587,9 @@ def _subject(home: Home) -> Subject:
     return Subject(home.elder_id, home.gateway_id)
 
 
-async def on_acknowledged(conn: Connection, alert_id: int, *, now: datetime) -> None:
-    """An operator has taken an alert: where somebody called for help, the home hears that help is being found."""
-    elder_id = await alerts.caller(conn, alert_id, [EventKind.SOS, EventKind.FALL])
+async def on_taken(conn: Connection, case_id: int, *, now: datetime) -> None:
+    """An operator has taken a case: where somebody called for help, the home hears that help is being found."""
+    elder_id = await alerts.caller(conn, case_id, [EventKind.SOS, EventKind.FALL])
     if elder_id is not None:
         await commands.speak(conn, elder_id=elder_id, text=HEARD_TEXT, now=now)
 

@@ -1,4 +1,4 @@
-"""The worker: the clock of the backend. Silence rules, offers to doctors, sending, storage. Any number may run at once."""
+"""The worker: the clock of the backend. Silence rules, cases nobody takes, offers to doctors, sending, storage. Any number may run."""
 
 import asyncio
 import logging
@@ -12,6 +12,8 @@ from backend import visit_news
 from backend.alerts import store as alerts
 from backend.alerts.lifecycle import Condition
 from backend.alerts.model import Subject
+from backend.cases import escalation, report
+from backend.cases import store as cases
 from backend.commands import store as commands
 from backend.config import Config
 from backend.db import partitions
@@ -27,7 +29,7 @@ from backend.metrics.jobs import Jobs
 from backend.metrics.serving import make_registry, serving
 from backend.metrics.worker import GATEWAYS_S, OPEN_S, WorkerMetrics
 from backend.monitor import AHEAD_MAX, BEHIND_MAX, Monitor
-from backend.notify import sender
+from backend.notify import outbox, sender
 from backend.readings import compaction, retention
 from backend.readings import store as readings
 from backend.readings.model import Home
@@ -62,6 +64,7 @@ class Worker:
 
     def __init__(self, config: Config, pool: Pool) -> None:
         self._config = config.worker
+        self._notify_config = config.notify
         self._metrics_config = config.metrics
         self._pool = pool
         self._registry = make_registry()
@@ -87,9 +90,11 @@ class Worker:
     def _jobs(self) -> list[tuple[Callable[[], Awaitable[None]], float]]:
         return [
             (self.judge_silence, self._config.silence_tick_s),
+            (self.escalate_cases, self._config.escalate_tick_s),
             (self.offer_visits, self._config.offer_tick_s),
             (self.send_notifications, self._config.send_tick_s),
             (self.keep_house, HOUSEKEEPING_S),
+            (self.report_week, HOUSEKEEPING_S),
             (self.compact, COMPACTION_S),
             (self.plan_days, PLAN_S),
             (self.list_due, DUE_S),
@@ -181,6 +186,20 @@ class Worker:
                 judgement = Judgement(Verdict.UNKNOWN, monitor.now, None, {"silent_since": last_at.isoformat()})
                 await self._silence(monitor, active, home, judgement, source=rule.quantity)
 
+    async def escalate_cases(self) -> None:
+        """Do every step of a case whose timer has run out, one transaction each: who must know is told by the same transaction."""
+        while True:
+            async with self._pool.connection() as conn, conn.transaction():
+                done = await cases.escalate_due(conn, now=(now := datetime.now(UTC)))
+                if done is not None and done.told:
+                    await outbox.add_for_case(
+                        conn, case_id=done.case.id, people=[f"account:{name}" for name in done.told],
+                        step=f"{done.step}:{now.isoformat()}", body=escalation.message(done.case.id, done.step, at=now),
+                        priority=done.case.priority, now=now,
+                    )  # fmt: skip
+            if done is None:
+                return
+
     async def offer_visits(self) -> None:
         """Serve every visit whose timer has run out, one transaction each."""
         while True:
@@ -197,7 +216,7 @@ class Worker:
         await asyncio.gather(*(self._send_until_none() for _ in range(SENDERS)))
 
     async def _send_until_none(self) -> None:
-        while await sender.send_one(self._pool, now=datetime.now(UTC)):
+        while await sender.send_one(self._pool, now=datetime.now(UTC), settings=self._notify_config):
             pass
 
     async def keep_house(self) -> None:
@@ -220,6 +239,12 @@ class Worker:
         now = datetime.now(UTC)
         async with self._pool.connection() as conn, conn.transaction():
             await day_store.add_by_rules(conn, today=now.astimezone(day_store.ZONE).date(), now=now)
+
+    async def report_week(self) -> None:
+        """Make the chatter report of the last week, once."""
+        async with self._pool.connection() as conn:
+            if (week := await report.keep_week(conn, now=datetime.now(UTC))) is not None:
+                logger.info("the report of the week of %s is made", week, extra={"event": "chatter_report_made"})
 
     async def compact(self) -> None:
         """Turn what was received into long segments and rollups, chunk by chunk."""

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import devices, falls, fuzz, ingest, outbox, rules, storage
+from benchmarks import cases, devices, falls, fuzz, ingest, outbox, rules, storage
 from benchmarks.peers import run as peers
 from benchmarks.routing import run as routing
 
 Part = Callable[[float], dict[str, float]]
 PARTS: dict[str, Part] = {
+    "cases": cases.measure,
     "devices": devices.measure,
     "falls": falls.measure,
     "fuzz": fuzz.measure,

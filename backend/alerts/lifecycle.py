@@ -1,6 +1,6 @@
-"""What may become of an alert, as two tables: what the body or device does (condition), and what people do (state).
+"""What may become of an alert, as a table of what the body or device does. What people do is done to its case: `cases/lifecycle.py`.
 
-A pair that is not listed changes nothing (condition) or is refused (state). Silence is not recovery: (ACTIVE, UNKNOWN) leads to SILENT,
+A pair that is not listed changes nothing. Silence is not recovery: (ACTIVE, UNKNOWN) leads to SILENT,
 which stays an open work item, and only CLEAR, which needs fresh data, leads to RECOVERED.
 """
 
@@ -19,10 +19,9 @@ class Condition(StrEnum):
 
 
 class State(StrEnum):
-    """What people did with the alert."""
+    """Whether the alert is still part of an open case. (`new` is the word of the table for open.)"""
 
-    NEW = "new"
-    ACKNOWLEDGED = "acknowledged"
+    OPEN = "new"
     CLOSED = "closed"
 
 
@@ -35,21 +34,7 @@ class Action(StrEnum):
     SILENT = "silent"
     RECOVERED = "recovered"
     CANCELLED = "cancelled"
-    REOPENED = "reopened"
-    ACKNOWLEDGED = "acknowledged"
-    NOTED = "noted"
-    DISPATCHED = "dispatched"
     CLOSED = "closed"
-
-
-class Disposition(StrEnum):
-    """Why an alert was closed (DOMAIN section 6, row 28)."""
-
-    REAL = "real"
-    FALSE = "false"
-    TEST = "test"
-    TECHNICAL = "technical"
-    NO_REPLY = "no_reply"
 
 
 NEXT_CONDITION: dict[tuple[Condition, Verdict], Condition] = {
@@ -60,14 +45,6 @@ NEXT_CONDITION: dict[tuple[Condition, Verdict], Condition] = {
     (Condition.RECOVERED, Verdict.BREACHED): Condition.ACTIVE,
     (Condition.CANCELLED, Verdict.BREACHED): Condition.ACTIVE,
 }
-
-ALLOWED: dict[Action, frozenset[State]] = {
-    Action.ACKNOWLEDGED: frozenset({State.NEW}),
-    Action.NOTED: frozenset({State.NEW, State.ACKNOWLEDGED, State.CLOSED}),
-    Action.DISPATCHED: frozenset({State.NEW, State.ACKNOWLEDGED}),
-    Action.CLOSED: frozenset({State.NEW, State.ACKNOWLEDGED}),
-}
-"""Which states allow a person's step."""
 
 STEP_OF: dict[Condition, Action] = {
     Condition.ACTIVE: Action.REPEATED,

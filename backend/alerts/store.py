@@ -9,10 +9,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from backend.alerts.lifecycle import ALLOWED, Action, Condition, Disposition, State
+from backend.alerts.lifecycle import Action, Condition, State
 from backend.alerts.model import Alert, Subject
+from backend.cases.lifecycle import Disposition
 from backend.db.pool import LIVE_CHANNEL, Connection, hint
-from backend.errors import IllegalMove, NotFound, Taken
+from backend.errors import IllegalMove, NotFound
 from contract.events import EventKind
 
 SYSTEM = "system"
@@ -20,7 +21,7 @@ SYSTEM = "system"
 
 FIND_OPEN = """
 SELECT id, rule_id, priority, level, state, condition, opened_at, last_at, evidence FROM alert
-WHERE coalesce(elder_id, 'gateway:' || gateway_id) = %(subject)s AND rule_id = %(rule_id)s AND state <> 'closed' FOR UPDATE
+WHERE coalesce(elder_id, 'gateway:' || gateway_id) = %(subject)s AND rule_id = %(rule_id)s AND state <> 'closed' FOR NO KEY UPDATE
 """
 OPEN_RULES = """
 SELECT coalesce(elder_id, 'gateway:' || gateway_id) AS subject, array_agg(rule_id) AS rule_ids FROM alert
@@ -53,23 +54,16 @@ WHERE id = %(id)s
 """
 CALLER = """
 SELECT a.elder_id FROM alert a
-WHERE a.id = %(id)s AND EXISTS (SELECT FROM event e WHERE e.alert_id = a.id AND e.kind = ANY(%(kinds)s))
+WHERE a.case_id = %(case_id)s AND EXISTS (SELECT FROM event e WHERE e.alert_id = a.id AND e.kind = ANY(%(kinds)s)) LIMIT 1
 """
 OPEN_OF_EVENT = """
 SELECT a.id FROM alert a JOIN event e ON e.alert_id = a.id
 WHERE e.gateway_id = %(gateway_id)s AND e.event_id = %(event_id)s AND a.state <> 'closed'
 """
 STEP = "INSERT INTO alert_step (alert_id, at, by, action, detail) VALUES (%(id)s, %(now)s, %(by)s, %(action)s, %(detail)s)"
-LOCK = "SELECT state, acknowledged_by FROM alert WHERE id = %(id)s FOR UPDATE"
-ACKNOWLEDGE = """
-UPDATE alert SET state = 'acknowledged', acknowledged_by = %(by)s, acknowledged_at = %(now)s, changed_at = %(now)s, version = version + 1
-WHERE id = %(id)s
-"""
+LOCK = "SELECT state FROM alert WHERE id = %(id)s FOR NO KEY UPDATE"
+LOCK_CASE = "SELECT id FROM alert WHERE case_id = %(case_id)s AND state <> 'closed' ORDER BY id FOR NO KEY UPDATE"
 TOUCH = "UPDATE alert SET changed_at = %(now)s, version = version + 1 WHERE id = %(id)s"
-REOPEN = """
-UPDATE alert SET state = 'new', acknowledged_by = NULL, acknowledged_at = NULL, changed_at = %(now)s, version = version + 1
-WHERE id = %(id)s AND state = 'acknowledged'
-"""
 CLOSE = """
 UPDATE alert SET state = 'closed', closed_by = %(by)s, closed_at = %(now)s, disposition = %(disposition)s, changed_at = %(now)s,
     version = version + 1
@@ -179,15 +173,9 @@ async def change(
     )
 
 
-async def reopen(conn: Connection, alert_id: int, *, now: datetime) -> None:
-    """It has happened again: whoever has taken the alert has to take it anew. A new one stays as it is."""
-    if (await conn.execute(REOPEN, {"id": alert_id, "now": now})).rowcount:
-        await _step(conn, alert_id, by=SYSTEM, action=Action.REOPENED, now=now, detail={})
-
-
-async def caller(conn: Connection, alert_id: int, kinds: list[EventKind]) -> str | None:
-    """The elder whose event of one of these kinds raised the alert; None when it was raised otherwise."""
-    row = await (await conn.execute(CALLER, {"id": alert_id, "kinds": [str(kind) for kind in kinds]})).fetchone()
+async def caller(conn: Connection, case_id: int, kinds: list[EventKind]) -> str | None:
+    """The elder whose event of one of these kinds is part of the case; None when there was none."""
+    row = await (await conn.execute(CALLER, {"case_id": case_id, "kinds": [str(kind) for kind in kinds]})).fetchone()
     return row["elder_id"] if row else None
 
 
@@ -203,48 +191,26 @@ async def touch(conn: Connection, alert_id: int, *, now: datetime) -> None:
     await hint(conn, LIVE_CHANNEL)
 
 
-async def acknowledge(conn: Connection, alert_id: int, *, by: str, now: datetime) -> None:
-    """Take an alert. Exactly one person wins. Raises Taken (by whom), NotFound, or IllegalMove when it is closed."""
-    await _lock(conn, alert_id, Action.ACKNOWLEDGED)
-    await conn.execute(ACKNOWLEDGE, {"id": alert_id, "by": by, "now": now})
-    await _step(conn, alert_id, by=by, action=Action.ACKNOWLEDGED, now=now, detail={})
+async def hold(conn: Connection, alert_id: int) -> None:
+    """Lock an open alert, before its case and its visit. Raises NotFound, or IllegalMove when it is closed."""
+    row = await (await conn.execute(LOCK, {"id": alert_id})).fetchone()
+    if row is None:
+        raise NotFound(f"there is no alert {alert_id}")
+    if State(row["state"]) is State.CLOSED:
+        raise IllegalMove(f"alert {alert_id} is closed")
 
 
-async def note(conn: Connection, alert_id: int, *, by: str, text: str, now: datetime) -> None:
-    """Add a remark to the timeline. Raises NotFound."""
-    await _lock(conn, alert_id, Action.NOTED)
-    await conn.execute(TOUCH, {"id": alert_id, "now": now})
-    await _step(conn, alert_id, by=by, action=Action.NOTED, now=now, detail={"text": text})
-
-
-async def hold_for_dispatch(conn: Connection, alert_id: int) -> None:
-    """Lock an alert before its visit, as everyone does who needs both. Raises NotFound, or IllegalMove when the alert is closed."""
-    await _lock(conn, alert_id, Action.DISPATCHED)
-
-
-async def dispatched(conn: Connection, alert_id: int, *, visit_id: int, by: str, now: datetime) -> None:
-    """Write into the timeline of an alert held for it that a visit was asked for."""
-    await conn.execute(TOUCH, {"id": alert_id, "now": now})
-    await _step(conn, alert_id, by=by, action=Action.DISPATCHED, now=now, detail={"visit_id": visit_id})
+async def hold_case(conn: Connection, case_id: int) -> list[int]:
+    """Lock the open alerts of a case before the case itself. Returns their ids in order."""
+    return [row["id"] for row in await (await conn.execute(LOCK_CASE, {"case_id": case_id})).fetchall()]
 
 
 async def close(conn: Connection, alert_id: int, *, by: str, disposition: Disposition, text: str, now: datetime) -> None:
     """Close with a code. Raises NotFound, or IllegalMove when it is closed already."""
-    await _lock(conn, alert_id, Action.CLOSED)
+    await hold(conn, alert_id)
     await conn.execute(CLOSE, {"id": alert_id, "by": by, "disposition": disposition, "now": now})
     detail = {"disposition": disposition} | ({"text": text} if text else {})
     await _step(conn, alert_id, by=by, action=Action.CLOSED, now=now, detail=detail)
-
-
-async def _lock(conn: Connection, alert_id: int, action: Action) -> None:
-    row = await (await conn.execute(LOCK, {"id": alert_id})).fetchone()
-    if row is None:
-        raise NotFound(f"there is no alert {alert_id}")
-    if State(row["state"]) in ALLOWED[action]:
-        return
-    if action is Action.ACKNOWLEDGED and row["state"] == State.ACKNOWLEDGED:
-        raise Taken(row["acknowledged_by"])
-    raise IllegalMove(f"alert {alert_id} is {row['state']}; it cannot be {action} any more")
 
 
 async def _step(conn: Connection, alert_id: int, *, by: str, action: Action, now: datetime, detail: dict[str, Any]) -> None:

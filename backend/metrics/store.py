@@ -5,11 +5,8 @@ from datetime import datetime
 
 from backend.db.pool import Connection
 
-ALERTS = """
-SELECT priority, state, count(*) AS open, min(
-    greatest(known_at, (SELECT max(s.at) FROM alert_step s WHERE s.alert_id = a.id AND s.action = 'reopened'))
-) AS oldest_at
-FROM alert a WHERE state <> 'closed' GROUP BY priority, state
+CASES = """
+SELECT priority, state, count(*) AS open, min(waiting_since) AS oldest_at FROM care_case WHERE state <> 'closed' GROUP BY priority, state
 """
 VISITS = "SELECT state, count(*) AS open FROM visit WHERE state <> ALL (ARRAY['done', 'cancelled']) GROUP BY state"
 OFFERS = "SELECT min(offered_at) AS oldest_at FROM visit_offer WHERE answer IS NULL"
@@ -27,12 +24,12 @@ FROM gateway
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """What people have to do, at `at`. Keys: (priority, state) of alerts, state of visits, channel of notifications."""
+    """What people have to do, at `at`. Keys: (priority, state) of cases, state of visits, channel of notifications."""
 
     at: datetime
-    alerts: dict[tuple[str, str], int] = field(default_factory=dict)
+    cases: dict[tuple[str, str], int] = field(default_factory=dict)
     unanswered_since: dict[str, datetime] = field(default_factory=dict)
-    """By priority: since when its oldest alert has been new, that is known to the backend, or opened again, and taken by nobody."""
+    """By priority: since when its oldest case has waited to be taken."""
     visits: dict[str, int] = field(default_factory=dict)
     offered_since: datetime | None = None
     notifications: dict[str, int] = field(default_factory=dict)
@@ -53,14 +50,14 @@ class Gateways:
 
 async def read_open(conn: Connection, *, now: datetime) -> Open:
     """Count what is open; through indexes that hold nothing else, so it stays quick however much is closed."""
-    alerts = await (await conn.execute(ALERTS)).fetchall()
+    cases = await (await conn.execute(CASES)).fetchall()
     visits = await (await conn.execute(VISITS)).fetchall()
     offer = await (await conn.execute(OFFERS)).fetchone()
     notifications = await (await conn.execute(NOTIFICATIONS)).fetchall()
     return Open(
         at=now,
-        alerts={(row["priority"], row["state"]): row["open"] for row in alerts},
-        unanswered_since={row["priority"]: row["oldest_at"] for row in alerts if row["state"] == "new"},
+        cases={(row["priority"], row["state"]): row["open"] for row in cases},
+        unanswered_since={row["priority"]: row["oldest_at"] for row in cases if row["state"] == "new"},
         visits={row["state"]: row["open"] for row in visits},
         offered_since=offer["oldest_at"] if offer else None,
         notifications={row["channel"]: row["waiting"] for row in notifications},

@@ -17,9 +17,9 @@ OPEN_S = 5.0
 GATEWAYS_S = 30.0
 """As often as a gateway sends its status."""
 PRIORITIES = ("high", "medium", "low", "technical")
-ALERT_STATES = ("new", "acknowledged")
+CASE_STATES = ("new", "taken", "in_hand", "resolved")
 VISIT_STATES = ("requested", "offered", "accepted", "on_the_way", "at_home")
-CHANNELS = ("log", "webhook")
+CHANNELS = ("log", "webhook", "email", "service")
 
 
 class WorkerMetrics:
@@ -50,11 +50,11 @@ class WorkerMetrics:
 
 
 def _of_open(found: Open, now: datetime) -> Iterator[Metric]:
-    alerts = {(priority, state): 0 for priority in PRIORITIES for state in ALERT_STATES} | found.alerts
-    yield _gauge("jiahu_alerts_open", "Alerts that are not closed.", ("priority", "state"), alerts)
+    cases = {(priority, state): 0 for priority in PRIORITIES for state in CASE_STATES} | found.cases
+    yield _gauge("jiahu_cases_open", "Cases that are not closed.", ("priority", "state"), cases)
     ages = {(priority,): _age_s(found.unanswered_since.get(priority), now) for priority in PRIORITIES}
-    what = "Age of the oldest alert that nobody has taken, 0 when there is none."
-    yield _gauge("jiahu_alerts_oldest_unanswered_seconds", what, ("priority",), ages)
+    what = "How long the oldest case has waited that nobody has taken, 0 when there is none."
+    yield _gauge("jiahu_cases_oldest_unanswered_seconds", what, ("priority",), ages)
     visits = {(state,): found.visits.get(state, 0) for state in VISIT_STATES}
     yield _gauge("jiahu_visits_open", "Visits that are neither done nor cancelled.", ("state",), visits)
     what = "Age of the oldest offer that its doctor has not answered, 0 when there is none."

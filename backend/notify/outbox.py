@@ -1,37 +1,95 @@
-"""Messages to people, as rows: written in the alert's transaction, unique per (alert, step, person), claimed by one worker at a time."""
+"""Messages to people, as rows: written in the transaction of what they tell, once per (alert or case, step, person), claimed by one worker.
+
+Nothing goes out without consent: that of an elder's contact in the import file is part of the contract, every other channel of a person is
+a route with the words consented to; where a contact has routes, they stand in place of the file, also when all of them were withdrawn.
+"""
 
 import json
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
 from backend.db.pool import Connection
 
-ADD = """
+DUE = """CASE WHEN r.quiet_spares_high AND %(priority)s = 'high' THEN %(now)s::timestamptz
+    ELSE after_quiet(%(now)s, r.zone, r.quiet_from, r.quiet_to) END"""
+ADD = f"""
 INSERT INTO notification (alert_id, step, person, channel, address, body, due_at)
-SELECT %(alert_id)s, %(step)s, 'contact:' || c.position, c.notify_channel, c.notify_address, %(body)s, %(now)s
-FROM contact c WHERE c.elder_id = %(elder_id)s AND c.notify_channel IS NOT NULL
+SELECT %(alert_id)s, %(step)s, told.person, told.channel, told.address, %(body)s, told.due_at
+FROM (
+    SELECT 'contact:' || c.position AS person, c.notify_channel AS channel, c.notify_address AS address, %(now)s::timestamptz AS due_at
+    FROM contact c
+    WHERE c.elder_id = %(elder_id)s AND c.notify_channel IS NOT NULL
+        AND NOT EXISTS (SELECT FROM notify_route r WHERE r.person = 'contact:' || c.elder_id || ':' || c.position)
+    UNION ALL
+    SELECT 'contact:' || c.position || '/' || r.id, r.channel, r.address, {DUE}
+    FROM contact c JOIN notify_route r ON r.person = 'contact:' || c.elder_id || ':' || c.position
+    WHERE c.elder_id = %(elder_id)s AND r.withdrawn_at IS NULL AND %(priority)s = ANY(r.priorities)
+) told
 ON CONFLICT (alert_id, step, person) DO NOTHING
+"""
+ADD_FOR_CASE = f"""
+INSERT INTO notification (case_id, step, person, channel, address, body, due_at)
+SELECT %(case_id)s, %(step)s, r.person || '/' || r.id, r.channel, r.address, %(body)s, {DUE}
+FROM notify_route r WHERE r.person = ANY(%(people)s) AND r.withdrawn_at IS NULL AND %(priority)s = ANY(r.priorities)
+ON CONFLICT (case_id, step, person) WHERE alert_id IS NULL DO NOTHING
 """
 CLAIM = """
 UPDATE notification SET attempts = attempts + 1, due_at = %(lease_until)s
 WHERE id = (SELECT id FROM notification WHERE state = 'waiting' AND due_at <= %(now)s ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, alert_id, step, person, channel, address, body, attempts
+RETURNING id, alert_id, case_id, step, person, channel, address, body, key, attempts
 """
+RENEW = "UPDATE notification SET due_at = due_at + %(more)s WHERE id = %(id)s AND state = 'waiting'"
 FINISH = "UPDATE notification SET state = %(state)s, sent_at = %(sent_at)s, error = %(error)s, due_at = %(due_at)s WHERE id = %(id)s"
+READ = "UPDATE notification SET read_at = %(now)s WHERE key = %(key)s AND read_at IS NULL RETURNING id, alert_id, case_id, person"
+BY_KEY = "SELECT id, body, read_at, sent_at FROM notification WHERE key = %(key)s"
+ROUTES = """
+SELECT id, person, channel, address, priorities, quiet_from, quiet_to, quiet_spares_high, consented_at, consented_to
+FROM notify_route WHERE person = %(person)s AND withdrawn_at IS NULL ORDER BY id
+"""
+ANY_ROUTE = "SELECT FROM notify_route WHERE person = %(person)s LIMIT 1"
+ADD_ROUTE = """
+INSERT INTO notify_route (person, channel, address, priorities, quiet_from, quiet_to, quiet_spares_high, consented_at, consented_to)
+VALUES (%(person)s, %(channel)s, %(address)s, %(priorities)s, %(quiet_from)s, %(quiet_to)s, %(quiet_spares_high)s, %(now)s,
+        %(consented_to)s)
+ON CONFLICT (person, channel, address) WHERE withdrawn_at IS NULL DO UPDATE SET priorities = EXCLUDED.priorities,
+    quiet_from = EXCLUDED.quiet_from, quiet_to = EXCLUDED.quiet_to, quiet_spares_high = EXCLUDED.quiet_spares_high
+RETURNING id
+"""
+WITHDRAW = "UPDATE notify_route SET withdrawn_at = %(now)s WHERE id = %(id)s AND person = %(person)s AND withdrawn_at IS NULL"
+CALL_OFF = """
+UPDATE notification SET state = 'failed', error = 'consent withdrawn'
+WHERE state = 'waiting' AND (channel, address) = (SELECT channel, address FROM notify_route WHERE id = %(id)s)
+"""
 
 LEASE = timedelta(seconds=60)
-"""A worker that dies while sending frees its row after this long; it must exceed every channel's time-out."""
+"""A worker that dies while sending frees its row after this long. One that lives, and has a slow receiver, renews it."""
 
 
-async def add(conn: Connection, *, alert_id: int, elder_id: str, step: str, body: dict[str, Any], now: datetime) -> None:
-    """Write one row for every contact of the elder who wants to be told. `body` is the JSON object the channel sends."""
-    values = {"alert_id": alert_id, "elder_id": elder_id, "step": step, "body": json.dumps(body), "now": now}
+async def add(
+    conn: Connection, *, alert_id: int, elder_id: str, step: str, body: dict[str, Any], now: datetime, priority: str = "high"
+) -> None:
+    """Write one row for every channel of every contact of the elder who wants to be told. `body` is the JSON object the channel sends."""
+    values = {"alert_id": alert_id, "elder_id": elder_id, "step": step, "body": json.dumps(body), "now": now, "priority": priority}
     await conn.execute(ADD, values)
+
+
+async def add_for_case(
+    conn: Connection, *, case_id: int, people: Collection[str], step: str, body: dict[str, Any], priority: str, now: datetime
+) -> None:
+    """Write one row for every channel of these people (`account:NAME`) that they want used for this priority."""
+    values = {"case_id": case_id, "people": list(people), "step": step, "body": json.dumps(body), "priority": priority, "now": now}
+    await conn.execute(ADD_FOR_CASE, values)
 
 
 async def claim(conn: Connection, *, now: datetime) -> dict[str, Any] | None:
     """Take the next due row for LEASE; commit before sending. None when nothing is due."""
     return await (await conn.execute(CLAIM, {"now": now, "lease_until": now + LEASE})).fetchone()
+
+
+async def renew(conn: Connection, notification_id: int, *, more: timedelta) -> None:
+    """The receiver is slow and the worker alive: the row stays claimed for longer."""
+    await conn.execute(RENEW, {"id": notification_id, "more": more})
 
 
 async def sent(conn: Connection, notification_id: int, *, now: datetime) -> None:
@@ -43,3 +101,36 @@ async def failed(conn: Connection, notification_id: int, *, error: str, retry_at
     """The channel did not take it; `retry_at` None means never again."""
     state = "failed" if retry_at is None else "waiting"
     await conn.execute(FINISH, {"id": notification_id, "state": state, "sent_at": None, "error": error[:500], "due_at": retry_at or now})
+
+
+async def find(conn: Connection, key: str) -> dict[str, Any] | None:
+    """What somebody who has the key of a message may see: its body and whether it was read. None for an unknown key."""
+    return await (await conn.execute(BY_KEY, {"key": key})).fetchone()
+
+
+async def read(conn: Connection, key: str, *, now: datetime) -> dict[str, Any] | None:
+    """Whoever got the message says so. Returns the row, None when it was said before or the key is unknown."""
+    return await (await conn.execute(READ, {"key": key, "now": now})).fetchone()
+
+
+async def routes(conn: Connection, person: str) -> list[dict[str, Any]]:
+    """The channels of a person in use, oldest first."""
+    return await (await conn.execute(ROUTES, {"person": person})).fetchall()
+
+
+async def has_had_routes(conn: Connection, person: str) -> bool:
+    """True once a person had a channel here: then the file of people no longer counts for them."""
+    return await (await conn.execute(ANY_ROUTE, {"person": person})).fetchone() is not None
+
+
+async def add_route(conn: Connection, *, person: str, now: datetime, **route: Any) -> int:
+    """Add a channel, or change the priorities and quiet hours of one there is. Returns its id."""
+    row = await (await conn.execute(ADD_ROUTE, route | {"person": person, "now": now})).fetchone()
+    assert row is not None
+    return int(row["id"])
+
+
+async def withdraw(conn: Connection, *, person: str, route_id: int, now: datetime) -> None:
+    """Consent is withdrawn: nothing more goes there, not even what waits."""
+    if (await conn.execute(WITHDRAW, {"id": route_id, "person": person, "now": now})).rowcount:
+        await conn.execute(CALL_OFF, {"id": route_id})

@@ -57,7 +57,7 @@ class Contact(Shape):
     relation: str = Field(min_length=1)
     phone: Phone
     has_key: bool = False
-    notify_channel: Literal["log", "webhook"] | None = None
+    notify_channel: Literal["log", "webhook", "email", "service"] | None = None
     notify_address: str = ""
 
 

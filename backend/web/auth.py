@@ -182,6 +182,16 @@ async def open_alert(conn: Connection, account: Account, alert_id: int, *, now: 
     return rows[0]
 
 
+async def open_case(conn: Connection, account: Account, case_id: int, *, now: datetime) -> Row:
+    """A case that the account may see; looking at it is looking at its elder. Raises NotFound as `open_elder`."""
+    rows = await visible(conn, account, await read.cases(conn, [case_id]), now=now)
+    if not rows:
+        await _refuse(conn, account, f"case:{case_id}", now=now)
+    if rows[0]["elder_id"]:
+        await accounts.audit_view(conn, by=account.name, subject=f"elder:{rows[0]['elder_id']}", now=now)
+    return rows[0]
+
+
 async def open_visit(conn: Connection, account: Account, visit_id: int, *, now: datetime) -> Row:
     """A visit that the account may see: one of an elder it sees, or one it made itself. Raises NotFound as `open_elder`."""
     rows = await read.visits(conn, [visit_id])

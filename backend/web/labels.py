@@ -30,7 +30,13 @@ CONDITION = {
     "recovered": N_("Back to normal"),
     "cancelled": N_("Cancelled by the wearer"),
 }
-ALERT_STATE = {"new": N_("Not taken"), "acknowledged": N_("Taken"), "closed": N_("Closed")}
+CASE_STATE = {
+    "new": N_("Not taken"),
+    "taken": N_("Taken"),
+    "in_hand": N_("In hand"),
+    "resolved": N_("Resolved, code owed"),
+    "closed": N_("Closed"),
+}
 DISPOSITION = {
     "real": N_("Real: help was needed"),
     "false": N_("False alarm"),
@@ -38,6 +44,25 @@ DISPOSITION = {
     "technical": N_("Technical fault"),
     "no_reply": N_("Nobody could be reached"),
 }
+CALL_RESULT = {
+    "reached": N_("Reached"),
+    "no_answer": N_("No answer"),
+    "busy": N_("Engaged"),
+    "switched_off": N_("Phone switched off"),
+    "wrong_number": N_("Wrong number"),
+    "refused": N_("Refused"),
+}
+ESCALATION = {
+    "second": N_("Not taken for 60 s"),
+    "investigate": N_("Not taken for 180 s: to be investigated"),
+    "idle": N_("Taken, but nothing has begun for 180 s"),
+    "attend": N_("In hand for 45 min"),
+    "attend_max": N_("In hand for 60 min: to be investigated"),
+    "stale": N_("Open for 24 h"),
+}
+REST = {"shelved": N_("Shelved"), "maintenance": N_("Maintenance"), "away": N_("Away"), "hospital": N_("In hospital")}
+DUTY = {"desk": N_("Desk"), "second": N_("Second operator"), "supervisor": N_("Supervisor"), "on_call": N_("On call at home")}
+CHANNEL = {"email": N_("E-mail"), "service": N_("Chat, SMS or voice service"), "webhook": N_("Webhook"), "log": N_("Log of the server")}
 VISIT_CLASS = {
     "emergency": N_("Emergency: call 120 first"),
     "urgent": N_("Urgent: within 60 minutes"),

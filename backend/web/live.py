@@ -4,8 +4,8 @@ The tables are the truth and a notification is only a hint to look at once; with
 versions of everything open with those of its last look, so neither clocks nor lost hints nor a restarted database can make it miss a
 change. What is no longer open is read once more and sent with its last state.
 
-Events: `hello` at the start, `alert` and `visit` (first all open ones, then changes), `gone` for what this person may no longer see, and
-`beat` every BEAT_S, but only while looking works: a page that hears no beat knows that it is blind.
+Events: `hello` at the start, `case`, `alert` and `visit` (first all open ones, then changes), `gone` for what this person may no longer
+see, and `beat` every BEAT_S, but only while looking works: a page that hears no beat knows that it is blind.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from backend.db.pool import TRANSIENT, Connection, Pool
 from backend.errors import Unavailable
 from backend.people.accounts import Account
 from backend.web import read
-from backend.web.model import AlertView, PulseView, VisitView
+from backend.web.model import AlertView, CaseView, PulseView, VisitView
 from backend.web.read import Readers
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The newest state of an alert or visit, as JSON, and who may know it. `is_over`: it is closed, done or cancelled."""
+    """The newest state of a case, alert or visit, as JSON, and who may know it. `is_over`: it is closed, done or cancelled."""
 
     key: Key
     version: int
@@ -58,15 +58,27 @@ class Change:
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """One open page. `sent` holds the versions it has of what is still open."""
+    """One open page. `sent` holds the versions it has of what is still open.
+
+    Until the page has had everything that is open, changes wait: an older state must not come after a newer one.
+    """
 
     account: Account
     sees: Sees
     queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(CLIENT_QUEUE_MAX))
     sent: dict[Key, int] = field(default_factory=dict)
+    waiting: list[Change] | None = None
+
+    def begin(self, everything: Iterable[Change]) -> list[str]:
+        """What a new page has to hear: all that is open, then what has changed since that was asked for."""
+        waiting, self.waiting = self.waiting or [], None
+        return self.messages(everything) + self.messages(waiting)
 
     def messages(self, changes: Iterable[Change]) -> list[str]:
         """What this page has to hear of these changes, each version once."""
+        if self.waiting is not None:
+            self.waiting.extend(changes)
+            return []
         return [message for change in changes for message in self._message(change)]
 
     def _message(self, change: Change) -> list[str]:
@@ -171,12 +183,15 @@ class Live:
             self._tell(lambda _: [message_of("beat", json.dumps({"at": now.isoformat()}))])
 
     async def _changes(self, conn: Connection, keys: Collection[Key]) -> list[Change]:
-        """The newest states of these, alerts in the order of the queue, then visits."""
+        """The newest states of these: cases and alerts in the order of the queue, then visits."""
+        cases = [CaseView.of(row) for row in await read.cases(conn, [number for kind, number in keys if kind == "case"])]
         alerts = [AlertView.of(row) for row in await read.alerts(conn, [number for kind, number in keys if kind == "alert"])]
         visits = [VisitView.of(row) for row in await read.visits(conn, [number for kind, number in keys if kind == "visit"])]
-        elder_ids = {view.elder_id for view in alerts if view.elder_id} | {view.elder_id for view in visits}
+        views: list[CaseView | AlertView | VisitView] = [*cases, *alerts, *visits]
+        elder_ids = {view.elder_id for view in views if view.elder_id}
         readers = await read.readers(conn, elder_ids, now=self._clock())
-        return [_change("alert", view, view.state == "closed", readers) for view in alerts] + [
+        told: list[tuple[str, CaseView | AlertView]] = [("case", case) for case in cases] + [("alert", alert) for alert in alerts]
+        return [_change(kind, view, view.state == "closed", readers) for kind, view in told] + [
             _change("visit", view, view.state in ("done", "cancelled"), readers) for view in visits
         ]
 
@@ -194,13 +209,13 @@ class Live:
         """Server-sent events for one page, until it leaves, falls behind or STREAM_S_MAX is over. Raises Unavailable over CLIENTS_MAX."""
         if len(self._clients) >= CLIENTS_MAX:
             raise Unavailable("too many pages are open")
-        client = Client(account, self._sees)
+        client = Client(account, self._sees, waiting=[])
         self._clients.add(client)
         try:
             yield message_of("hello", json.dumps({"at": self._clock().isoformat(), "account": account.name}))
             ends_at = asyncio.get_running_loop().time() + STREAM_S_MAX
             with suppress(TimeoutError, TRANSIENT):
-                for message in client.messages(await self._everything_open()):
+                for message in client.begin(await self._everything_open()):
                     yield message
                 while (queued := await asyncio.wait_for(client.queue.get(), ends_at - asyncio.get_running_loop().time())) is not None:
                     yield queued
@@ -222,5 +237,5 @@ def message_of(event: str, data: str) -> str:
     return f"event: {event}\ndata: {data}\n\n"
 
 
-def _change(kind: str, view: AlertView | VisitView, is_over: bool, readers: dict[str, Readers]) -> Change:
+def _change(kind: str, view: CaseView | AlertView | VisitView, is_over: bool, readers: dict[str, Readers]) -> Change:
     return Change((kind, view.id), view.version, readers.get(view.elder_id or ""), is_over, view.model_dump_json())

@@ -22,7 +22,7 @@ class Title(View):
 
 
 class AlertView(View):
-    """One alert. `state` is what people did, `condition` what the body or the device does. `visit_*` is its newest visit."""
+    """One alert: the condition of one rule. What people do is done to its case; `visit_*` is the newest visit asked for in its name."""
 
     id: int
     version: int
@@ -41,9 +41,11 @@ class AlertView(View):
     last_at: datetime
     count: int
     evidence: dict[str, Any]
-    acknowledged_by: str | None
-    acknowledged_title: str | None
-    acknowledged_at: datetime | None
+    case_id: int | None
+    case_state: str | None
+    taken_by: str | None
+    taken_title: str | None
+    taken_at: datetime | None
     closed_at: datetime | None
     disposition: str | None
     visit_id: int | None
@@ -55,6 +57,61 @@ class AlertView(View):
     def of(cls, row: Row) -> Self:
         """From a row of `read.alerts`."""
         return cls.model_validate(row | {"title": row["rule"]["title"]})
+
+
+class AboutView(View):
+    """How many alerts of one rule a case has."""
+
+    rule_id: str
+    title: Title
+    alerts: int
+
+
+class CaseView(View):
+    """One case: what people work on. `alert_id` is its most pressing alert, None when all were moved to a group item.
+
+    `is_group`: many homes at once, and neither elder nor gateway is named. `next_step` at `next_at` is what happens when nobody acts.
+    """
+
+    id: int
+    version: int
+    elder_id: str | None
+    elder_name: str | None
+    gateway_id: str | None
+    is_group: bool
+    is_muted: bool
+    priority: str
+    state: str
+    opened_at: datetime
+    known_at: datetime
+    changed_at: datetime
+    waiting_since: datetime
+    taken_by: str | None
+    taken_title: str | None
+    taken_at: datetime | None
+    begun_at: datetime | None
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    disposition: str | None
+    next_step: str | None
+    next_at: datetime | None
+    flagged_at: datetime | None
+    rests_until: datetime | None
+    asked: list[str]
+    alert_id: int | None
+    condition: str | None
+    about: list[AboutView]
+    alerts_open: int
+    alerts_total: int
+    visit_id: int | None
+    visit_state: str | None
+    visit_rounds: int | None
+    doctor_name: str | None
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """From a row of `read.cases`."""
+        return cls.model_validate(row)
 
 
 class OfferView(View):
@@ -130,7 +187,7 @@ class PulseView(View):
     homes_total: int
     readings_per_minute: int | None
     last_received_at: datetime | None
-    open_alerts: dict[str, int]
+    open_cases: dict[str, int]
 
 
 class SeriesColumns(View):

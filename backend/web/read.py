@@ -18,7 +18,10 @@ LIST_MAX = 200
 
 LISTEN, UNLISTEN = f"LISTEN {LIVE_CHANNEL}", f"UNLISTEN {LIVE_CHANNEL}"  # a channel is a name: it cannot be a parameter
 OPEN_MARKS = """
-SELECT 'alert' AS kind, id, version FROM alert WHERE state <> 'closed'
+SELECT 'alert' AS kind, a.id, a.version FROM alert a LEFT JOIN care_case c ON c.id = a.case_id
+WHERE a.state <> 'closed' AND c.is_group IS NOT TRUE
+UNION ALL
+SELECT 'case', id, version FROM care_case WHERE state <> 'closed'
 UNION ALL
 SELECT 'visit', id, version FROM visit WHERE state NOT IN ('done', 'cancelled')
 """
@@ -38,23 +41,76 @@ WHERE e.id = ANY(%(elder_ids)s)
 ALERTS = """
 SELECT a.id, a.version, a.elder_id, e.name AS elder_name, coalesce(e.zone, 'Asia/Shanghai') AS zone, a.gateway_id, a.rule_id,
        r.body AS rule, a.priority, a.level, a.state, a.condition, a.opened_at, a.known_at, a.changed_at, a.last_at, a.count, a.evidence,
-       a.acknowledged_by, coalesce(taker.title, a.acknowledged_by) AS acknowledged_title, a.acknowledged_at,
-       coalesce(closer.title, a.closed_by) AS closed_title, a.closed_at, a.disposition,
-       v.id AS visit_id, v.state AS visit_state, v.rounds AS visit_rounds, v.rung AS visit_rung, v.doctor_name
+       a.case_id, c.state AS case_state, c.taken_by, coalesce(taker.title, c.taken_by) AS taken_title, c.taken_at,
+       a.closed_at, a.disposition, v.id AS visit_id, v.state AS visit_state, v.rounds AS visit_rounds, v.rung AS visit_rung,
+       v.doctor_name
 FROM alert a
 JOIN rule r ON r.id = a.rule_id AND r.version = a.rule_version
 LEFT JOIN elder e ON e.id = a.elder_id
-LEFT JOIN account taker ON taker.name = a.acknowledged_by
-LEFT JOIN account closer ON closer.name = a.closed_by
+LEFT JOIN care_case c ON c.id = a.case_id
+LEFT JOIN account taker ON taker.name = c.taken_by
 LEFT JOIN LATERAL (
     SELECT v.id, v.state, v.rounds, v.rung, d.name AS doctor_name FROM visit v LEFT JOIN doctor d ON d.id = v.doctor_id
     WHERE v.alert_id = a.id ORDER BY v.id DESC LIMIT 1
 ) v ON true
 WHERE a.id = ANY(%(ids)s)
-ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], a.priority), a.state <> 'new', a.opened_at, a.id
+ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], a.priority), a.state = 'closed', c.state <> 'new', a.opened_at, a.id
 """
 OPEN_ALERT_IDS = "SELECT id FROM alert WHERE state <> 'closed'"
 ELDER_ALERT_IDS = "SELECT id FROM alert WHERE elder_id = %(elder_id)s ORDER BY opened_at DESC LIMIT %(limit)s"
+CASE_ALERT_IDS = "SELECT id FROM alert WHERE case_id = %(case_id)s ORDER BY state = 'closed', opened_at LIMIT %(limit)s"
+CASES = """
+SELECT c.id, c.version, c.elder_id, e.name AS elder_name, coalesce(e.zone, 'Asia/Shanghai') AS zone, c.gateway_id, c.is_group, c.priority,
+       c.state, c.opened_at, c.known_at, c.changed_at, c.waiting_since, c.taken_by, coalesce(taker.title, c.taken_by) AS taken_title,
+       c.taken_at, c.begun_at, c.resolved_at, coalesce(closer.title, c.closed_by) AS closed_title, c.closed_at, c.disposition, c.next_step,
+       c.next_at, c.flagged_at, lead.id AS alert_id, lead.rule, lead.condition, lead.last_at, lead.count, lead.evidence,
+       about.rules AS about, about.alerts_open, about.alerts_total,
+       v.id AS visit_id, v.state AS visit_state, v.rounds AS visit_rounds, v.rung AS visit_rung, v.doctor_name,
+       c.rests_until, ARRAY(SELECT coalesce(x.title, n) FROM unnest(c.asked) AS n LEFT JOIN account x ON x.name = n) AS asked,
+       c.rests_until IS NOT NULL OR c.priority = 'technical' AND NOT c.is_group AND EXISTS (
+           SELECT FROM alert a JOIN rule r ON r.id = a.rule_id AND r.version = a.rule_version
+           WHERE coalesce(a.elder_id, 'gateway:' || a.gateway_id) = coalesce(c.elder_id, 'gateway:' || c.gateway_id) AND a.state <> 'closed'
+               AND a.case_id <> c.id AND r.body ->> 'kind' = 'absence' AND r.body ->> 'of' = 'gateway'
+       ) AS is_muted
+FROM care_case c
+LEFT JOIN elder e ON e.id = c.elder_id
+LEFT JOIN account taker ON taker.name = c.taken_by
+LEFT JOIN account closer ON closer.name = c.closed_by
+LEFT JOIN LATERAL (
+    SELECT a.id, r.body AS rule, a.condition, a.last_at, a.count, a.evidence
+    FROM alert a JOIN rule r ON r.id = a.rule_id AND r.version = a.rule_version WHERE a.case_id = c.id
+    ORDER BY a.state = 'closed', array_position(ARRAY['high', 'medium', 'low', 'technical'], a.priority), a.opened_at, a.id LIMIT 1
+) lead ON true
+LEFT JOIN LATERAL (
+    SELECT coalesce(
+               jsonb_agg(jsonb_build_object('rule_id', one.rule_id, 'title', one.title, 'alerts', one.alerts) ORDER BY one.first), '[]'
+           ) AS rules,
+           coalesce(sum(one.open), 0)::integer AS alerts_open, coalesce(sum(one.alerts), 0)::integer AS alerts_total
+    FROM (
+        SELECT a.rule_id, (array_agg(r.body -> 'title'))[1] AS title, count(*) AS alerts,
+               count(*) FILTER (WHERE a.state <> 'closed') AS open, min(a.id) AS first
+        FROM alert a JOIN rule r ON r.id = a.rule_id AND r.version = a.rule_version WHERE a.case_id = c.id GROUP BY a.rule_id
+    ) one
+) about ON true
+LEFT JOIN LATERAL (
+    SELECT v.id, v.state, v.rounds, v.rung, d.name AS doctor_name
+    FROM alert a JOIN visit v ON v.alert_id = a.id LEFT JOIN doctor d ON d.id = v.doctor_id
+    WHERE a.case_id = c.id ORDER BY v.id DESC LIMIT 1
+) v ON true
+WHERE c.id = ANY(%(ids)s)
+ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], c.priority), c.state <> 'new', c.opened_at, c.id
+"""
+OPEN_CASE_IDS = "SELECT id FROM care_case WHERE state <> 'closed'"
+ELDER_CASE_IDS = "SELECT id FROM care_case WHERE elder_id = %(elder_id)s ORDER BY opened_at DESC LIMIT %(limit)s"
+CASE_OF_ALERT = "SELECT case_id AS id FROM alert WHERE id = %(alert_id)s AND case_id IS NOT NULL"
+GROUP_HOMES = """
+SELECT a.id, a.elder_id, e.name AS elder_name, a.gateway_id, a.opened_at, a.state, t.name AS team_name
+FROM alert a
+LEFT JOIN elder e ON e.id = a.elder_id
+LEFT JOIN contract k ON k.elder_id = a.elder_id AND k.cancelled_on IS NULL
+LEFT JOIN team t ON t.id = k.team_id
+WHERE a.case_id = %(case_id)s ORDER BY a.state = 'closed', t.name, a.gateway_id LIMIT %(limit)s
+"""
 VISITS = """
 SELECT v.id, v.version, v.elder_id, e.name AS elder_name, e.zone, e.address, e.latitude, e.longitude, v.alert_id, v.class AS visit_class,
        v.reason, v.state, v.doctor_id, d.name AS doctor_name, d.phone AS doctor_phone, v.requested_at,
@@ -72,7 +128,7 @@ WHERE v.id = ANY(%(ids)s)
 ORDER BY v.requested_at, v.id
 """
 OPEN_VISIT_IDS = "SELECT id FROM visit WHERE state NOT IN ('done', 'cancelled')"
-ALERT_VISIT_IDS = "SELECT id FROM visit WHERE alert_id = %(alert_id)s"
+CASE_VISIT_IDS = "SELECT v.id FROM visit v JOIN alert a ON a.id = v.alert_id WHERE a.case_id = %(case_id)s"
 DONE_VISIT_IDS = """
 SELECT id FROM visit WHERE doctor_id = %(doctor_id)s AND state IN ('done', 'cancelled') AND changed_at >= %(since)s
 ORDER BY changed_at DESC LIMIT %(limit)s
@@ -88,7 +144,7 @@ LEFT JOIN team t ON t.id = c.team_id
 LEFT JOIN doctor d ON d.id = c.doctor_id
 WHERE e.id = %(elder_id)s
 """
-CONTACTS = "SELECT position, name, relation, phone, has_key FROM contact WHERE elder_id = %(elder_id)s ORDER BY position"
+CONTACTS = "SELECT position, name, relation, phone, has_key, notify_channel FROM contact WHERE elder_id = %(elder_id)s ORDER BY position"
 DOCTORS = "SELECT id AS doctor_id, name AS doctor_name, phone AS doctor_phone FROM doctor WHERE id = ANY(%(ids)s)"
 DOCTORS_TO_CALL = """
 SELECT d.name, d.phone, t.name AS team_name
@@ -115,11 +171,22 @@ ORDER BY quantity, last_at DESC
 """
 ALERT_STEPS = """
 SELECT s.at, s.by, coalesce(a.title, s.by) AS who, s.action, s.detail FROM alert_step s LEFT JOIN account a ON a.name = s.by
-WHERE s.alert_id = %(alert_id)s ORDER BY s.id
+WHERE s.alert_id = ANY(%(alert_ids)s) ORDER BY s.id
+"""
+CASE_STEPS = """
+SELECT s.at, s.by, coalesce(a.title, s.by) AS who, s.action, s.detail, other.title AS to_title,
+       ARRAY(SELECT coalesce(x.title, n) FROM jsonb_array_elements_text(s.detail -> 'told') AS n LEFT JOIN account x ON x.name = n) AS told,
+       joined.body -> 'title' AS alert_title
+FROM case_step s
+LEFT JOIN account a ON a.name = s.by
+LEFT JOIN account other ON other.name = s.detail ->> 'to'
+LEFT JOIN alert j ON j.id = (s.detail ->> 'alert_id')::bigint
+LEFT JOIN rule joined ON joined.id = j.rule_id AND joined.version = j.rule_version
+WHERE s.case_id = %(case_id)s ORDER BY s.id
 """
 EVENTS = """
 SELECT id, at, kind, device_id, confidence, detail FROM event
-WHERE alert_id = %(alert_id)s OR (elder_id = %(elder_id)s AND at BETWEEN %(from_at)s AND %(to_at)s)
+WHERE alert_id = ANY(%(alert_ids)s) OR (elder_id = %(elder_id)s AND at BETWEEN %(from_at)s AND %(to_at)s)
 ORDER BY at DESC LIMIT %(limit)s
 """
 VISIT_STEPS = """
@@ -129,20 +196,22 @@ JOIN visit_step s ON s.visit_id = v.id
 LEFT JOIN account a ON a.name = s.by
 LEFT JOIN doctor d ON d.id = s.doctor_id
 LEFT JOIN doctor asked ON asked.id = coalesce(s.detail ->> 'offered_to', s.detail ->> 'declined_by', s.detail ->> 'released')
-WHERE v.alert_id = %(alert_id)s ORDER BY s.id
+WHERE v.alert_id = ANY(%(alert_ids)s) ORDER BY s.id
 """
 NOTIFICATIONS = """
-SELECT coalesce(n.sent_at, n.due_at) AS at, n.state, n.channel, coalesce(c.name, n.person) AS person
+SELECT coalesce(n.sent_at, n.due_at) AS at, n.state, n.channel, n.read_at,
+       coalesce(c.name, x.title, split_part(n.person, '/', 1)) AS person
 FROM notification n
-JOIN alert a ON a.id = n.alert_id
-LEFT JOIN contact c ON c.elder_id = a.elder_id AND 'contact:' || c.position = n.person
-WHERE n.alert_id = %(alert_id)s AND n.attempts > 0 ORDER BY n.id
+LEFT JOIN alert a ON a.id = n.alert_id
+LEFT JOIN contact c ON c.elder_id = a.elder_id AND 'contact:' || c.position = split_part(n.person, '/', 1)
+LEFT JOIN account x ON 'account:' || x.name = split_part(n.person, '/', 1)
+WHERE (n.alert_id = ANY(%(alert_ids)s) OR n.case_id = %(case_id)s) AND n.attempts > 0 ORDER BY n.id
 """
 FALL_WINDOW = """
-SELECT at, confidence, acceleration FROM event WHERE alert_id = %(alert_id)s AND acceleration IS NOT NULL ORDER BY at DESC LIMIT 1
+SELECT at, confidence, acceleration FROM event WHERE alert_id = ANY(%(alert_ids)s) AND acceleration IS NOT NULL ORDER BY at DESC LIMIT 1
 """
 HOMES = """
-SELECT e.id, e.name, e.address, g.online, g.heard_at, coalesce(v.latest, '{}') AS latest, a.id AS alert_id, a.priority
+SELECT e.id, e.name, e.address, g.online, g.heard_at, coalesce(v.latest, '{}') AS latest, a.id AS case_id, a.priority
 FROM elder e
 JOIN LATERAL (
     SELECT bool_or(online IS TRUE) AS online, max(heard_at) AS heard_at FROM gateway WHERE elder_id = e.id HAVING count(*) > 0
@@ -156,7 +225,7 @@ LEFT JOIN LATERAL (
     ) newest
 ) v ON true
 LEFT JOIN LATERAL (
-    SELECT id, priority FROM alert WHERE elder_id = e.id AND state <> 'closed'
+    SELECT id, priority FROM care_case WHERE elder_id = e.id AND state <> 'closed'
     ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], priority), opened_at LIMIT 1
 ) a ON true
 ORDER BY e.id LIMIT %(limit)s
@@ -169,8 +238,8 @@ SELECT count(DISTINCT g.elder_id) AS homes_total, count(DISTINCT g.elder_id) FIL
        max(g.heard_at) AS last_received_at,
        (SELECT coalesce(sum(readings), 0)::bigint FROM gateway_log) AS readings_total,
        (SELECT coalesce(jsonb_object_agg(priority, n), '{}') FROM (
-           SELECT priority, count(*) AS n FROM alert WHERE state <> 'closed' GROUP BY priority
-       ) open) AS open_alerts
+           SELECT priority, count(*) AS n FROM care_case WHERE state <> 'closed' GROUP BY priority
+       ) open) AS open_cases
 FROM gateway g WHERE g.elder_id IS NOT NULL
 """
 
@@ -202,7 +271,7 @@ async def wait_for_hint(conn: Connection, timeout_s: float) -> None:
 
 
 async def open_marks(conn: Connection) -> dict[tuple[str, int], int]:
-    """Versions of all open alerts and visits by (`alert` or `visit`, id)."""
+    """Versions of all open cases, alerts and visits by (`case`, `alert` or `visit`, id); alerts of a group item are told by that alone."""
     rows = await (await conn.execute(OPEN_MARKS)).fetchall()
     return {(row["kind"], row["id"]): row["version"] for row in rows}
 
@@ -228,6 +297,46 @@ async def elder_alerts(conn: Connection, elder_id: str) -> list[Row]:
     return await alerts(conn, await _ids(conn, ELDER_ALERT_IDS, {"elder_id": elder_id, "limit": LIST_MAX}))
 
 
+async def cases(conn: Connection, ids: Collection[int]) -> list[Row]:
+    """Details of cases in the order of the queue: priority, then those that nobody has taken, then age.
+
+    `alert_id`, `rule`, `condition` and `evidence` are those of its most pressing alert, `about` counts its alerts by rule. `is_muted`:
+    it rests, or is technical trouble of a home whose gateway is silent, which says nothing that the gateway's own item does not say.
+    """
+    return await _all(conn, CASES, {"ids": sorted(ids)})
+
+
+async def open_cases(conn: Connection) -> list[Row]:
+    """All open cases in the order of the queue."""
+    return await cases(conn, await _ids(conn, OPEN_CASE_IDS, {}))
+
+
+async def elder_cases(conn: Connection, elder_id: str) -> list[Row]:
+    """The newest LIST_MAX cases of an elder, open or closed."""
+    return await cases(conn, await _ids(conn, ELDER_CASE_IDS, {"elder_id": elder_id, "limit": LIST_MAX}))
+
+
+async def case_of_alert(conn: Connection, alert_id: int) -> int | None:
+    """The case of an alert; None for one that does not exist, or is older than cases."""
+    found = await _ids(conn, CASE_OF_ALERT, {"alert_id": alert_id})
+    return found[0] if found else None
+
+
+async def case_alerts(conn: Connection, case_id: int) -> list[Row]:
+    """The alerts of a case, open ones first, at most LIST_MAX."""
+    return await alerts(conn, await _ids(conn, CASE_ALERT_IDS, {"case_id": case_id, "limit": LIST_MAX}))
+
+
+async def group_homes(conn: Connection, case_id: int) -> list[Row]:
+    """The homes of a group item with their teams, those still in trouble first, at most LIST_MAX."""
+    return await _all(conn, GROUP_HOMES, {"case_id": case_id, "limit": LIST_MAX})
+
+
+async def case_steps(conn: Connection, case_id: int) -> list[Row]:
+    """What happened to a case, oldest first."""
+    return await _all(conn, CASE_STEPS, {"case_id": case_id})
+
+
 async def visits(conn: Connection, ids: Collection[int]) -> list[Row]:
     """Details of visits with their unanswered offers, oldest request first."""
     return await _all(conn, VISITS, {"ids": sorted(ids)})
@@ -238,9 +347,9 @@ async def open_visits(conn: Connection) -> list[Row]:
     return await visits(conn, await _ids(conn, OPEN_VISIT_IDS, {}))
 
 
-async def alert_visits(conn: Connection, alert_id: int) -> list[Row]:
-    """Visits of one alert, the newest last."""
-    return await visits(conn, await _ids(conn, ALERT_VISIT_IDS, {"alert_id": alert_id}))
+async def case_visits(conn: Connection, case_id: int) -> list[Row]:
+    """Visits of one case, the newest last."""
+    return await visits(conn, await _ids(conn, CASE_VISIT_IDS, {"case_id": case_id}))
 
 
 async def ended_visits(conn: Connection, doctor_id: str, *, since: datetime) -> list[Row]:
@@ -272,30 +381,30 @@ async def latest(conn: Connection, elder_id: str) -> dict[str, Row]:
     return {row["quantity"]: row for row in await _all(conn, LATEST, {"elder_id": elder_id})}
 
 
-async def alert_steps(conn: Connection, alert_id: int) -> list[Row]:
-    """What happened to an alert, oldest first."""
-    return await _all(conn, ALERT_STEPS, {"alert_id": alert_id})
+async def alert_steps(conn: Connection, alert_ids: Collection[int]) -> list[Row]:
+    """What happened to alerts, oldest first."""
+    return await _all(conn, ALERT_STEPS, {"alert_ids": list(alert_ids)})
 
 
-async def events(conn: Connection, alert: Row, *, before: timedelta, now: datetime) -> list[Row]:
-    """Events of an alert, and what else happened in that home from `before` its opening until now, the newest LIST_MAX."""
-    span = {"from_at": alert["opened_at"] - before, "to_at": alert["closed_at"] or now}
-    return await _all(conn, EVENTS, span | {"alert_id": alert["id"], "elder_id": alert["elder_id"], "limit": LIST_MAX})
+async def events(conn: Connection, case: Row, alert_ids: Collection[int], *, before: timedelta, now: datetime) -> list[Row]:
+    """Events of a case's alerts, and what else happened in that home from `before` its opening until now, the newest LIST_MAX."""
+    span = {"from_at": case["opened_at"] - before, "to_at": case["closed_at"] or now}
+    return await _all(conn, EVENTS, span | {"alert_ids": list(alert_ids), "elder_id": case["elder_id"], "limit": LIST_MAX})
 
 
-async def visit_steps(conn: Connection, alert_id: int) -> list[Row]:
-    """What happened to the visits of an alert, oldest first."""
-    return await _all(conn, VISIT_STEPS, {"alert_id": alert_id})
+async def visit_steps(conn: Connection, alert_ids: Collection[int]) -> list[Row]:
+    """What happened to the visits of alerts, oldest first."""
+    return await _all(conn, VISIT_STEPS, {"alert_ids": list(alert_ids)})
 
 
-async def notifications(conn: Connection, alert_id: int) -> list[Row]:
-    """Messages about an alert that were sent, or tried."""
-    return await _all(conn, NOTIFICATIONS, {"alert_id": alert_id})
+async def notifications(conn: Connection, case_id: int, alert_ids: Collection[int]) -> list[Row]:
+    """Messages about a case and its alerts that were sent, or tried."""
+    return await _all(conn, NOTIFICATIONS, {"case_id": case_id, "alert_ids": list(alert_ids)})
 
 
-async def fall_window(conn: Connection, alert_id: int) -> Row | None:
-    """The newest event of an alert with raw acceleration: {rate_hz, x, y, z} in mg."""
-    return await (await conn.execute(FALL_WINDOW, {"alert_id": alert_id})).fetchone()
+async def fall_window(conn: Connection, alert_ids: Collection[int]) -> Row | None:
+    """The newest event of these alerts with raw acceleration: {rate_hz, x, y, z} in mg."""
+    return await (await conn.execute(FALL_WINDOW, {"alert_ids": list(alert_ids)})).fetchone()
 
 
 async def person(conn: Connection, account_or_doctor_id: str) -> str:
@@ -305,12 +414,12 @@ async def person(conn: Connection, account_or_doctor_id: str) -> str:
 
 
 async def homes(conn: Connection, quantities: Collection[str]) -> list[Row]:
-    """Homes with a gateway, the first LIST_MAX by id: on line, newest values, most pressing open alert."""
+    """Homes with a gateway, the first LIST_MAX by id: on line, newest values, most pressing open case."""
     return await _all(conn, HOMES, {"quantities": list(quantities), "limit": LIST_MAX})
 
 
 async def pulse(conn: Connection) -> Row:
-    """Counts over all homes: on line, readings ever stored, newest message, open alerts by priority."""
+    """Counts over all homes: on line, readings ever stored, newest message, open cases by priority."""
     row = await (await conn.execute(PULSE)).fetchone()
     assert row is not None
     return row

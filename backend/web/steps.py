@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from backend import monitor, visit_news
 from backend.alerts import store as alerts
-from backend.alerts.lifecycle import Disposition
+from backend.cases import store as cases
+from backend.cases.lifecycle import Action, Disposition, State
 from backend.commands import store as commands
 from backend.db.pool import Connection
 from backend.dispatch import store as dispatch
@@ -25,48 +26,81 @@ from backend.web.labels import N_
 OFF_LINE = N_("The gateway is off line. Try again when it is back.")
 
 
-async def acknowledge(conn: Connection, who: Account, alert_id: int, *, now: datetime) -> None:
-    """Take an alert. Raises NotFound, Taken, IllegalMove."""
-    await auth.open_alert(conn, who, alert_id, now=now)
+async def take(conn: Connection, who: Account, case_id: int, *, now: datetime) -> None:
+    """Take a case. Raises NotFound, Taken, IllegalMove."""
+    await auth.open_case(conn, who, case_id, now=now)
     async with _naming_the_winner(conn), conn.transaction():
-        await alerts.acknowledge(conn, alert_id, by=who.name, now=now)
-        await monitor.on_acknowledged(conn, alert_id, now=now)
-        await _audit(conn, who, "acknowledged", f"alert:{alert_id}", now)
+        await cases.take(conn, case_id, by=who.name, now=now)
+        await monitor.on_taken(conn, case_id, now=now)
+        await _audit(conn, who, "taken", f"case:{case_id}", now)
 
 
-async def note(conn: Connection, who: Account, alert_id: int, *, text: str, now: datetime) -> None:
-    """Add a remark to an alert. Raises NotFound."""
-    await auth.open_alert(conn, who, alert_id, now=now)
+async def begin(conn: Connection, who: Account, case_id: int, *, now: datetime) -> None:
+    """Say that the work on a case has begun; taken by this, when nobody has it. Raises NotFound, IllegalMove."""
+    await auth.open_case(conn, who, case_id, now=now)
     async with conn.transaction():
-        await alerts.note(conn, alert_id, by=who.name, text=text, now=now)
-        await _audit(conn, who, "noted", f"alert:{alert_id}", now)
+        await begin_work(conn, who, case_id, now)
 
 
-async def send_doctor(conn: Connection, who: Account, alert_id: int, *, visit_class: VisitClass, reason: str, now: datetime) -> int:
-    """Ask for a family doctor. Returns the visit's id; an open visit of the alert stands for a second request.
+async def put_back(conn: Connection, who: Account, case_id: int, *, now: datetime) -> None:
+    """Put a case back into the queue. Raises NotFound, IllegalMove."""
+    await auth.open_case(conn, who, case_id, now=now)
+    async with conn.transaction():
+        await cases.give_back(conn, case_id, by=who.name, now=now)
+        await _audit(conn, who, "given_back", f"case:{case_id}", now)
 
-    Raises NotFound, IllegalMove when the alert is closed, BadInput when it is about a home without an elder.
+
+async def note(conn: Connection, who: Account, case_id: int, *, text: str, now: datetime) -> None:
+    """Add a remark to a case, open or closed. Raises NotFound."""
+    await auth.open_case(conn, who, case_id, now=now)
+    async with conn.transaction():
+        await cases.write_down(conn, case_id, by=who.name, action=Action.NOTED, detail={"text": text}, now=now)
+        await _audit(conn, who, "noted", f"case:{case_id}", now)
+
+
+async def send_doctor(conn: Connection, who: Account, case_id: int, *, visit_class: VisitClass, reason: str, now: datetime) -> int:
+    """Ask for a family doctor. Returns the visit's id; an open visit of the case stands for a second request. Work on the case has begun.
+
+    Raises NotFound, IllegalMove when the case is closed, BadInput when it is about a home without an elder.
     """
-    alert = await auth.open_alert(conn, who, alert_id, now=now)
-    if alert["elder_id"] is None:
+    case = await auth.open_case(conn, who, case_id, now=now)
+    if case["elder_id"] is None:
         raise BadInput(N_("This home has no elder on file, so no doctor can be sent."))
-    elder_id = alert["elder_id"]
     async with conn.transaction():
-        await alerts.hold_for_dispatch(conn, alert_id)
+        held = await alerts.hold_case(conn, case_id)
+        await begin_work(conn, who, case_id, now)
         visit_id = await dispatch.request(
-            conn, elder_id=elder_id, alert_id=alert_id, visit_class=visit_class, reason=reason, by=who.name, now=now
+            conn, elder_id=case["elder_id"], alert_id=held[0], visit_class=visit_class, reason=reason, by=who.name, now=now
         )
-        await alerts.dispatched(conn, alert_id, visit_id=visit_id, by=who.name, now=now)
-        await _audit(conn, who, "dispatched", f"alert:{alert_id}", now, visit_id=visit_id)
+        await cases.write_down(conn, case_id, by=who.name, action=Action.DISPATCHED, detail={"visit_id": visit_id}, now=now)
+        await _audit(conn, who, "dispatched", f"case:{case_id}", now, visit_id=visit_id)
     return visit_id
 
 
-async def close(conn: Connection, who: Account, alert_id: int, *, disposition: Disposition, text: str, now: datetime) -> None:
-    """Close an alert with a code. Raises NotFound, IllegalMove."""
-    await auth.open_alert(conn, who, alert_id, now=now)
+async def resolve(conn: Connection, who: Account, case_id: int, *, text: str, now: datetime) -> None:
+    """Say that nobody needs help any more. Raises NotFound, IllegalMove."""
+    await auth.open_case(conn, who, case_id, now=now)
     async with conn.transaction():
-        await alerts.close(conn, alert_id, by=who.name, disposition=disposition, text=text, now=now)
-        await _audit(conn, who, "closed", f"alert:{alert_id}", now, disposition=disposition)
+        await cases.resolve(conn, case_id, by=who.name, text=text, now=now)
+        await _audit(conn, who, "resolved", f"case:{case_id}", now)
+
+
+async def close(conn: Connection, who: Account, case_id: int, *, disposition: Disposition, text: str, now: datetime) -> None:
+    """Close a case and its alerts with a code, by all the steps that lead there: whoever closes has it, and has found it resolved.
+
+    Raises NotFound, IllegalMove.
+    """
+    await auth.open_case(conn, who, case_id, now=now)
+    async with conn.transaction():
+        held = await alerts.hold_case(conn, case_id)
+        if await cases.state_of(conn, case_id) is State.NEW:
+            await cases.take(conn, case_id, by=who.name, now=now)
+        if await cases.state_of(conn, case_id) is not State.RESOLVED:
+            await cases.resolve(conn, case_id, by=who.name, text="", now=now)
+        await cases.close(conn, case_id, by=who.name, disposition=disposition, text=text, alert_ids=held, now=now)
+        for alert_id in held:
+            await alerts.close(conn, alert_id, by=who.name, disposition=disposition, text="", now=now)
+        await _audit(conn, who, "closed", f"case:{case_id}", now, disposition=disposition)
 
 
 async def accept(conn: Connection, who: Account, visit_id: int, *, leaves_in: timedelta, now: datetime) -> None:
@@ -180,6 +214,14 @@ async def _naming_the_winner(conn: Connection) -> AsyncIterator[None]:
 def _doctor_id(who: Account) -> str:
     assert who.doctor_id is not None, "only a doctor's route leads here"
     return who.doctor_id
+
+
+async def begin_work(conn: Connection, who: Account, case_id: int, now: datetime) -> None:
+    """Whoever acts on a case that nobody has, takes it: then the home hears so, as ever."""
+    is_new = await cases.state_of(conn, case_id) is State.NEW
+    await cases.begin(conn, case_id, by=who.name, now=now)
+    if is_new:
+        await monitor.on_taken(conn, case_id, now=now)
 
 
 async def _audit(conn: Connection, who: Account, action: str, subject: str, now: datetime, **detail: object) -> None:

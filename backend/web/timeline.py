@@ -1,8 +1,10 @@
-"""The story of an alert in sentences: its steps, the events of the home, the visits' steps and the messages sent, newest first. Pure."""
+"""The story of a case in sentences: its steps and its alerts', the events of the home, the visits' steps and the messages sent. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from backend.web import labels
 from backend.web.labels import N_
@@ -10,7 +12,7 @@ from backend.web.language import Translator
 from backend.web.read import Row
 from contract.events import read_remark
 
-STEP = {
+ALERT_STEP = {
     "opened": N_("Alert opened"),
     "repeated": N_("Happened again"),
     "raised": N_("Got worse"),
@@ -23,7 +25,26 @@ STEP = {
     "dispatched": N_("Family doctor asked for"),
     "closed": N_("Closed: %(disposition)s"),
 }
-WORSE = frozenset({"opened", "repeated", "raised", "reopened"})
+"""Those of people belong to alerts from before there were cases."""
+CASE_STEP = {
+    "opened": N_("Case opened"),
+    "joined": N_("Belongs to the same case: %(alert)s"),
+    "raised": N_("More urgent now: %(priority)s"),
+    "reopened": N_("Waits for somebody again"),
+    "taken": N_("Case taken"),
+    "begun": N_("In hand"),
+    "resolved": N_("Nobody needs help any more"),
+    "given_back": N_("Put back into the queue"),
+    "handed_over": N_("Handed over to %(to)s"),
+    "noted": N_("Note: %(text)s"),
+    "dispatched": N_("Family doctor asked for"),
+    "called": N_("%(name)s called at %(called_at)s: %(result)s"),
+    "escalated": N_("%(step)s; told: %(told)s"),
+    "rested": N_("Rests until %(until)s"),
+    "rearmed": N_("Armed again"),
+    "closed": N_("Closed: %(disposition)s"),
+}
+WORSE = frozenset({"opened", "joined", "repeated", "raised", "reopened"})
 VISIT = {
     "requested": N_("Visit asked for: %(reason)s"),
     "accepted": N_("%(doctor)s accepts the visit"),
@@ -46,6 +67,10 @@ SENT = {
 }
 
 
+CENTRE = ZoneInfo("Asia/Shanghai")
+"""The clock of the centre: a call's time inside a sentence is on it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line: when, who (empty for the system), what, a further text, and its tone: `alert`, `person`, `visit`, `event` or `message`."""
@@ -57,22 +82,42 @@ class Entry:
     tone: str
 
 
-def compose(steps: list[Row], events: list[Row], visits: list[Row], messages: list[Row], *, say: Translator) -> list[Entry]:
-    """All lines, newest first; of lines of the same instant the later written first."""
-    entries = [_of_step(row, say) for row in steps] + [_of_event(row, say) for row in events]
+def compose(
+    alert_steps: list[Row], events: list[Row], visits: list[Row], messages: list[Row], *, say: Translator, case_steps: Sequence[Row] = ()
+) -> list[Entry]:
+    """All lines, newest first; of lines of the same instant the later written first. Where there is a case, its closing says it all."""
+    shown = [row for row in alert_steps if row["action"] != "closed" or not case_steps]
+    entries = [_of_step(row, ALERT_STEP, say) for row in shown] + [_of_step(row, CASE_STEP, say) for row in case_steps]
+    entries += [_of_event(row, say) for row in events]
     entries += [_of_visit(row, say) for row in visits] + [_of_message(row, say) for row in messages]
     return sorted(reversed(entries), key=lambda entry: entry.at, reverse=True)
 
 
-def _of_step(row: Row, say: Translator) -> Entry:
+def _of_step(row: Row, sentences: dict[str, str], say: Translator) -> Entry:
     detail = row["detail"]
     words = {
         "text": detail.get("text", ""),
         "disposition": say(labels.DISPOSITION[detail["disposition"]]) if "disposition" in detail else "",
+        "priority": say(labels.PRIORITY[detail["priority"]]) if "priority" in detail else "",
+        "to": row.get("to_title") or detail.get("to", ""),
+        "name": detail.get("name", ""),
+        "result": say(labels.CALL_RESULT[detail["result"]]) if "result" in detail else "",
+        "called_at": _clock(detail.get("called_at")),
+        "until": _clock(detail.get("until"), is_day=True),
+        "step": say(labels.ESCALATION[detail["step"]]) if "step" in detail else "",
+        "told": say(", ").join(row.get("told") or []) or say("nobody is on duty"),
+        "alert": (row.get("alert_title") or {}).get(say.language, ""),
     }
-    more = str(detail.get("text", "")) if row["action"] == "closed" else _evidence(detail)
+    more = str(detail.get("text", "")) if row["action"] in ("closed", "resolved", "handed_over") else _evidence(detail)
     tone = "person" if _who(row) else "alert" if row["action"] in WORSE else "event"
-    return Entry(row["at"], _who(row), say(STEP[row["action"]], **words), more, tone)
+    return Entry(row["at"], _who(row), say(sentences[row["action"]], **words), more, tone)
+
+
+def _clock(at: str | None, *, is_day: bool = False) -> str:
+    """An instant of a detail on the centre's clock."""
+    if not at:
+        return ""
+    return datetime.fromisoformat(at).astimezone(CENTRE).strftime("%m-%d %H:%M" if is_day else "%H:%M:%S")
 
 
 def _of_event(row: Row, say: Translator) -> Entry:
@@ -122,7 +167,9 @@ def _of_visit(row: Row, say: Translator) -> Entry:
 
 
 def _of_message(row: Row, say: Translator) -> Entry:
-    return Entry(row["at"], "", say(SENT[row["state"]], person=row["person"]), "", "message")
+    read_at = row.get("read_at")
+    more = say("read at %(at)s", at=read_at.astimezone(CENTRE).strftime("%H:%M:%S")) if read_at else ""
+    return Entry(row["at"], "", say(SENT[row["state"]], person=row["person"]), more, "message")
 
 
 def _who(row: Row) -> str:

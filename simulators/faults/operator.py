@@ -1,4 +1,4 @@
-"""The people of a run: elders who press and fall, and an operator who takes and closes their alerts through the public HTTP API."""
+"""The people of a run: elders who press and fall, and an operator who takes and closes their cases through the public HTTP API."""
 
 import threading
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from simulators.faults.devices import Devices
 
 LOOK_S = 0.3
 CALLS = ("sos", "fall")
-"""Rules whose alerts the operator closes, so that most calls open one of their own."""
+"""Rules whose cases the operator closes, so that most calls open one of their own."""
 BETWEEN_CALLS_S = (0.8, 2.4)
 FALLS = 1 / 3
 
@@ -45,12 +45,12 @@ class Operator:
                 self._is_stopping.wait(LOOK_S)
 
     def _look(self, client: httpx.Client) -> None:
-        for alert in client.get("/api/alerts").raise_for_status().json():
-            if alert["rule_id"] not in CALLS:
+        for case in client.get("/api/cases").raise_for_status().json():
+            if not any(one["rule_id"] in CALLS for one in case["about"]):
                 continue
-            if alert["state"] == "new":
-                _ask(client.post(f"/api/alerts/{alert['id']}/acknowledge"))
-            self.closed += _ask(client.post(f"/api/alerts/{alert['id']}/close", json={"disposition": "real", "text": "已处理 done"}))
+            if case["state"] == "new":
+                _ask(client.post(f"/api/cases/{case['id']}/take"))
+            self.closed += _ask(client.post(f"/api/cases/{case['id']}/close", json={"disposition": "real", "text": "已处理 done"}))
 
 
 class Elders:
@@ -81,7 +81,7 @@ class Elders:
 
 
 def _ask(answer: httpx.Response) -> bool:
-    """False where the alert has changed in the meantime: it is looked at again."""
+    """False where the case has changed in the meantime: it is looked at again."""
     if answer.status_code in (httpx.codes.CONFLICT, httpx.codes.NOT_FOUND):
         return False
     answer.raise_for_status()

@@ -10,8 +10,8 @@ import pytest
 
 from backend import monitor
 from backend.alerts import store as alerts
-from backend.alerts.lifecycle import Disposition
 from backend.alerts.model import Subject
+from backend.cases.lifecycle import Disposition
 from backend.db.pool import TRANSIENT, Connection, Pool
 from backend.ingest import writer
 from backend.rules import store as rules
@@ -299,7 +299,7 @@ async def test_when_an_operator_takes_a_press_the_home_hears_it(street: Connecti
     await street.execute("UPDATE gateway SET online = true")
     await write(street, letter(event(EventKind.SOS)))
     async with street.transaction():
-        await monitor.on_acknowledged(street, (await one(street, "SELECT id FROM alert"))["id"], now=NOW)
+        await monitor.on_taken(street, (await one(street, "SELECT case_id FROM alert"))["case_id"], now=NOW)
     command = await one(street, "SELECT gateway_id, body ->> 'kind' AS kind, until FROM command")
     assert command == {"gateway_id": "gw-1", "kind": "speak", "until": NOW + seconds(60)}
 

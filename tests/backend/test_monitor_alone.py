@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from backend.alerts import store as alerts
-from backend.alerts.lifecycle import Disposition
+from backend.cases.lifecycle import Disposition
 from backend.db.pool import Connection
 from backend.web import read, timeline
 from backend.web.language import translator
@@ -52,7 +52,7 @@ async def test_it_belongs_to_the_alert_of_the_press(street: Connection) -> None:
 async def test_the_operator_reads_it_in_both_languages(street: Connection) -> None:
     await write(street, *(letter(told) for told in (press(EventKind.FALL), acted(), sms(3, SENT), sms(4, FAILED))))
     alert = await one(street, "SELECT id, elder_id, opened_at, closed_at FROM alert")
-    happened = await read.events(street, alert, before=timedelta(minutes=5), now=NOW + seconds(600))
+    happened = await read.events(street, alert, [alert["id"]], before=timedelta(minutes=5), now=NOW + seconds(600))
     chinese = [f"{line.text} {line.more}" for line in timeline.compose([], happened, [], [], say=translator("zh"))]
     assert chinese == [
         "家中发给联系人 2 的短信：发送失败（没有 SIM 卡） wearable-1",

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from backend.alerts import store as alerts
-from backend.alerts.lifecycle import Disposition
+from backend.cases.lifecycle import Disposition
 from backend.config import Config, DatabaseConfig, WorkerConfig
 from backend.db.pool import Connection, Pool
 from backend.dispatch import store as dispatch

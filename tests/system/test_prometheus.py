@@ -100,7 +100,7 @@ def test_prometheus_scrapes_every_process_and_no_rule_fires(tmp_path: Path, data
         wait_until(lambda: prometheus.value("min(jiahu_condition_holds)") == 1, deadline_s=DEADLINE_S, what="readiness of all")
         wait_until(lambda: prometheus.value('jiahu_gateways{state="online"}') == 1, deadline_s=DEADLINE_S, what="the gateway's status")
         wait_until(lambda: prometheus.value("jiahu_gateway_connected") == 1, deadline_s=DEADLINE_S, what="the gateway's connection")
-        assert prometheus.value('jiahu_alerts_oldest_unanswered_seconds{priority="high"}') == 0
+        assert prometheus.value('jiahu_cases_oldest_unanswered_seconds{priority="high"}') == 0
         assert [one["labels"]["alertname"] for one in prometheus.ask("alerts")["alerts"] if one["state"] == "firing"] == []
 
 

@@ -1,11 +1,12 @@
 """The table of channels: a new one is a file beside this one and a row here."""
 
 from collections.abc import Callable
-from typing import Any
 
-from backend.notify.channels import log, webhook
+from backend.config import NotifyConfig
+from backend.notify.channels import email, log, service, webhook
+from backend.notify.channels.message import Message
 
-Send = Callable[[str, dict[str, Any]], None]
-"""send(address, body): returns when the channel took the message; raises NotDelivered otherwise. May block; runs in a thread."""
+Send = Callable[[Message, NotifyConfig], None]
+"""send(message, settings): returns when the channel took the message; raises NotDelivered otherwise. May block; runs in a thread."""
 
-CHANNELS: dict[str, Send] = {"log": log.send, "webhook": webhook.send}
+CHANNELS: dict[str, Send] = {"log": log.send, "webhook": webhook.send, "email": email.send, "service": service.send}

@@ -2,8 +2,9 @@
 
 
 class NotDelivered(Exception):
-    """The message did not go out. `is_final`: trying again is useless."""
+    """The message did not go out. `is_final`: trying again is useless. `retry_after_s`: how long the channel asked to wait, if it did."""
 
-    def __init__(self, message: str, *, is_final: bool) -> None:
+    def __init__(self, message: str, *, is_final: bool, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.is_final = is_final
+        self.retry_after_s = retry_after_s

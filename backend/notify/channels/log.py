@@ -1,12 +1,14 @@
 """Channel `log`: one line in the worker's log, for demos and for trying things out. Ids only, as in every log."""
 
 import logging
-from typing import Any
+
+from backend.config import NotifyConfig
+from backend.notify.channels.message import Message
 
 logger = logging.getLogger(__name__)
 
 
-def send(address: str, body: dict[str, Any]) -> None:
+def send(message: Message, settings: NotifyConfig) -> None:
     """Write the line. Never fails."""
-    extra = {"event": "notification", "alert_id": body.get("alert_id"), "rule_id": body.get("rule_id")}
-    logger.info("notification for alert %s", body.get("alert_id"), extra=extra)
+    about = {name: message.body.get(name) for name in ("alert_id", "case_id", "rule_id")}
+    logger.info("notification for alert %s, case %s", about["alert_id"], about["case_id"], extra={"event": "notification"} | about)

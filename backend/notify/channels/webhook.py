@@ -1,10 +1,16 @@
-"""Channel `webhook`: POST the message as JSON to a URL, e.g. a bot of DingTalk or WeCom behind an adapter."""
+"""Channel `webhook`: POST the message as JSON to a URL, e.g. of the centre's own software.
 
-from typing import Any
+A crash between the receiver's answer and our writing it down sends the same request again: its `Idempotency-Key` is the same, so that a
+receiver which keeps keys takes it once.
+"""
+
+from email.utils import parsedate_to_datetime
 
 import httpx
 
+from backend.config import NotifyConfig
 from backend.notify.channels.failure import NotDelivered
+from backend.notify.channels.message import Message
 
 TIMEOUT_S = 10
 """Far below the lease of the outbox, so that no row is sent by two workers."""
@@ -12,14 +18,26 @@ FINAL = frozenset(range(400, 500)) - {408, 425, 429}
 """Client errors are final, except time-out, too early and too many."""
 
 
-def send(address: str, body: dict[str, Any], *, timeout_s: float = TIMEOUT_S) -> None:
-    """POST with an idempotency key of alert and step. Raises NotDelivered, final for a client error or a bad URL."""
-    headers = {"Idempotency-Key": f"{body.get('alert_id')}:{body.get('step')}"}
+def send(message: Message, settings: NotifyConfig, *, timeout_s: float = TIMEOUT_S) -> None:
+    """POST with an idempotency key. Raises NotDelivered: final for a client error or a bad URL, else with the wait asked for."""
     try:
-        response = httpx.post(address, json=body, headers=headers, timeout=timeout_s)
+        response = httpx.post(message.address, json=message.body, headers={"Idempotency-Key": message.key}, timeout=timeout_s)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
         raise NotDelivered(f"not a usable URL: {error}", is_final=True) from error
     except httpx.HTTPError as error:
         raise NotDelivered(f"{type(error).__name__}: {error}", is_final=False) from error
     if not response.is_success:
-        raise NotDelivered(f"answered {response.status_code}", is_final=response.status_code in FINAL)
+        code = response.status_code
+        raise NotDelivered(f"answered {code}", is_final=code in FINAL, retry_after_s=_asked_s(response))
+
+
+def _asked_s(response: httpx.Response) -> float | None:
+    """Seconds of a Retry-After header: a number, or a date by the receiver's own clock (RFC 9110, 10.2.3). None where none can be read."""
+    said = response.headers.get("Retry-After", "")
+    if said.strip().isdigit():
+        return float(said)
+    try:
+        wait = parsedate_to_datetime(said) - parsedate_to_datetime(response.headers.get("Date", ""))
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, wait.total_seconds())

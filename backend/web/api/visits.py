@@ -7,7 +7,7 @@ from pydantic import Field
 
 from backend.dispatch.lifecycle import DeclineReason, Outcome
 from backend.web import auth, read, steps
-from backend.web.api.alerts import Body, Text
+from backend.web.api.cases import Body, Text
 from backend.web.auth import Doctor, Now, Operator, Somebody, TheWeb
 from backend.web.model import CandidateView, VisitView
 

@@ -1,6 +1,6 @@
 """The pages, one file per audience."""
 
-from backend.web.pages import admin, bluetooth, doctor, operator, rules, search, signin, watch
+from backend.web.pages import admin, bluetooth, casework, centre, doctor, operator, receipts, rules, search, signin, watch
 
 ROUTERS = (
     signin.router,
@@ -12,4 +12,7 @@ ROUTERS = (
     rules.router,
     watch.router,
     watch.review,
+    casework.router,
+    centre.router,
+    receipts.router,
 )

@@ -10,7 +10,7 @@ from backend.dispatch.lifecycle import DeclineReason, Outcome
 from backend.people import accounts
 from backend.people.accounts import Account
 from backend.web import chart, read, render, steps
-from backend.web.api.alerts import TEXT_MAX
+from backend.web.api.cases import TEXT_MAX
 from backend.web.api.visits import LEAVE_MINUTES_MAX
 from backend.web.auth import Doctor, Now, TheWeb
 from backend.web.read import Row

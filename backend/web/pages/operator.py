@@ -1,4 +1,4 @@
-"""The operators' board: the queue, the elder of the chosen alert, its story and the steps; without a choice, the street.
+"""The operators' board: the queue, the elder of the chosen case, its story and the steps; without a choice, the street.
 
 A page and its parts are the same routes: htmx asks for the part it replaces, a browser gets the whole board.
 """
@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
 
-from backend.alerts.lifecycle import Disposition
+from backend.cases import calls, duty
+from backend.cases.lifecycle import Disposition
 from backend.db.pool import Connection
 from backend.errors import NotFound
 from backend.people import accounts
@@ -16,7 +18,7 @@ from backend.people.accounts import Account
 from backend.people.model import Id
 from backend.rules.model import VisitClass
 from backend.web import auth, chart, labels, read, render, steps, timeline
-from backend.web.api.alerts import TEXT_MAX
+from backend.web.api.cases import TEXT_MAX
 from backend.web.auth import Now, Operator, TheWeb
 from backend.web.language import Translator
 from backend.web.read import Row
@@ -24,7 +26,7 @@ from backend.web.read import Row
 router = APIRouter(prefix="/operator", include_in_schema=False)
 
 BEFORE = timedelta(minutes=15)
-"""How long before an alert the story begins."""
+"""How long before a case the story begins."""
 
 Text = Annotated[str, Form(min_length=1, max_length=TEXT_MAX)]
 
@@ -36,22 +38,33 @@ async def board(request: Request, web: TheWeb, who: Operator, now: Now) -> Respo
         return await _show(request, web, conn, who, {"homes": await _homes(conn, who, now)})
 
 
-@router.get("/alerts/{alert_id}")
-async def board_with_alert(request: Request, web: TheWeb, who: Operator, now: Now, alert_id: int) -> Response:
-    """The board with one alert chosen."""
+@router.get("/cases/{case_id}")
+async def board_with_case(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+    """The board with one case chosen."""
     async with web.pool.connection() as conn:
-        alert = await auth.open_alert(conn, who, alert_id, now=now)
-        context = await _story(conn, alert, auth.say_of(request), now)
-        return await _show(request, web, conn, who, context | await _card(conn, alert["elder_id"], now))
+        case = await auth.open_case(conn, who, case_id, now=now)
+        context = await _story(conn, case, auth.say_of(request), now)
+        return await _show(request, web, conn, who, context | await _card(conn, case["elder_id"], now))
+
+
+@router.get("/alerts/{alert_id}")
+async def board_with_alert(web: TheWeb, who: Operator, now: Now, alert_id: int) -> Response:
+    """To the case of an alert, whose number may stand in an old link."""
+    async with web.pool.connection() as conn:
+        await auth.open_alert(conn, who, alert_id, now=now)
+        case_id = await read.case_of_alert(conn, alert_id)
+    if case_id is None:
+        raise NotFound(f"alert {alert_id} has no case")
+    return RedirectResponse(f"/operator/cases/{case_id}", 303)
 
 
 @router.get("/elders/{elder_id}")
 async def board_with_elder(request: Request, web: TheWeb, who: Operator, now: Now, elder_id: Id) -> Response:
-    """The board with one elder chosen, and that elder's alerts."""
+    """The board with one elder chosen, and that elder's cases."""
     async with web.pool.connection() as conn:
         await auth.open_elder(conn, who, elder_id, now=now)
-        history = await read.elder_alerts(conn, elder_id)
-        history.sort(key=lambda alert: alert["opened_at"], reverse=True)
+        history = await read.elder_cases(conn, elder_id)
+        history.sort(key=lambda case: case["opened_at"], reverse=True)
         return await _show(request, web, conn, who, {"history": history} | await _card(conn, elder_id, now))
 
 
@@ -59,7 +72,7 @@ async def board_with_elder(request: Request, web: TheWeb, who: Operator, now: No
 async def queue(request: Request, web: TheWeb, who: Operator) -> Response:
     """The queue alone."""
     async with web.pool.connection() as conn:
-        return render.page(request, "queue.html", alerts=await read.open_alerts(conn))
+        return render.page(request, "queue.html", **await _queue(conn, who))
 
 
 @router.get("/street")
@@ -83,75 +96,99 @@ async def vitals(request: Request, web: TheWeb, who: Operator, now: Now, elder_i
         return render.page(request, "elder_live.html", **await _card(conn, elder_id, now))
 
 
-@router.get("/alerts/{alert_id}/story")
-async def story(request: Request, web: TheWeb, who: Operator, now: Now, alert_id: int) -> Response:
-    """An alert's banner, state and story alone."""
+@router.get("/cases/{case_id}/story")
+async def story(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+    """A case's banner, state and story alone."""
     async with web.pool.connection() as conn:
-        return await _fresh_story(request, conn, who, alert_id, now)
+        return await fresh_story(request, conn, who, case_id, now)
 
 
-@router.post("/alerts/{alert_id}/take")
-async def take(request: Request, web: TheWeb, who: Operator, now: Now, alert_id: int) -> Response:
-    """Take the alert."""
+@router.post("/cases/{case_id}/take")
+async def take(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+    """Take the case."""
     async with web.pool.connection() as conn:
-        await steps.acknowledge(conn, who, alert_id, now=now)
-        return await _fresh_story(request, conn, who, alert_id, now)
+        await steps.take(conn, who, case_id, now=now)
+        return await fresh_story(request, conn, who, case_id, now)
 
 
-@router.post("/alerts/{alert_id}/note")
-async def note(request: Request, web: TheWeb, who: Operator, now: Now, alert_id: int, text: Text) -> Response:
+@router.post("/cases/{case_id}/give-back")
+async def give_back(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+    """Put the case back into the queue."""
+    async with web.pool.connection() as conn:
+        await steps.put_back(conn, who, case_id, now=now)
+        return await fresh_story(request, conn, who, case_id, now)
+
+
+@router.post("/cases/{case_id}/note")
+async def note(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int, text: Text) -> Response:
     """Add a remark."""
     async with web.pool.connection() as conn:
-        await steps.note(conn, who, alert_id, text=text, now=now)
-        return await _fresh_story(request, conn, who, alert_id, now)
+        await steps.note(conn, who, case_id, text=text, now=now)
+        return await fresh_story(request, conn, who, case_id, now)
 
 
-@router.post("/alerts/{alert_id}/dispatch")
+@router.post("/cases/{case_id}/dispatch")
 async def dispatch(
-    request: Request, web: TheWeb, who: Operator, now: Now, alert_id: int, visit_class: Annotated[VisitClass, Form()], reason: Text
+    request: Request, web: TheWeb, who: Operator, now: Now, case_id: int, visit_class: Annotated[VisitClass, Form()], reason: Text
 ) -> Response:
     """Ask for a family doctor."""
     async with web.pool.connection() as conn:
-        await steps.send_doctor(conn, who, alert_id, visit_class=visit_class, reason=reason, now=now)
-        return await _fresh_story(request, conn, who, alert_id, now)
+        await steps.send_doctor(conn, who, case_id, visit_class=visit_class, reason=reason, now=now)
+        return await fresh_story(request, conn, who, case_id, now)
 
 
-@router.post("/alerts/{alert_id}/close")
+@router.post("/cases/{case_id}/resolve")
+async def resolve(
+    request: Request, web: TheWeb, who: Operator, now: Now, case_id: int, text: Annotated[str, Form(max_length=TEXT_MAX)] = ""
+) -> Response:
+    """Say that nobody needs help any more."""
+    async with web.pool.connection() as conn:
+        await steps.resolve(conn, who, case_id, text=text.strip(), now=now)
+        return await fresh_story(request, conn, who, case_id, now)
+
+
+@router.post("/cases/{case_id}/close")
 async def close(
     request: Request,
     web: TheWeb,
     who: Operator,
     now: Now,
-    alert_id: int,
+    case_id: int,
     disposition: Annotated[Disposition, Form()],
     text: Annotated[str, Form(max_length=TEXT_MAX)] = "",
 ) -> Response:
-    """Close the alert."""
+    """Close the case."""
     async with web.pool.connection() as conn:
-        await steps.close(conn, who, alert_id, disposition=disposition, text=text.strip(), now=now)
-        return await _fresh_story(request, conn, who, alert_id, now)
+        await steps.close(conn, who, case_id, disposition=disposition, text=text.strip(), now=now)
+        return await fresh_story(request, conn, who, case_id, now)
 
 
-@router.post("/alerts/{alert_id}/call-off")
-async def call_off(request: Request, web: TheWeb, who: Operator, now: Now, alert_id: int, reason: Text) -> Response:
-    """Call the newest visit of the alert off."""
+@router.post("/cases/{case_id}/call-off")
+async def call_off(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int, reason: Text) -> Response:
+    """Call the newest visit of the case off."""
     async with web.pool.connection() as conn:
-        visits = await read.alert_visits(conn, alert_id)
+        visits = await read.case_visits(conn, case_id)
         if not visits:
-            raise NotFound(f"alert {alert_id} has no visit")
+            raise NotFound(f"case {case_id} has no visit")
         await steps.cancel(conn, who, visits[-1]["id"], reason=reason, now=now)
-        return await _fresh_story(request, conn, who, alert_id, now)
+        return await fresh_story(request, conn, who, case_id, now)
 
 
 async def _show(request: Request, web: TheWeb, conn: Connection, who: Account, context: Row) -> Response:
     if "hx-request" in request.headers:
         return render.page(request, "work.html", **context)
-    return render.page(request, "operator.html", alerts=await read.open_alerts(conn), pulse=web.live.pulse, **context)
+    return render.page(request, "operator.html", pulse=web.live.pulse, **await _queue(conn, who), **context)
 
 
-async def _fresh_story(request: Request, conn: Connection, who: Account, alert_id: int, now: datetime) -> Response:
-    alert = await auth.open_alert(conn, who, alert_id, now=now)
-    return render.page(request, "story.html", **await _story(conn, alert, auth.say_of(request), now))
+async def _queue(conn: Connection, who: Account) -> Row:
+    """What the queue shows."""
+    return {"cases": await read.open_cases(conn), "unread": await duty.unread(conn, who.name)}
+
+
+async def fresh_story(request: Request, conn: Connection, who: Account, case_id: int, now: datetime) -> Response:
+    """A case's banner, state, contact plan and story, after a step."""
+    case = await auth.open_case(conn, who, case_id, now=now)
+    return render.page(request, "story.html", **await _story(conn, case, auth.say_of(request), now))
 
 
 async def _homes(conn: Connection, who: Account, now: datetime) -> list[Row]:
@@ -160,29 +197,36 @@ async def _homes(conn: Connection, who: Account, now: datetime) -> list[Row]:
 
 
 async def _card(conn: Connection, elder_id: str | None, now: datetime) -> Row:
-    """What the card of an elder shows; an alert of a home without an elder has an empty one."""
+    """What the card of an elder shows; a case without an elder has an empty one."""
     if elder_id is None:
         return {"elder": None, "latest": {}}
     return {"elder": await read.elder(conn, elder_id, now=now), "latest": await read.latest(conn, elder_id)}
 
 
-async def _story(conn: Connection, alert: Row, say: Translator, now: datetime) -> Row:
-    """What the story of an alert shows."""
-    visits = await read.alert_visits(conn, alert["id"])
-    is_stuck = any(visit["rounds"] and visit["state"] in ("requested", "offered") for visit in visits)
+async def _story(conn: Connection, case: Row, say: Translator, now: datetime) -> Row:
+    """What the story of a case shows."""
+    alerts = await read.case_alerts(conn, case["id"]) if not case["is_group"] else []
+    alert_ids = [alert["id"] for alert in alerts]
+    visits = await read.case_visits(conn, case["id"])
+    people, tries = await calls.plan(conn, case["elder_id"]), await calls.tries(conn, case["id"])
     lines = timeline.compose(
-        await read.alert_steps(conn, alert["id"]),
-        await read.events(conn, alert, before=BEFORE, now=now),
-        await read.visit_steps(conn, alert["id"]),
-        await read.notifications(conn, alert["id"]),
+        await read.alert_steps(conn, alert_ids),
+        await read.events(conn, case, alert_ids, before=BEFORE, now=now) if not case["is_group"] else [],
+        await read.visit_steps(conn, alert_ids),
+        await read.notifications(conn, case["id"], alert_ids),
         say=say,
+        case_steps=await read.case_steps(conn, case["id"]),
     )
     return {
-        "alert": alert,
+        "case": case,
+        "alerts": alerts,
+        "homes_out": await read.group_homes(conn, case["id"]) if case["is_group"] else [],
         "visit": visits[-1] if visits else None,
+        "plan": people,
+        "tries": tries,
+        "next_call": calls.next_person(people, tries),
         "lines": lines,
-        "doctors_to_call": await read.doctors_to_call(conn, alert["elder_id"]) if is_stuck else [],
-        "fall": await read.fall_window(conn, alert["id"]),
-        "quantity": chart.quantity_of(alert["rule"]),
-        "limits": chart.limits_of(alert["rule"]),
+        "fall": await read.fall_window(conn, alert_ids),
+        "quantity": chart.quantity_of(case["rule"]) if case["rule"] else "heart_rate",
+        "limits": chart.limits_of(case["rule"]) if case["rule"] else [],
     }

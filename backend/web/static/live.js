@@ -10,7 +10,7 @@ let heardMs = performance.now();
 let heardAt = Date.now();
 let isSignedOut = false;
 
-/** Listen; `on` has a function for each of alert, visit and gone, and `hello` for every new beginning. */
+/** Listen; `on` has a function for each of case, alert, visit and gone, and `hello` for every new beginning. */
 export function listen(on) {
   const source = new EventSource("/api/live");
   source.addEventListener("hello", (event) => {
@@ -18,7 +18,7 @@ export function listen(on) {
     on.hello();
   });
   source.addEventListener("beat", (event) => heard(JSON.parse(event.data).at));
-  for (const kind of ["alert", "visit", "gone"]) {
+  for (const kind of ["case", "alert", "visit", "gone"]) {
     source.addEventListener(kind, (event) => on[kind]?.(JSON.parse(event.data)));
   }
   source.addEventListener("error", () => {

@@ -10,12 +10,12 @@ import { _ } from "./words.js";
 
 const RING_AGAIN_MS = 8_000;
 const NARROW = "(max-width: 900px)"; // as in app.css: the panes stand below each other
-const states = new Map(); // id of an open alert -> {priority, state}
-const refreshQueue = debounced("alerts");
-const refreshStory = new Map(); // id of an alert -> its debounced trigger
+const states = new Map(); // id of an open case -> the case
+const refreshQueue = debounced("cases");
+const refreshStory = new Map(); // id of a case -> its debounced trigger
 let isFirst = true;
 
-const actions = { t: take, n: () => openAction("N"), d: () => openAction("D"), c: () => openAction("C"), j: () => go(1), k: () => go(-1), "?": help };
+const actions = { t: take, p: call, n: () => openAction("N"), d: () => openAction("D"), c: () => openAction("C"), j: () => go(1), k: () => go(-1), "?": help };
 
 wire((target) => {
   markSelected();
@@ -24,7 +24,7 @@ wire((target) => {
 });
 document.addEventListener("keydown", onKey);
 document.getElementById("help-key").addEventListener("click", help);
-listen({ hello, alert: onAlert, visit: onVisit, gone: (message) => states.delete(message.id) });
+listen({ hello, case: onCase, alert: onAlert, visit: onVisit, gone: (message) => message.kind === "case" && states.delete(message.id) });
 setInterval(watchStaleness, 1000);
 setInterval(() => hasUntakenHigh() && ring(), RING_AGAIN_MS);
 
@@ -39,32 +39,41 @@ function hello() {
   isFirst = false;
 }
 
-function onAlert(alert) {
-  const before = states.get(alert.id);
-  if (alert.state === "closed") states.delete(alert.id);
-  else states.set(alert.id, { priority: alert.priority, state: alert.state });
-  const isNewlyHigh = alert.priority === "high" && alert.state === "new" && before?.priority !== "high";
-  if (isNewlyHigh) ring();
+function onCase(one) {
+  const before = states.get(one.id);
+  if (one.state === "closed") states.delete(one.id);
+  else states.set(one.id, one);
+  if (isCall(one) && !isCall(before)) ring();
   refreshQueue();
-  storyOf(alert.id)();
+  storyOf(one.id)();
 }
 
-function onVisit(visit) {
+function isCall(one) {
+  return one?.priority === "high" && one.state === "new" && !one.is_muted && one.condition !== "cancelled";
+}
+
+function onAlert(alert) {
   refreshQueue();
-  if (visit.alert_id) storyOf(visit.alert_id)();
+  if (alert.case_id) storyOf(alert.case_id)();
+}
+
+// Which case a visit belongs to is the server's knowledge: the one that is shown looks again.
+function onVisit() {
+  refreshQueue();
+  if (selected()) storyOf(selected())();
 }
 
 function storyOf(id) {
-  if (!refreshStory.has(id)) refreshStory.set(id, debounced(`alert-${id}`));
+  if (!refreshStory.has(id)) refreshStory.set(id, debounced(`case-${id}`));
   return refreshStory.get(id);
 }
 
 function hasUntakenHigh() {
-  return [...states.values()].some((alert) => alert.priority === "high" && alert.state === "new");
+  return [...states.values()].some(isCall);
 }
 
 function selected() {
-  return Number(document.getElementById("side")?.dataset.alert) || null;
+  return Number(document.getElementById("side")?.dataset.case) || null;
 }
 
 function markSelected() {
@@ -96,9 +105,13 @@ function take() {
   document.getElementById("take")?.click();
 }
 
+function call() {
+  document.querySelector('#plan [aria-keyshortcuts="P"]')?.click();
+}
+
 function openAction(key) {
   const summary = document.querySelector(`#actions summary[aria-keyshortcuts="${key}"]`);
-  if (!summary) return say(_("Choose an alert first: J and K move through the queue."));
+  if (!summary) return say(_("Choose a case first: J and K move through the queue."));
   summary.parentElement.open = true;
   summary.parentElement.querySelector("[data-first]").focus();
 }

@@ -1,6 +1,5 @@
-"""Alerts in the database: one open per elder and rule, one person who takes it, and a timeline that nobody edits."""
+"""Alerts in the database: one open per elder and rule, and a timeline that nobody edits."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -8,15 +7,15 @@ import psycopg
 import pytest
 
 from backend.alerts import store as alerts
-from backend.alerts.lifecycle import ALLOWED, Action, Condition, Disposition, State
+from backend.alerts.lifecycle import Action, Condition, State
 from backend.alerts.model import Subject
+from backend.cases.lifecycle import Disposition
 from backend.db.pool import Connection, Pool
-from backend.errors import IllegalMove, NotFound, Taken
+from backend.errors import IllegalMove, NotFound
 from contract.events import EventKind
 from tests.backend.street import NOW, at_once, event, letter, one, rows, seconds, settle, write
 
 WANG = Subject("elder-1", "gw-1")
-Step = Callable[[Connection, int], Awaitable[None]]
 
 
 async def open_alert(conn: Connection, subject: Subject = WANG, *, at: datetime = NOW, now: datetime = NOW) -> int:
@@ -37,69 +36,13 @@ async def close(conn: Connection, alert_id: int, *, by: str = "wang", now: datet
     await alerts.close(conn, alert_id, by=by, disposition=Disposition.FALSE, text="", now=now)
 
 
-async def dispatch(conn: Connection, alert_id: int) -> None:
-    await alerts.hold_for_dispatch(conn, alert_id)
-    await alerts.dispatched(conn, alert_id, visit_id=7, by="wang", now=NOW)
-
-
-DO: dict[Action, Step] = {
-    Action.ACKNOWLEDGED: lambda conn, alert_id: alerts.acknowledge(conn, alert_id, by="wang", now=NOW),
-    Action.NOTED: lambda conn, alert_id: alerts.note(conn, alert_id, by="wang", text="called back", now=NOW),
-    Action.DISPATCHED: dispatch,
-    Action.CLOSED: close,
-}
-REACH: dict[State, list[Action]] = {State.NEW: [], State.ACKNOWLEDGED: [Action.ACKNOWLEDGED], State.CLOSED: [Action.CLOSED]}
-
-
-@pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("action", DO)
-async def test_a_step_is_taken_or_refused_as_the_table_says(street: Connection, state: State, action: Action) -> None:
-    alert_id = await open_alert(street)
-    for earlier in REACH[state]:
-        await DO[earlier](street, alert_id)
-    before = await one(street, "SELECT state, version FROM alert")
-    if state in ALLOWED[action]:
-        await DO[action](street, alert_id)
-        assert (await rows(street, "SELECT action FROM alert_step ORDER BY id"))[-1]["action"] == action
-    else:
-        with pytest.raises(IllegalMove):
-            await DO[action](street, alert_id)
-        assert await one(street, "SELECT state, version FROM alert") == before
-
-
-@pytest.mark.parametrize("action", DO)
-async def test_a_step_on_an_alert_that_never_was_is_not_found(street: Connection, action: Action) -> None:
-    with pytest.raises(NotFound, match="there is no alert 4711"):
-        await DO[action](street, 4711)
-
-
-async def test_of_two_who_acknowledge_at_once_one_wins_and_the_other_learns_who(pool: Pool) -> None:
-    async with pool.connection() as conn:
-        await settle(conn)
-        alert_id = await open_alert(conn)
-
-    async def take(conn: Connection, number: int) -> str:
-        async with conn.transaction():
-            try:
-                await alerts.acknowledge(conn, alert_id, by=f"operator-{number}", now=NOW)
-            except Taken as taken:
-                return f"taken by {taken.by}"
-            return f"mine, operator-{number}"
-
-    said = await at_once(pool, 6, take)
-    winners = [line.removeprefix("mine, ") for line in said if line.startswith("mine")]
-    assert len(winners) == 1
-    assert sorted(said) == sorted([f"mine, {winners[0]}"] + [f"taken by {winners[0]}"] * 5)
-    async with pool.connection() as conn:
-        steps = await rows(conn, "SELECT by FROM alert_step WHERE action = 'acknowledged'")
-    assert steps == [{"by": winners[0]}]
-
-
-async def test_a_closed_alert_says_so(street: Connection) -> None:
+async def test_a_closed_alert_cannot_be_closed_again_and_one_that_never_was_is_not_found(street: Connection) -> None:
     alert_id = await open_alert(street)
     await close(street, alert_id)
-    with pytest.raises(IllegalMove, match=f"alert {alert_id} is closed; it cannot be acknowledged any more"):
-        await alerts.acknowledge(street, alert_id, by="liu", now=NOW)
+    with pytest.raises(IllegalMove, match=f"alert {alert_id} is closed"):
+        await close(street, alert_id)
+    with pytest.raises(NotFound, match="there is no alert 4711"):
+        await close(street, 4711)
 
 
 @pytest.mark.parametrize("change", ["UPDATE alert_step SET by = 'nobody'", "DELETE FROM alert_step"])
@@ -164,10 +107,10 @@ async def test_an_event_is_not_lost_when_its_alert_is_closed_at_the_same_moment(
 
 async def test_every_change_raises_the_version(street: Connection) -> None:
     alert_id = await open_alert(street)
-    for action in (Action.NOTED, Action.ACKNOWLEDGED, Action.DISPATCHED, Action.CLOSED):
-        await DO[action](street, alert_id)
+    await alerts.touch(street, alert_id, now=NOW)
+    await close(street, alert_id)
     await alerts.change(street, alert_id, condition=Condition.RECOVERED, action=Action.RECOVERED, at=NOW, now=NOW + seconds(5))
-    assert await one(street, "SELECT version, changed_at FROM alert") == {"version": 6, "changed_at": NOW + seconds(5)}
+    assert await one(street, "SELECT version, changed_at FROM alert") == {"version": 4, "changed_at": NOW + seconds(5)}
 
 
 async def test_a_change_keeps_what_it_does_not_name(street: Connection) -> None:
@@ -211,12 +154,12 @@ async def test_an_open_alert_is_found_with_all_that_a_judgement_needs(street: Co
     await open_alert(street)
     alert = await alerts.find_open(street, WANG, "sos")
     assert alert is not None
-    assert (alert.rule_id, alert.priority, alert.state, alert.condition) == ("sos", "high", State.NEW, Condition.ACTIVE)
+    assert (alert.rule_id, alert.priority, alert.state, alert.condition) == ("sos", "high", State.OPEN, Condition.ACTIVE)
     assert await alerts.open_of_rule(street, "sos") == {WANG: Condition.ACTIVE}
 
 
 @pytest.mark.parametrize(("kind", "elder_id"), [(EventKind.SOS, "elder-1"), (EventKind.DEVICE_LOST, None)])
 async def test_the_caller_is_the_elder_whose_event_it_was(street: Connection, kind: EventKind, elder_id: str | None) -> None:
     await write(street, letter(event(kind)))
-    alert_id = (await one(street, "SELECT id FROM alert"))["id"]
-    assert await alerts.caller(street, alert_id, [EventKind.SOS, EventKind.FALL]) == elder_id
+    case_id = (await one(street, "SELECT id FROM care_case"))["id"]
+    assert await alerts.caller(street, case_id, [EventKind.SOS, EventKind.FALL]) == elder_id

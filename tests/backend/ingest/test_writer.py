@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from backend.cases import store as cases
 from backend.db.pool import Connection, Pool
 from backend.ingest import writer
 from backend.ingest.decode import Reject
@@ -233,11 +234,13 @@ async def test_writers_who_get_homes_in_different_orders_never_lock_each_other_o
 
 async def test_a_fall_hours_after_one_that_was_taken_calls_everybody_again(street: Connection) -> None:
     await write(street, letter(event(EventKind.FALL, sequence=1)))
-    await street.execute("UPDATE alert SET state = 'acknowledged', acknowledged_by = 'zhou', acknowledged_at = known_at")
+    async with street.transaction():
+        await cases.take(street, (await rows(street, "SELECT id FROM care_case"))[0]["id"], by="zhou", now=NOW)
     await street.execute("UPDATE visit SET state = 'cancelled', next_at = NULL")
     later = NOW + seconds(8 * 3600)
     await write(street, letter(event(EventKind.FALL, sequence=2, at=later), received_at=later), now=later)
-    assert await rows(street, "SELECT state, count FROM alert") == [{"state": "new", "count": 2}]
+    assert await rows(street, "SELECT count FROM alert") == [{"count": 2}]
+    assert await rows(street, "SELECT state, taken_by FROM care_case") == [{"state": "new", "taken_by": None}]
     assert len(await rows(street, "SELECT id FROM notification")) == 2
     assert len(await rows(street, "SELECT id FROM visit WHERE state = 'requested'")) == 1
 

@@ -41,9 +41,13 @@ def serves(port: int) -> bool:
 def test_a_worker_is_ready_and_tells_the_whole(tmp_path: Path, database_url: str) -> None:
     with running(tmp_path, "worker", database_url) as port:
         wait_until(lambda: not wrong(port), deadline_s=DEADLINE_S, what="readiness")
-        wait_until(lambda: ("jiahu_gateways", "never") in scrape(port), deadline_s=DEADLINE_S, what="the count of gateways")
+        wait_until(
+            lambda: {("jiahu_gateways", "never"), ("jiahu_cases_oldest_unanswered_seconds", "high")} <= scrape(port).keys(),
+            deadline_s=DEADLINE_S,
+            what="the count of gateways",
+        )
         found = scrape(port)
-        assert found["jiahu_alerts_oldest_unanswered_seconds", "high"] == 0
+        assert found["jiahu_cases_oldest_unanswered_seconds", "high"] == 0
         assert found["jiahu_worker_job_last_success_timestamp_seconds", "offer_visits"] > 1e9
 
 

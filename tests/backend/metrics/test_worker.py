@@ -6,12 +6,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from backend.alerts import store as alerts
 from backend.alerts.model import Subject
+from backend.cases import store as cases
 from backend.db.pool import Connection
 from backend.metrics.jobs import late_after_s
 from backend.metrics.store import read_gateways, read_open
 from backend.metrics.worker import GATEWAYS_S, OPEN_S, WorkerMetrics
 from tests.backend.metrics.pages import figures
-from tests.backend.street import NOW, seconds
+from tests.backend.street import NOW, rows, seconds
 
 ONLINE_SINCE = NOW - seconds(90)
 HEAR = "UPDATE gateway SET heard_at = %s, online = %s, clock_offset_s = %s, status = %s WHERE id = %s"
@@ -27,14 +28,16 @@ class Clock:
         return self.at_s
 
 
-async def open_alert(conn: Connection, known_s_ago: float, *, rule_id: str = "sos", priority: str = "high") -> int:
+async def open_case(
+    conn: Connection, known_s_ago: float, *, rule_id: str = "sos", priority: str = "high", elder_id: str = "elder-1"
+) -> int:
     async with conn.transaction():
         alert_id = await alerts.open_alert(
-            conn, Subject("elder-1", "gw-1"), rule_id=rule_id, rule_version=1, priority=priority, level="urgent",
+            conn, Subject(elder_id, "gw-1"), rule_id=rule_id, rule_version=1, priority=priority, level="urgent",
             at=NOW - seconds(known_s_ago + 100), now=NOW - seconds(known_s_ago), evidence={},
         )  # fmt: skip
-    assert alert_id is not None
-    return alert_id
+        assert alert_id is not None
+        return await cases.follow(conn, alert_id, now=NOW - seconds(known_s_ago))
 
 
 async def page(conn: Connection, clock: Clock | None = None) -> tuple[dict[tuple[str, ...], float], WorkerMetrics, CollectorRegistry]:
@@ -47,39 +50,40 @@ async def page(conn: Connection, clock: Clock | None = None) -> tuple[dict[tuple
 
 async def test_a_quiet_street_is_all_zeros_and_not_silence(street: Connection) -> None:
     found, _, _ = await page(street)
-    assert found["jiahu_alerts_open", "high", "new"] == 0
-    assert found["jiahu_alerts_oldest_unanswered_seconds", "high"] == 0
+    assert found["jiahu_cases_open", "high", "new"] == 0
+    assert found["jiahu_cases_oldest_unanswered_seconds", "high"] == 0
     assert found["jiahu_visits_oldest_unanswered_offer_seconds",] == 0
     assert found["jiahu_visits_open", "offered"] == found["jiahu_notifications_waiting", "webhook"] == 0
     assert found["jiahu_gateways", "never"] == 2
 
 
-async def test_the_age_of_the_oldest_alert_counts_from_when_it_was_known_until_somebody_takes_it(street: Connection) -> None:
-    first = await open_alert(street, 75)
-    await open_alert(street, 20, rule_id="spo2_low")
-    await open_alert(street, 500, rule_id="gateway_silent", priority="technical")
+async def test_the_age_of_the_oldest_case_counts_from_when_it_was_known_until_somebody_takes_it(street: Connection) -> None:
+    first = await open_case(street, 75)
+    await open_case(street, 20, rule_id="spo2_low", elder_id="elder-2")
+    await open_case(street, 500, rule_id="gateway_silent", priority="technical")
     found, _, _ = await page(street)
-    assert found["jiahu_alerts_oldest_unanswered_seconds", "high"] == 75
-    assert found["jiahu_alerts_oldest_unanswered_seconds", "technical"] == 500
-    assert found["jiahu_alerts_oldest_unanswered_seconds", "medium"] == 0
+    assert found["jiahu_cases_oldest_unanswered_seconds", "high"] == 75
+    assert found["jiahu_cases_oldest_unanswered_seconds", "technical"] == 500
+    assert found["jiahu_cases_oldest_unanswered_seconds", "medium"] == 0
     async with street.transaction():
-        await alerts.acknowledge(street, first, by="wang", now=NOW)
+        await cases.take(street, first, by="wang", now=NOW)
     found, _, _ = await page(street)
-    assert found["jiahu_alerts_oldest_unanswered_seconds", "high"] == 20
-    assert found["jiahu_alerts_open", "high", "acknowledged"] == found["jiahu_alerts_open", "high", "new"] == 1
+    assert found["jiahu_cases_oldest_unanswered_seconds", "high"] == 20
+    assert found["jiahu_cases_open", "high", "taken"] == found["jiahu_cases_open", "high", "new"] == 1
 
 
-async def test_an_alert_opened_again_is_as_old_as_its_reopening(street: Connection) -> None:
-    alert_id = await open_alert(street, 3600)
+async def test_a_case_opened_again_is_as_old_as_its_reopening(street: Connection) -> None:
+    case_id = await open_case(street, 3600)
+    alert_id = (await rows(street, "SELECT id FROM alert"))[0]["id"]
     async with street.transaction():
-        await alerts.acknowledge(street, alert_id, by="wang", now=NOW - seconds(3000))
-        await alerts.reopen(street, alert_id, now=NOW - seconds(12))
+        await cases.take(street, case_id, by="wang", now=NOW - seconds(3000))
+        await cases.follow(street, alert_id, now=NOW - seconds(12), is_news=True)
     found, _, _ = await page(street)
-    assert found["jiahu_alerts_oldest_unanswered_seconds", "high"] == 12
+    assert found["jiahu_cases_oldest_unanswered_seconds", "high"] == 12
 
 
 async def test_visits_offers_and_messages_wait(street: Connection) -> None:
-    alert_id = await open_alert(street, 5)
+    alert_id = await open_case(street, 5)
     visit = "INSERT INTO visit (elder_id, class, reason, state, requested_at, requested_by, changed_at, next_at, search_at) VALUES"
     await street.execute(f"{visit} ('elder-1', 'urgent', '', 'offered', %(now)s, 'x', %(now)s, %(now)s, %(now)s)".encode(), {"now": NOW})
     await street.execute(
@@ -116,7 +120,7 @@ async def test_an_age_goes_on_between_two_looks_and_old_news_is_not_told(street:
     _, _, registry = await page(street, clock)
     clock.at_s += late_after_s(OPEN_S) + 1
     found = figures(generate_latest(registry).decode())
-    assert not any(name.startswith(("jiahu_alerts", "jiahu_visits", "jiahu_notifications")) for name, *_ in found)
+    assert not any(name.startswith(("jiahu_cases", "jiahu_visits", "jiahu_notifications")) for name, *_ in found)
     assert ("jiahu_gateways", "never") in found
     clock.at_s += late_after_s(GATEWAYS_S)
     assert ("jiahu_gateways", "never") not in figures(generate_latest(registry).decode())

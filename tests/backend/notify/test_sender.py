@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from backend.config import NotifyConfig
 from backend.db.pool import Connection, Pool
 from backend.notify import outbox, sender
 from backend.notify.channels import CHANNELS
 from backend.notify.channels.failure import NotDelivered
+from backend.notify.channels.message import Message
 from tests.backend.notify.test_outbox import ALERT, add, row
 from tests.backend.street import NOW, one, rows, seconds, settle
 
@@ -21,11 +23,11 @@ class Channel:
         self.outcomes = list(outcomes)
         self.sent: list[dict[str, Any]] = []
 
-    def __call__(self, address: str, body: dict[str, Any]) -> None:
+    def __call__(self, message: Message, settings: NotifyConfig) -> None:
         outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
         if outcome is not None:
             raise outcome
-        self.sent.append(body)
+        self.sent.append(message.body)
 
 
 AGAIN = NotDelivered("answered 500", is_final=False)
@@ -61,6 +63,12 @@ async def test_trouble_then_success_is_delivery_after_a_wait(pool: Pool, waiting
     assert await sender.send_one(pool, now=NOW + seconds(5))
     assert len(channel.sent) == 1
     assert (await row(waiting))["attempts"] == 2
+
+
+async def test_a_channel_that_says_when_is_tried_then(pool: Pool, waiting: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, NotDelivered("answered 429", is_final=False, retry_after_s=97), None)
+    await sender.send_one(pool, now=NOW)
+    assert (await row(waiting))["due_at"] == NOW + seconds(97)
 
 
 async def test_a_final_refusal_ends_it(pool: Pool, waiting: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

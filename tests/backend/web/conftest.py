@@ -15,10 +15,12 @@ from fastapi import FastAPI
 
 from backend.alerts import store as alerts
 from backend.alerts.model import Subject
+from backend.cases import store as cases
 from backend.config import Config, DatabaseConfig, DemoAccount, WebConfig
 from backend.db.pool import Connection, Pool
 from backend.dispatch import store as dispatch
 from backend.people import accounts
+from backend.web import read
 from backend.web.app import create_app
 from tests.backend.street import NOW, settle
 
@@ -106,14 +108,28 @@ async def signed_in(app: FastAPI) -> AsyncIterator[SignedIn]:
 async def open_alert(
     pool: Pool, elder_id: str | None = "elder-1", *, rule_id: str = "spo2_low", priority: str = "high", now: datetime = NOW
 ) -> int:
-    """Open an alert and return its id."""
+    """Open an alert with its case and return its id."""
     async with pool.connection() as conn, conn.transaction():
         opened = await alerts.open_alert(
             conn, Subject(elder_id, "gw-1" if elder_id == "elder-1" else "gw-2"), rule_id=rule_id, rule_version=1, priority=priority,
             level="urgent", at=now, now=now, evidence={"value": 87, "devices": ["oximeter-1"]},
         )  # fmt: skip
-    assert opened is not None
+        assert opened is not None
+        await cases.follow(conn, opened, now=now)
     return opened
+
+
+async def open_case(pool: Pool, elder_id: str | None = "elder-1", **alert: Any) -> int:
+    """Open an alert and return the id of its case."""
+    return await case_of(pool, await open_alert(pool, elder_id, **alert))
+
+
+async def case_of(pool: Pool, alert_id: int) -> int:
+    """The case of an alert."""
+    async with pool.connection() as conn:
+        case_id = await read.case_of_alert(conn, alert_id)
+    assert case_id is not None
+    return case_id
 
 
 async def offer_visit(pool: Pool, elder_id: str = "elder-1", *, alert_id: int | None = None, now: datetime = NOW) -> int:

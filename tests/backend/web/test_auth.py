@@ -5,7 +5,7 @@ import pytest
 
 from backend.db.pool import Pool
 from backend.people.accounts import FAILURES_MAX, LOCK, SESSION_AGE_MAX
-from tests.backend.web.conftest import PASSWORD, Clock, SignedIn, offer_visit, open_alert, pass_offer_on
+from tests.backend.web.conftest import PASSWORD, Clock, SignedIn, offer_visit, open_alert, open_case, pass_offer_on
 
 pytestmark = pytest.mark.store
 
@@ -133,10 +133,10 @@ async def test_an_open_offer_lets_a_doctor_see_another_teams_elder_until_it_ends
 
 
 async def test_looks_of_the_same_person_are_one_line_for_some_minutes(signed_in: SignedIn, street: Pool, clock: Clock) -> None:
-    alert_id = await open_alert(street)
+    case_id = await open_case(street)
     client = await signed_in("wang")
     for _ in range(3):
-        await client.get(f"/operator/alerts/{alert_id}")
+        await client.get(f"/operator/cases/{case_id}")
     assert await trail(street) == [("wang", "viewed", "elder:elder-1")]
     clock.advance(301)
     await client.get("/operator/elders/elder-1/vitals")
@@ -144,12 +144,12 @@ async def test_looks_of_the_same_person_are_one_line_for_some_minutes(signed_in:
 
 
 async def test_every_step_is_written_to_the_trail(signed_in: SignedIn, street: Pool) -> None:
-    alert_id = await open_alert(street)
+    case_id = await open_case(street)
     client = await signed_in("wang")
-    await client.post(f"/api/alerts/{alert_id}/acknowledge")
-    await client.post(f"/api/alerts/{alert_id}/close", json={"disposition": "false"})
-    subject = f"alert:{alert_id}"
-    assert await trail(street) == [("wang", "viewed", "elder:elder-1"), ("wang", "acknowledged", subject), ("wang", "closed", subject)]
+    await client.post(f"/api/cases/{case_id}/take")
+    await client.post(f"/api/cases/{case_id}/close", json={"disposition": "false"})
+    subject = f"case:{case_id}"
+    assert await trail(street) == [("wang", "viewed", "elder:elder-1"), ("wang", "taken", subject), ("wang", "closed", subject)]
 
 
 async def test_only_administrators_see_the_accounts(signed_in: SignedIn) -> None:

@@ -92,7 +92,7 @@ async def test_the_choice_of_language_stays_with_the_account(signed_in: SignedIn
     async with street.connection() as conn:
         row = await (await conn.execute("SELECT language FROM account WHERE name = 'wang'")).fetchone()
     assert row == {"language": "en"}
-    assert "Open alerts" in (await (await signed_in("wang")).get("/operator")).text
+    assert "Open cases" in (await (await signed_in("wang")).get("/operator")).text
 
 
 @pytest.mark.store

@@ -7,12 +7,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from backend.config import NotifyConfig
 from backend.notify import outbox
 from backend.notify.channels import webhook
 from backend.notify.channels.failure import NotDelivered
+from backend.notify.channels.message import Message
 from simulators.servers import free_port
 
 BODY = {"alert_id": 7, "step": "opened", "title_zh": "跌倒"}
+
+
+def send(address: str, *, timeout_s: float = webhook.TIMEOUT_S) -> None:
+    webhook.send(Message(address, "the-key", "跌倒", "跌倒", BODY), NotifyConfig(), timeout_s=timeout_s)
 
 
 class Receiver(ThreadingHTTPServer):
@@ -25,6 +31,7 @@ class Receiver(ThreadingHTTPServer):
         self.answers = [200]
         self.received: list[tuple[dict[str, str], object]] = []
         self.is_over = threading.Event()
+        self.retry_after = ""
 
     @property
     def url(self) -> str:
@@ -44,6 +51,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.is_over.wait(20)
             return
         self.send_response(answer)
+        if self.server.retry_after:
+            self.send_header("Retry-After", self.server.retry_after)
         self.send_header("Location", "http://127.0.0.1:1/elsewhere")
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -63,23 +72,23 @@ def receiver() -> Iterator[Receiver]:
         thread.join()
 
 
-def test_the_body_arrives_as_json_with_a_key_that_names_alert_and_step(receiver: Receiver) -> None:
-    webhook.send(receiver.url, BODY)
+def test_the_body_arrives_as_json_with_the_key_of_the_message(receiver: Receiver) -> None:
+    send(receiver.url)
     [(headers, body)] = receiver.received
     assert body == BODY
-    assert (headers["Content-Type"], headers["Idempotency-Key"]) == ("application/json", "7:opened")
+    assert (headers["Content-Type"], headers["Idempotency-Key"]) == ("application/json", "the-key")
 
 
 def test_the_same_message_again_has_the_same_key(receiver: Receiver) -> None:
     for _ in range(2):
-        webhook.send(receiver.url, BODY)
+        send(receiver.url)
     assert len({headers["Idempotency-Key"] for headers, _ in receiver.received}) == 1
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_any_success_is_delivery(receiver: Receiver, status: int) -> None:
     receiver.answers = [status]
-    webhook.send(receiver.url, BODY)
+    send(receiver.url)
 
 
 @pytest.mark.parametrize(
@@ -100,20 +109,28 @@ def test_any_success_is_delivery(receiver: Receiver, status: int) -> None:
 def test_what_is_no_success_says_whether_trying_again_may_help(receiver: Receiver, status: int, is_final: bool) -> None:
     receiver.answers = [status]
     with pytest.raises(NotDelivered, match=f"answered {status}") as failure:
-        webhook.send(receiver.url, BODY)
+        send(receiver.url)
     assert failure.value.is_final is is_final
+
+
+@pytest.mark.parametrize(("said", "wait_s"), [("97", 97), ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("soon", None), ("", None)])
+def test_a_receiver_may_say_when_to_come_back(receiver: Receiver, said: str, wait_s: float | None) -> None:
+    receiver.answers, receiver.retry_after = [503], said
+    with pytest.raises(NotDelivered) as failure:
+        send(receiver.url)
+    assert failure.value.retry_after_s == wait_s
 
 
 def test_a_receiver_that_does_not_answer_in_time_may_be_tried_again(receiver: Receiver) -> None:
     receiver.answers = [0]
     with pytest.raises(NotDelivered, match="ReadTimeout") as failure:
-        webhook.send(receiver.url, BODY, timeout_s=0.2)
+        send(receiver.url, timeout_s=0.2)
     assert not failure.value.is_final
 
 
 def test_a_receiver_that_is_not_there_may_be_tried_again() -> None:
     with pytest.raises(NotDelivered, match="ConnectError") as failure:
-        webhook.send(f"http://127.0.0.1:{free_port()}/", BODY)
+        send(f"http://127.0.0.1:{free_port()}/")
     assert not failure.value.is_final
 
 
@@ -122,7 +139,7 @@ def test_a_receiver_that_is_not_there_may_be_tried_again() -> None:
 )
 def test_what_is_no_url_is_never_tried_again(url: str) -> None:
     with pytest.raises(NotDelivered, match="not a usable URL") as failure:
-        webhook.send(url, BODY)
+        send(url)
     assert failure.value.is_final
 
 

@@ -1,104 +1,27 @@
-"""The API of alerts."""
+"""The API of alerts: what the rules say, to be read."""
 
-import asyncio
-from datetime import timedelta
-
-import httpx
 import pytest
 
 from backend.db.pool import Pool
-from tests.backend.street import NOW
-from tests.backend.web.conftest import SignedIn, open_alert
+from tests.backend.web.conftest import SignedIn, case_of, open_alert
 
 pytestmark = pytest.mark.store
 
 
-async def test_the_queue_goes_by_priority_then_untaken_then_age(signed_in: SignedIn, street: Pool) -> None:
-    medium = await open_alert(street, rule_id="temperature_high", priority="medium", now=NOW - timedelta(hours=2))
-    taken = await open_alert(street, rule_id="sos", now=NOW - timedelta(hours=1))
-    younger = await open_alert(street, rule_id="fall", now=NOW)
-    older = await open_alert(street, rule_id="spo2_low", now=NOW - timedelta(minutes=5))
-    technical = await open_alert(street, rule_id="device_lost", priority="technical", now=NOW - timedelta(days=1))
-    client = await signed_in("wang")
-    await client.post(f"/api/alerts/{taken}/acknowledge")
-    found = (await client.get("/api/alerts")).json()
-    assert [alert["id"] for alert in found] == [older, younger, taken, medium, technical]
-
-
-async def test_of_two_operators_who_take_an_alert_one_wins_and_the_other_hears_who(signed_in: SignedIn, street: Pool) -> None:
+async def test_an_alert_names_its_case_and_who_has_it(signed_in: SignedIn, street: Pool) -> None:
     alert_id = await open_alert(street)
-    wang, liu = await signed_in("wang"), await signed_in("liu")
-    answers = await asyncio.gather(*(client.post(f"/api/alerts/{alert_id}/acknowledge") for client in (wang, liu)))
-    assert sorted(answer.status_code for answer in answers) == [204, 409]
-    winner = (await wang.get(f"/api/alerts/{alert_id}")).json()["acknowledged_title"]
-    loser = next(answer for answer in answers if answer.status_code == 409)
-    assert loser.json() == {"error": "taken", "message": f"已被{winner}抢先接下。"}
-
-
-async def test_a_closed_alert_says_by_whom_and_why_and_leaves_the_queue(signed_in: SignedIn, street: Pool) -> None:
-    alert_id = await open_alert(street)
+    case_id = await case_of(street, alert_id)
     client = await signed_in("wang")
-    assert (await client.post(f"/api/alerts/{alert_id}/close", json={"disposition": "real", "text": " 已送医 "})).status_code == 204
+    await client.post(f"/api/cases/{case_id}/take")
+    [alert] = (await client.get("/api/alerts")).json()
+    assert (alert["id"], alert["case_id"], alert["case_state"], alert["taken_title"]) == (alert_id, case_id, "taken", "坐席 王芳")
+
+
+async def test_the_alerts_of_a_closed_case_are_closed_with_its_code(signed_in: SignedIn, street: Pool) -> None:
+    alerts = [await open_alert(street, rule_id=rule_id) for rule_id in ("sos", "fall")]
+    case_id = await case_of(street, alerts[0])
+    client = await signed_in("wang")
+    await client.post(f"/api/cases/{case_id}/close", json={"disposition": "false"})
     assert (await client.get("/api/alerts")).json() == []
-    alert = (await client.get("/api/alerts", params={"elder_id": "elder-1"})).json()[0]
-    assert (alert["state"], alert["disposition"]) == ("closed", "real")
-
-
-@pytest.mark.parametrize(
-    ("step", "body"),
-    [
-        ("close", {"disposition": "because"}),
-        ("close", {}),
-        ("note", {"text": "  "}),
-        ("note", {"text": "x" * 2001}),
-        ("dispatch", {"visit_class": "soon", "reason": "r"}),
-        ("note", {"text": "x", "extra": 1}),
-    ],
-)
-async def test_a_step_that_says_too_little_is_refused_in_plain_words(
-    signed_in: SignedIn, street: Pool, step: str, body: dict[str, object]
-) -> None:
-    alert_id = await open_alert(street)
-    answer = await (await signed_in("wang")).post(f"/api/alerts/{alert_id}/{step}", json=body)
-    assert (answer.status_code, answer.json()["error"]) == (422, "bad_input")
-    assert answer.json()["message"].startswith("请检查填写内容")
-
-
-async def test_nothing_but_a_note_is_possible_after_closing(signed_in: SignedIn, street: Pool) -> None:
-    alert_id = await open_alert(street)
-    client = await signed_in("wang")
-    await client.post(f"/api/alerts/{alert_id}/close", json={"disposition": "test"})
-    bodies: dict[str, dict[str, str]] = {
-        "acknowledge": {},
-        "close": {"disposition": "test"},
-        "dispatch": {"visit_class": "urgent", "reason": "r"},
-        "note": {"text": "回访"},
-    }
-    answers = {step: (await client.post(f"/api/alerts/{alert_id}/{step}", json=body)).status_code for step, body in bodies.items()}
-    assert answers == {"acknowledge": 409, "close": 409, "dispatch": 409, "note": 204}
-
-
-async def test_a_second_dispatch_finds_the_open_visit(signed_in: SignedIn, street: Pool) -> None:
-    alert_id = await open_alert(street)
-    client = await signed_in("wang")
-    body = {"visit_class": "urgent", "reason": "血氧偏低"}
-    visits = [(await client.post(f"/api/alerts/{alert_id}/dispatch", json=body)).json()["id"] for _ in range(2)]
-    assert visits[0] == visits[1]
-    assert (await client.get(f"/api/alerts/{alert_id}")).json()["visit_state"] == "requested"
-
-
-async def test_no_doctor_is_sent_to_a_home_without_an_elder(signed_in: SignedIn, street: Pool) -> None:
-    alert_id = await open_alert(street, None, rule_id="gateway_silent", priority="technical")
-    answer = await (await signed_in("wang")).post(f"/api/alerts/{alert_id}/dispatch", json={"visit_class": "urgent", "reason": "r"})
-    assert (answer.status_code, answer.json()["message"]) == (422, "该家庭未登记老人，无法派单。")
-
-
-async def test_a_doctor_takes_no_alert(signed_in: SignedIn, street: Pool) -> None:
-    alert_id = await open_alert(street)
-    assert (await (await signed_in("li")).post(f"/api/alerts/{alert_id}/acknowledge")).status_code == 404
-
-
-@pytest.mark.parametrize("path", ["/api/alerts", "/api/alerts/1", "/api/visits", "/api/pulse", "/api/live", "/api/session"])
-async def test_the_api_answers_nobody_who_is_signed_out(anonymous: httpx.AsyncClient, path: str) -> None:
-    answer = await anonymous.get(path)
-    assert (answer.status_code, answer.json()["error"]) == (401, "signed_out")
+    found = (await client.get("/api/alerts", params={"elder_id": "elder-1"})).json()
+    assert {(alert["id"], alert["state"], alert["disposition"]) for alert in found} == {(number, "closed", "false") for number in alerts}

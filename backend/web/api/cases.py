@@ -1,0 +1,125 @@
+"""Cases: the queue, one case, and what operators do with it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.cases.lifecycle import Disposition
+from backend.people.model import Id
+from backend.rules.model import VisitClass
+from backend.web import auth, read, steps
+from backend.web.auth import Now, Operator, Somebody, TheWeb
+from backend.web.model import CaseView, VisitView
+
+router = APIRouter(prefix="/api/cases", tags=["cases"])
+
+TEXT_MAX = 2_000
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
+
+
+class Body(BaseModel):
+    """Base of what is posted: unknown keys are refused, blanks around texts dropped."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class NoteBody(Body):
+    """A remark."""
+
+    text: Text
+
+
+class DispatchBody(Body):
+    """How soon a doctor should come, and why."""
+
+    visit_class: VisitClass
+    reason: Text
+
+
+class ResolveBody(Body):
+    """What became of it."""
+
+    text: str = Field(default="", max_length=TEXT_MAX)
+
+
+class CloseBody(Body):
+    """What the case was."""
+
+    disposition: Disposition
+    text: str = Field(default="", max_length=TEXT_MAX)
+
+
+@router.get("")
+async def list_cases(web: TheWeb, who: Somebody, now: Now, elder_id: Id | None = None) -> list[CaseView]:
+    """Open cases by priority, then those nobody has taken, then age; or the newest cases of one elder, open and closed."""
+    async with web.pool.connection() as conn:
+        if elder_id is None:
+            rows = await auth.visible(conn, who, await read.open_cases(conn), now=now)
+        else:
+            await auth.open_elder(conn, who, elder_id, now=now)
+            rows = await read.elder_cases(conn, elder_id)
+    return [CaseView.of(row) for row in rows]
+
+
+@router.get("/{case_id}")
+async def get_case(web: TheWeb, who: Somebody, now: Now, case_id: int) -> CaseView:
+    """One case."""
+    async with web.pool.connection() as conn:
+        return CaseView.of(await auth.open_case(conn, who, case_id, now=now))
+
+
+@router.post("/{case_id}/take", status_code=204)
+async def take(web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+    """Take a case. 409 with the winner's name when somebody else has it."""
+    async with web.pool.connection() as conn:
+        await steps.take(conn, who, case_id, now=now)
+    return Response(status_code=204)
+
+
+@router.post("/{case_id}/begin", status_code=204)
+async def begin(web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+    """Say that the work has begun."""
+    async with web.pool.connection() as conn:
+        await steps.begin(conn, who, case_id, now=now)
+    return Response(status_code=204)
+
+
+@router.post("/{case_id}/give-back", status_code=204)
+async def give_back(web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+    """Put it back into the queue."""
+    async with web.pool.connection() as conn:
+        await steps.put_back(conn, who, case_id, now=now)
+    return Response(status_code=204)
+
+
+@router.post("/{case_id}/note", status_code=204)
+async def note(web: TheWeb, who: Operator, now: Now, case_id: int, body: NoteBody) -> Response:
+    """Add a remark."""
+    async with web.pool.connection() as conn:
+        await steps.note(conn, who, case_id, text=body.text, now=now)
+    return Response(status_code=204)
+
+
+@router.post("/{case_id}/dispatch")
+async def dispatch(web: TheWeb, who: Operator, now: Now, case_id: int, body: DispatchBody) -> VisitView:
+    """Ask for a family doctor. Answers the visit, which is the one that was open already when there was one."""
+    async with web.pool.connection() as conn:
+        visit_id = await steps.send_doctor(conn, who, case_id, visit_class=body.visit_class, reason=body.reason, now=now)
+        return VisitView.of((await read.visits(conn, [visit_id]))[0])
+
+
+@router.post("/{case_id}/resolve", status_code=204)
+async def resolve(web: TheWeb, who: Operator, now: Now, case_id: int, body: ResolveBody) -> Response:
+    """Say that nobody needs help any more."""
+    async with web.pool.connection() as conn:
+        await steps.resolve(conn, who, case_id, text=body.text, now=now)
+    return Response(status_code=204)
+
+
+@router.post("/{case_id}/close", status_code=204)
+async def close(web: TheWeb, who: Operator, now: Now, case_id: int, body: CloseBody) -> Response:
+    """Close with a code, and its alerts with it."""
+    async with web.pool.connection() as conn:
+        await steps.close(conn, who, case_id, disposition=body.disposition, text=body.text, now=now)
+    return Response(status_code=204)

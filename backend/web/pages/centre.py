@@ -1,0 +1,100 @@
+"""The centre as a whole: who is on duty, the hand-over between shifts, and what it reports."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from backend.cases import duty, report
+from backend.errors import BadInput
+from backend.people import accounts
+from backend.web import casework, read, render
+from backend.web.auth import Admin, Now, Operator, TheWeb
+from backend.web.labels import N_
+
+router = APIRouter(prefix="/operator", include_in_schema=False)
+
+CENTRE = ZoneInfo(render.ZONE)
+DAYS_MAX = 92
+Name = Annotated[str, Form(pattern=r"^[a-z0-9][a-z0-9_.-]{0,39}$")]
+Part = Annotated[str, Form(pattern="^(desk|second|supervisor|on_call)$")]
+
+
+@router.get("/duty")
+async def show_duty(request: Request, web: TheWeb, who: Operator, now: Now) -> Response:
+    """Who is on duty now and next, hand-over notes, and what oneself has."""
+    async with web.pool.connection() as conn:
+        held = [case for case in await read.open_cases(conn) if case["taken_by"] == who.name]
+        everybody = [one for one in await accounts.everybody(conn) if one["role"] != "doctor" and one["is_active"]]
+        return render.page(
+            request, "duty.html", shifts=await duty.coming(conn, now=now), notes=await duty.notes(conn, who.name), held=held,
+            people=everybody, parts=duty.PARTS, centre=CENTRE,
+        )  # fmt: skip
+
+
+@router.post("/duty")
+async def plan_duty(web: TheWeb, who: Admin, now: Now, name: Name, part: Part, starts: str = Form(), hours: float = Form(gt=0)) -> Response:
+    """Put somebody on duty; `starts` is on the centre's clock."""
+    try:
+        starts_at = datetime.fromisoformat(starts).replace(tzinfo=CENTRE)
+    except ValueError as error:
+        raise BadInput(N_("The beginning is a day and a time.")) from error
+    async with web.pool.connection() as conn:
+        known = {one["name"] for one in await accounts.everybody(conn) if one["role"] != "doctor"}
+        if name not in known or hours > 24 * 31:
+            raise BadInput(N_("Choose an operator, and at most 24 hours."))
+        ends_at = starts_at + timedelta(hours=hours)
+        await casework.plan_duty(conn, who, name=name, part=part, starts_at=starts_at, ends_at=ends_at, now=now)
+    return RedirectResponse("/operator/duty", 303)
+
+
+@router.post("/duty/cancel")
+async def cancel_duty(web: TheWeb, who: Admin, now: Now, name: Name, part: Part, starts_at: Annotated[datetime, Form()]) -> Response:
+    """Take a shift out of the plan."""
+    async with web.pool.connection() as conn:
+        await casework.cancel_duty(conn, who, name=name, part=part, starts_at=starts_at, now=now)
+    return RedirectResponse("/operator/duty", 303)
+
+
+@router.post("/hand-over")
+async def hand_over(
+    web: TheWeb, who: Operator, now: Now, to_name: Name, note: Annotated[str, Form(min_length=1, max_length=2_000)]
+) -> Response:
+    """Everything one has goes to the next shift, with a note."""
+    if not note.strip():
+        raise BadInput(N_("Write a note for the next shift."))
+    async with web.pool.connection() as conn:
+        await casework.hand_over(conn, who, to_name=to_name, note=note.strip(), now=now)
+    return RedirectResponse("/operator/duty", 303)
+
+
+@router.post("/hand-over/{note_id}/read")
+async def read_note(web: TheWeb, who: Operator, now: Now, note_id: int) -> Response:
+    """The note was read."""
+    async with web.pool.connection() as conn:
+        await casework.read_note(conn, who, note_id, now=now)
+    return RedirectResponse("/operator/duty", 303)
+
+
+@router.get("/report")
+async def show_report(request: Request, web: TheWeb, who: Operator, now: Now, days: int = 7, until: str = "") -> Response:
+    """Answer times, codes, false alarms and the noisiest, of the `days` up to `until` (a date; else now)."""
+    if not 1 <= days <= DAYS_MAX:
+        raise BadInput(N_("Choose 1 to 92 days."))
+    try:
+        to_at = datetime.fromisoformat(until).replace(tzinfo=CENTRE) if until else now
+    except ValueError as error:
+        raise BadInput(N_("The end is a date, such as 2026-03-01.")) from error
+    from_at = to_at - timedelta(days=days)
+    async with web.pool.connection() as conn:
+        await accounts.audit_view(conn, by=who.name, subject="report", now=now)
+        return render.page(
+            request, "report.html", days=days, from_at=from_at, to_at=to_at, targets=report.TARGETS,
+            answers=await report.answers(conn, from_at=from_at, to_at=to_at, now=now),
+            dispositions=await report.dispositions(conn, from_at=from_at, to_at=to_at),
+            outcomes=await report.outcomes(conn, from_at=from_at, to_at=to_at),
+            chatter=await report.chatter(conn, from_at=from_at, to_at=to_at),
+            weeks=[(row["week_start"], row["week_start"] + timedelta(days=7)) for row in await report.kept_weeks(conn)],
+        )  # fmt: skip
