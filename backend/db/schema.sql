@@ -42,6 +42,7 @@ CREATE TABLE alert (
     closed_by text,
     closed_at timestamp with time zone,
     disposition text,
+    case_id bigint,
     CONSTRAINT alert_pkey PRIMARY KEY (id),
     CONSTRAINT alert_check CHECK (((elder_id IS NOT NULL) OR (gateway_id IS NOT NULL))),
     CONSTRAINT alert_check1 CHECK (((state = 'closed'::text) = ((closed_at IS NOT NULL) AND (closed_by IS NOT NULL) AND (disposition IS NOT NULL)))),
@@ -50,10 +51,12 @@ CREATE TABLE alert (
     CONSTRAINT alert_disposition_check CHECK ((disposition = ANY (ARRAY['real'::text, 'false'::text, 'test'::text, 'technical'::text, 'no_reply'::text]))),
     CONSTRAINT alert_priority_check CHECK ((priority = ANY (ARRAY['high'::text, 'medium'::text, 'low'::text, 'technical'::text]))),
     CONSTRAINT alert_state_check CHECK ((state = ANY (ARRAY['new'::text, 'acknowledged'::text, 'closed'::text]))),
+    CONSTRAINT alert_case_id_fkey FOREIGN KEY (case_id) REFERENCES care_case(id),
     CONSTRAINT alert_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id),
     CONSTRAINT alert_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id),
     CONSTRAINT alert_rule_id_rule_version_fkey FOREIGN KEY (rule_id, rule_version) REFERENCES rule(id, version)
 );
+CREATE INDEX alert_by_case ON public.alert USING btree (case_id);
 CREATE INDEX alert_by_change ON public.alert USING btree (changed_at);
 CREATE INDEX alert_by_closing ON public.alert USING btree (COALESCE(elder_id, ('gateway:'::text || gateway_id)), rule_id, closed_at) WHERE ((state = 'closed'::text) AND (closed_by <> 'system'::text));
 CREATE INDEX alert_by_elder ON public.alert USING btree (elder_id, opened_at);
@@ -114,6 +117,69 @@ CREATE TABLE back_test (
 );
 CREATE INDEX back_test_by_draft ON public.back_test USING btree (draft_id, id);
 
+CREATE TABLE care_case (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    elder_id text,
+    gateway_id text,
+    is_group boolean DEFAULT false NOT NULL,
+    priority text NOT NULL,
+    state text DEFAULT 'new'::text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    known_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    waiting_since timestamp with time zone NOT NULL,
+    taken_by text,
+    taken_at timestamp with time zone,
+    begun_at timestamp with time zone,
+    resolved_at timestamp with time zone,
+    closed_by text,
+    closed_at timestamp with time zone,
+    disposition text,
+    next_step text,
+    next_at timestamp with time zone,
+    asked text[] DEFAULT '{}'::text[] NOT NULL,
+    flagged_at timestamp with time zone,
+    rests_until timestamp with time zone,
+    CONSTRAINT care_case_pkey PRIMARY KEY (id),
+    CONSTRAINT care_case_check CHECK ((is_group = ((elder_id IS NULL) AND (gateway_id IS NULL)))),
+    CONSTRAINT care_case_closed_with_a_code CHECK (((state = 'closed'::text) = ((closed_at IS NOT NULL) AND (closed_by IS NOT NULL) AND (disposition IS NOT NULL)))),
+    CONSTRAINT care_case_disposition_check CHECK ((disposition = ANY (ARRAY['real'::text, 'false'::text, 'test'::text, 'technical'::text, 'no_reply'::text]))),
+    CONSTRAINT care_case_new_is_nobodys CHECK (((state <> 'new'::text) OR ((taken_by IS NULL) AND (taken_at IS NULL)))),
+    CONSTRAINT care_case_one_timer CHECK (((state <> 'closed'::text) = ((next_step IS NOT NULL) AND (next_at IS NOT NULL)))),
+    CONSTRAINT care_case_priority_check CHECK ((priority = ANY (ARRAY['high'::text, 'medium'::text, 'low'::text, 'technical'::text]))),
+    CONSTRAINT care_case_state_check CHECK ((state = ANY (ARRAY['new'::text, 'taken'::text, 'in_hand'::text, 'resolved'::text, 'closed'::text]))),
+    CONSTRAINT care_case_taken_by_somebody CHECK (((state = ANY (ARRAY['new'::text, 'closed'::text])) OR ((taken_by IS NOT NULL) AND (taken_at IS NOT NULL)))),
+    CONSTRAINT care_case_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id),
+    CONSTRAINT care_case_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id)
+);
+CREATE INDEX care_case_by_elder ON public.care_case USING btree (elder_id, opened_at);
+CREATE INDEX care_case_due ON public.care_case USING btree (next_at) WHERE (next_at IS NOT NULL);
+CREATE INDEX care_case_open ON public.care_case USING btree (COALESCE(elder_id, ('gateway:'::text || gateway_id))) WHERE (state <> 'closed'::text);
+CREATE INDEX care_case_open_groups ON public.care_case USING btree (id) WHERE (is_group AND (state <> 'closed'::text));
+CREATE TRIGGER care_case_moves BEFORE UPDATE ON public.care_case FOR EACH ROW EXECUTE FUNCTION refuse_case_move();
+
+CREATE TABLE case_step (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    case_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    action text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT case_step_pkey PRIMARY KEY (id),
+    CONSTRAINT case_step_case_id_fkey FOREIGN KEY (case_id) REFERENCES care_case(id)
+);
+CREATE INDEX case_step_by_case ON public.case_step USING btree (case_id, id);
+CREATE INDEX case_step_by_time ON public.case_step USING btree (at) WHERE (action = ANY (ARRAY['opened'::text, 'reopened'::text]));
+CREATE TRIGGER case_step_is_append_only BEFORE DELETE OR UPDATE ON public.case_step FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE chatter_report (
+    week_start date NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT chatter_report_pkey PRIMARY KEY (week_start)
+);
+
 CREATE TABLE command (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     gateway_id text NOT NULL,
@@ -137,10 +203,27 @@ CREATE TABLE contact (
     notify_channel text,
     notify_address text DEFAULT ''::text NOT NULL,
     CONSTRAINT contact_pkey PRIMARY KEY (elder_id, "position"),
-    CONSTRAINT contact_notify_channel_check CHECK ((notify_channel = ANY (ARRAY['log'::text, 'webhook'::text]))),
+    CONSTRAINT contact_notify_channel_check CHECK ((notify_channel = ANY (ARRAY['log'::text, 'webhook'::text, 'email'::text, 'service'::text]))),
     CONSTRAINT contact_position_check CHECK (("position" >= 1)),
     CONSTRAINT contact_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE
 );
+
+CREATE TABLE contact_try (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    case_id bigint NOT NULL,
+    person text NOT NULL,
+    name text NOT NULL,
+    by text NOT NULL,
+    called_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    result text,
+    CONSTRAINT contact_try_pkey PRIMARY KEY (id),
+    CONSTRAINT contact_try_check CHECK (((result IS NULL) = (ended_at IS NULL))),
+    CONSTRAINT contact_try_result_check CHECK ((result = ANY (ARRAY['reached'::text, 'no_answer'::text, 'busy'::text, 'switched_off'::text, 'wrong_number'::text, 'refused'::text]))),
+    CONSTRAINT contact_try_case_id_fkey FOREIGN KEY (case_id) REFERENCES care_case(id)
+);
+CREATE INDEX contact_try_by_case ON public.contact_try USING btree (case_id, id);
+CREATE UNIQUE INDEX contact_try_one_at_a_time ON public.contact_try USING btree (case_id) WHERE (result IS NULL);
 
 CREATE TABLE contract (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -235,6 +318,18 @@ CREATE TABLE due_visit (
 );
 CREATE INDEX due_visit_by_elder ON public.due_visit USING btree (elder_id, kind, done_on);
 CREATE INDEX due_visit_open ON public.due_visit USING btree (opens_on) WHERE (state = 'due'::text);
+
+CREATE TABLE duty (
+    account_name text NOT NULL,
+    part text NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT duty_pkey PRIMARY KEY (account_name, part, starts_at),
+    CONSTRAINT duty_check CHECK ((ends_at > starts_at)),
+    CONSTRAINT duty_part_check CHECK ((part = ANY (ARRAY['desk'::text, 'second'::text, 'supervisor'::text, 'on_call'::text]))),
+    CONSTRAINT duty_account_name_fkey FOREIGN KEY (account_name) REFERENCES account(name) ON DELETE CASCADE
+);
+CREATE INDEX duty_by_end ON public.duty USING btree (ends_at);
 
 CREATE TABLE elder (
     id text NOT NULL,
@@ -340,6 +435,22 @@ CREATE TABLE gateway_log (
     CONSTRAINT gateway_log_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES gateway(id)
 );
 
+CREATE TABLE handover (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    at timestamp with time zone NOT NULL,
+    from_name text NOT NULL,
+    to_name text NOT NULL,
+    note text NOT NULL,
+    case_ids bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    read_at timestamp with time zone,
+    CONSTRAINT handover_pkey PRIMARY KEY (id),
+    CONSTRAINT handover_check CHECK ((to_name <> from_name)),
+    CONSTRAINT handover_note_check CHECK ((note <> ''::text)),
+    CONSTRAINT handover_from_name_fkey FOREIGN KEY (from_name) REFERENCES account(name),
+    CONSTRAINT handover_to_name_fkey FOREIGN KEY (to_name) REFERENCES account(name)
+);
+CREATE INDEX handover_unread ON public.handover USING btree (to_name) WHERE (read_at IS NULL);
+
 CREATE TABLE history_brief (
     series_id integer NOT NULL,
     start_at timestamp with time zone NOT NULL,
@@ -434,7 +545,7 @@ CREATE TABLE migration (
 
 CREATE TABLE notification (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
-    alert_id bigint NOT NULL,
+    alert_id bigint,
     step text NOT NULL,
     person text NOT NULL,
     channel text NOT NULL,
@@ -445,12 +556,41 @@ CREATE TABLE notification (
     due_at timestamp with time zone NOT NULL,
     sent_at timestamp with time zone,
     error text,
+    case_id bigint,
+    key uuid DEFAULT gen_random_uuid() NOT NULL,
+    read_at timestamp with time zone,
+    read_by text,
     CONSTRAINT notification_pkey PRIMARY KEY (id),
     CONSTRAINT notification_alert_id_step_person_key UNIQUE (alert_id, step, person),
+    CONSTRAINT notification_about_something CHECK (((alert_id IS NOT NULL) OR (case_id IS NOT NULL))),
     CONSTRAINT notification_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'failed'::text]))),
-    CONSTRAINT notification_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id)
+    CONSTRAINT notification_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id),
+    CONSTRAINT notification_case_id_fkey FOREIGN KEY (case_id) REFERENCES care_case(id)
 );
+CREATE INDEX notification_by_case ON public.notification USING btree (case_id) WHERE (case_id IS NOT NULL);
 CREATE INDEX notification_due ON public.notification USING btree (due_at) WHERE (state = 'waiting'::text);
+CREATE UNIQUE INDEX notification_by_key ON public.notification USING btree (key);
+CREATE UNIQUE INDEX notification_once_per_case ON public.notification USING btree (case_id, step, person) WHERE (alert_id IS NULL);
+
+CREATE TABLE notify_route (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    person text NOT NULL,
+    channel text NOT NULL,
+    address text NOT NULL,
+    priorities text[] NOT NULL,
+    quiet_from time without time zone,
+    quiet_to time without time zone,
+    quiet_spares_high boolean DEFAULT true NOT NULL,
+    zone text DEFAULT 'Asia/Shanghai'::text NOT NULL,
+    consented_at timestamp with time zone NOT NULL,
+    consented_to text NOT NULL,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT notify_route_pkey PRIMARY KEY (id),
+    CONSTRAINT notify_route_channel_check CHECK ((channel = ANY (ARRAY['log'::text, 'webhook'::text, 'email'::text, 'service'::text]))),
+    CONSTRAINT notify_route_check CHECK (((quiet_from IS NULL) = (quiet_to IS NULL))),
+    CONSTRAINT notify_route_priorities_check CHECK (((priorities <@ ARRAY['high'::text, 'medium'::text, 'low'::text, 'technical'::text]) AND (cardinality(priorities) > 0)))
+);
+CREATE UNIQUE INDEX notify_route_once ON public.notify_route USING btree (person, channel, address) WHERE (withdrawn_at IS NULL);
 
 CREATE TABLE observation (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -496,6 +636,27 @@ CREATE TABLE plan_unserved (
     CONSTRAINT plan_unserved_due_id_fkey FOREIGN KEY (due_id) REFERENCES due_visit(id) ON DELETE CASCADE,
     CONSTRAINT plan_unserved_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES day_plan(id) ON DELETE CASCADE
 );
+
+CREATE TABLE rest (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    subject text NOT NULL,
+    kind text NOT NULL,
+    rule_id text,
+    device_id text,
+    reason text NOT NULL,
+    by text NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    ended_by text,
+    CONSTRAINT rest_pkey PRIMARY KEY (id),
+    CONSTRAINT rest_check CHECK ((ends_at > starts_at)),
+    CONSTRAINT rest_check1 CHECK (((ended_at IS NULL) = (ended_by IS NULL))),
+    CONSTRAINT rest_check2 CHECK (((kind <> 'shelved'::text) OR (rule_id IS NOT NULL))),
+    CONSTRAINT rest_kind_check CHECK ((kind = ANY (ARRAY['shelved'::text, 'maintenance'::text, 'away'::text, 'hospital'::text]))),
+    CONSTRAINT rest_reason_check CHECK ((reason <> ''::text))
+);
+CREATE INDEX rest_in_force ON public.rest USING btree (subject) WHERE (ended_at IS NULL);
 
 CREATE TABLE retention (
     quantity text NOT NULL,
@@ -1024,6 +1185,21 @@ UNION ALL
     rollup_minute_lasting.highs
    FROM rollup_minute_lasting;
 
+CREATE OR REPLACE FUNCTION public.after_quiet(at timestamp with time zone, zone text, quiet_from time without time zone, quiet_to time without time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT CASE
+        WHEN quiet_from IS NULL OR NOT CASE
+            WHEN quiet_from <= quiet_to THEN clock >= quiet_from AND clock < quiet_to
+            ELSE clock >= quiet_from OR clock < quiet_to
+        END THEN at
+        ELSE (day + quiet_to + CASE WHEN clock < quiet_to THEN interval '0' ELSE interval '1 day' END) AT TIME ZONE zone
+    END
+    FROM (SELECT (at AT TIME ZONE zone)::time AS clock, (at AT TIME ZONE zone)::date AS day) local
+$function$;
+
 CREATE OR REPLACE FUNCTION public.long_offsets_ms(step_ms integer, gaps integer[], length integer)
  RETURNS integer[]
  LANGUAGE sql
@@ -1044,6 +1220,26 @@ AS $function$
         SELECT (number / (10::double precision ^ decimals))::real FROM unnest(scaled) WITH ORDINALITY AS one (number, place) ORDER BY place
     )
 $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_case_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF OLD.state = NEW.state AND (
+        OLD.state <> 'closed' OR (OLD.taken_by, OLD.closed_by, OLD.closed_at, OLD.disposition) IS NOT DISTINCT FROM
+                                 (NEW.taken_by, NEW.closed_by, NEW.closed_at, NEW.disposition)
+    ) THEN
+        RETURN NEW;
+    END IF;
+    IF (OLD.state, NEW.state) IN (
+        ('new', 'taken'), ('taken', 'in_hand'), ('taken', 'resolved'), ('in_hand', 'resolved'), ('resolved', 'in_hand'), ('resolved', 'closed'),
+        ('taken', 'new'), ('in_hand', 'new'), ('resolved', 'new')
+    ) OR (NEW.state = 'closed' AND OLD.state <> 'closed' AND NEW.closed_by = 'system') THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'case % cannot go from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = 'integrity_constraint_violation';
+END $function$;
 
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
