@@ -29,6 +29,8 @@ class EventKind(StrEnum):
     BED_EXIT = "bed_exit"
     LONG_STAY = "long_stay"
     """Somebody lies or stands still in one place for long."""
+    CHEST_STILL = "chest_still"
+    """A radar sees somebody, and no longer sees the chest move."""
     DOOR_OPENED = "door_opened"
     DOOR_CLOSED = "door_closed"
     MOTION = "motion"

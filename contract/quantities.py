@@ -31,6 +31,8 @@ class QuantityName(StrEnum):
     ACTIVITY = "activity"
     ROOM_TEMPERATURE = "room_temperature"
     HUMIDITY = "humidity"
+    ACTIVE_DAY = "active_day"
+    ACTIVE_NIGHT = "active_night"
 
 
 class Statistic(StrEnum):
@@ -86,6 +88,8 @@ _ROWS = (
     Quantity(_Q.ACTIVITY, "活动量", "Activity", "1", 0, 65535, 0, None, None, "a bed sensor's own scale"),
     Quantity(_Q.ROOM_TEMPERATURE, "室温", "Room temperature", "Cel", -40, 85, 1, None, None, "range of the sensor chips sold"),
     Quantity(_Q.HUMIDITY, "湿度", "Humidity", "%", 0, 100, 0, None, None, "a percentage"),
+    Quantity(_Q.ACTIVE_DAY, "白天活动", "Active by day", "h", 0, 16, 2, None, None, "quarters of an hour with any sign, 06:00-22:00"),
+    Quantity(_Q.ACTIVE_NIGHT, "夜间活动", "Active by night", "h", 0, 5, 2, None, None, "quarters of an hour with any sign, 00:00-05:00"),
 )
 
 QUANTITIES: dict[QuantityName, Quantity] = {row.name: row for row in _ROWS}

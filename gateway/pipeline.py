@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,8 +15,10 @@ from contract.status import NEARBY_MAX, DeviceStatus, Nearby
 from gateway import fall
 from gateway.bridges.framing import Frame, FrameReader
 from gateway.bridges.serial_port import Chunk
+from gateway.chest import ChestWatch
 from gateway.clock import MILLISECOND
 from gateway.config import BluetoothDeviceConfig, Config, DeviceConfig, PortConfig
+from gateway.daily import DEVICE_ID, SIGNS, DailyActivity, Told
 from gateway.devices import DRIVERS
 from gateway.devices.driver import (
     ALIVE,
@@ -47,6 +49,8 @@ STREAM_QUIET_S = 30.0
 """A Bluetooth device that sends a value a second is lost after so long a silence: a link that is bad for a moment comes back sooner."""
 NEARBY_FOR = timedelta(minutes=10)
 """Somebody at the telephone says: use the cuff now. So long it is shown to whoever enrols it."""
+CHEST_RADARS = frozenset({"radar_sy", "radar_tinyframe"})
+"""Types that see a chest move."""
 SETTLED_MAX = 64
 """Signals remembered per device, so that a repeat of one already judged is only acknowledged again."""
 SILENT = (Command, SetClock, Heard)
@@ -108,6 +112,7 @@ class _Device:
         self.address: str | None = None
         self.summarizer: Summarizer | None = None
         self.past: ReadOut | None = None
+        self.chest = ChestWatch() if type_name in CHEST_RADARS else None
         self.last_at: dict[tuple[QuantityName, Statistic], datetime] = {}
         self.settled: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
 
@@ -148,6 +153,7 @@ class Pipeline:
         self._fall = config.fall
         self._kept: Counter[date] = Counter()
         self._nearby: OrderedDict[str, Nearby] = OrderedDict()
+        self._activity: DailyActivity | None = None
         for port in config.ports():
             devices = [_own_device(device, port.path, config, now_s) for device in port.device]
             members = [_member(one.id, device.type, one.quiet_s, port.path, now_s) for device in port.device for one in device.enrolled]
@@ -222,6 +228,9 @@ class Pipeline:
             for device in line.devices:
                 for output in device.driver.tick(now_s) if device.driver else ():
                     self._put(line, device, output, harvest, now, now_s)
+                for signal in device.chest.tick(now_s) if device.chest else ():
+                    self._put(line, device, signal, harvest, now, now_s)
+        self._tell_activity(self._daily(now).tick(now.astimezone(self._zone)), harvest)
         for device in self._devices:
             if device.summarizer is not None:
                 for summary in device.summarizer.tick(now):
@@ -317,6 +326,8 @@ class Pipeline:
             self._note_clock(device, output, now)
         elif not QUANTITIES[output.quantity].is_plausible(output.value):
             device.rejects[Reason.IMPLAUSIBLE] += 1
+        elif device.chest is not None and (reason := device.chest.take(output.quantity, output.value, now_s)) is not None:
+            device.rejects[reason] += 1
         elif output.record is not None:
             self._add_result(device, output, harvest, now, now_s)
         elif output.is_history:
@@ -331,6 +342,16 @@ class Pipeline:
         """The installer copies the address from this line; the neighbours' devices are heard too."""
         if refusal.reason in (Reason.STRANGER, Reason.TEACH_IN) and refusal.detail and _is_new(line.strangers, refusal.detail):
             logger.info("a device with address %s is heard, but not enrolled", refusal.detail, extra={"event": "device_unknown"})
+
+    def _daily(self, now: datetime) -> DailyActivity:
+        """The watch of the day, begun when the home is first heard of."""
+        if self._activity is None:
+            self._activity = DailyActivity(now.astimezone(self._zone))
+        return self._activity
+
+    def _tell_activity(self, told: Iterable[Told], harvest: Harvest) -> None:
+        for one in told:
+            harvest.readings.append(Reading(DEVICE_ID, one.quantity, Statistic.SAMPLE, one.at.astimezone(UTC), one.hours))
 
     def _told_at(self, output: Measurement) -> datetime | None:
         """The device's clock as an instant; one without a zone shows the home's time."""
@@ -423,6 +444,8 @@ class Pipeline:
             return
         at = max(now - timedelta(seconds=signal.age_s), INSTANT_MIN)  # a clock that was never set says 1970
         name = f"{signal.key}-{at:%Y%m%d}" if signal.key else _name_by_time(signal.kind, at)
+        if signal.kind in SIGNS:
+            self._tell_activity(self._daily(now).note(now.astimezone(self._zone)), harvest)
         happened = Occurrence(
             event_id=f"{device.id}:{name}",
             device=device.id,

@@ -20,6 +20,8 @@ PURE = (
     "gateway/bridges/bluetooth/words.py",
     "gateway/devices/**/*.py",
     "gateway/fall.py",
+    "gateway/chest.py",
+    "gateway/daily.py",
     "gateway/fall_features.py",
     "gateway/fall_trigger.py",
     "gateway/summary.py",

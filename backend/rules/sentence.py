@@ -17,7 +17,8 @@ COMPARISONS = ("below", "at_most", "above", "at_least")
 
 EVENTS_ZH: dict[str, str] = {
     "sos": "紧急呼叫", "sos_cancelled": "呼叫取消", "fall": "跌倒", "fall_cancelled": "跌倒取消", "bed_entry": "上床",
-    "bed_exit": "离床", "long_stay": "长时间停留", "door_opened": "开门", "door_closed": "关门", "motion": "有人活动",
+    "bed_exit": "离床", "long_stay": "长时间停留", "chest_still": "胸廓不动",
+    "door_opened": "开门", "door_closed": "关门", "motion": "有人活动",
     "button": "按钮", "smoke": "烟雾", "gas": "燃气", "water": "漏水", "alarm_ended": "报警解除", "tamper": "设备被拆",
     "battery_low": "电量低", "device_lost": "设备失联", "device_found": "设备恢复", "outbox_damaged": "网关存储损坏",
     "batch_refused": "数据被拒收", "acted_alone": "家中自行报警", "alone_sms": "家中短信", "modem_failed": "短信模块故障",

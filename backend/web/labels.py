@@ -118,6 +118,7 @@ EVENT = {
     "bed_entry": N_("Went to bed"),
     "bed_exit": N_("Left the bed"),
     "long_stay": N_("Long in one place"),
+    "chest_still": N_("Chest not seen to move"),
     "door_opened": N_("Door opened"),
     "door_closed": N_("Door closed"),
     "motion": N_("Somebody moved"),

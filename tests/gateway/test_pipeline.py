@@ -2,7 +2,7 @@
 
 import logging
 import struct
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -294,6 +294,32 @@ def test_getting_up_is_an_event_named_by_its_time_and_needs_no_answer(home: Home
         EventKind.BED_EXIT,
         b"",
     )
+
+
+def test_what_the_sensors_saw_of_a_day_is_one_reading_of_the_home(home: Home) -> None:
+    home.now = datetime(2026, 2, 28, 21, 30, tzinfo=UTC)  # half past five at home
+    home.hear(bed_mat(1))
+    for half_hour in range(34):
+        home.after(1800).tick()
+        home.hear(bed_mat(half_hour % 2))
+    told = [(one.quantity, one.at, one.value) for one in home.all.readings if one.device == "home-activity"]
+    assert told == [("active_day", datetime(2026, 3, 1, 14, tzinfo=UTC), 8.0)]
+
+
+def radar(key: int, value: int) -> bytes:
+    head = bytes([0x53, 0x59, key >> 8, key & 0xFF, 0, 1, value])
+    return head + bytes([sum(head) & 0xFF]) + b"\x54\x43"
+
+
+def test_a_radar_that_no_longer_sees_the_chest_of_somebody_there_says_so_and_its_double_vision_is_refused() -> None:
+    port = {"path": "/ports/radar", "device": [{"id": "radar-1", "type": "radar_sy", "settings": {"dialect": "2"}}]}
+    home = Home(config(port=[port]))
+    home.hear(radar(0x8001, 1) + radar(0x8102, 14) + radar(0x8502, 15), "/ports/radar")
+    assert home.device("radar-1").rejects == {"implausible": 1}
+    for _ in range(20):
+        home.after(5).hear(radar(0x8003, 2), "/ports/radar")
+        home.tick()
+    assert kinds(home.all) == [("radar-1", EventKind.CHEST_STILL)]
 
 
 # -- silence -----------------------------------------------------------------------------------------------------------------------------
