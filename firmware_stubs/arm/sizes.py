@@ -29,7 +29,7 @@ HAL = (
 )
 DETECTOR = {
     *("bridge_fall_feed", "bridge_fall_init", "bridge_fall_window", "bridge_fall_delay_ms", "bridge_fall_parameters_of", "PARAMETERS"),
-    *("judge", "turn_over", "angle", "degrees_of", "take_mean", "look", "root", "is_largest", "bridge_packed_square", "bridge_unpack"),
+    *("judge", "turn_over", "angle", "degrees_of", "take_mean", "root", "is_largest", "bridge_packed_square", "bridge_unpack"),
 }
 EXCEPTION_BYTES = 40
 MAIN_BYTES = 16

@@ -21,7 +21,7 @@ enum host_clock {
     HOST_CLOCK_SAMPLES, /* milliseconds of the records read; stands still while the line takes nothing. After the last one: real */
 };
 
-/* The board. Set the first six members, the rest zero, then call host_start. */
+/* The board. Set record_bytes and rate_hz, the rest zero, then call host_start. */
 struct host {
     const char *program; /* its name, for messages */
     const char *port;

@@ -7,8 +7,9 @@
  *     health device  ~~ notification ~~>  bond: its address  -->  ordinary queue as BLE_NOTIFICATION  -->  UART
  *
  * Nothing is stored for later: a device repeats an event until it is acknowledged, so a frame that finds no room is counted and dropped.
- * SOS, candidates and their chunks have a queue of their own and go first; vitals never keep them out. A frame is passed on as it was, with the counter
- * of its sender. Who is not bonded is not passed on: an air full of strangers costs nothing but a count.
+ * SOS, candidates and their chunks have a queue of their own and go first; vitals never keep them out. A frame is passed on as it was,
+ * with the counter of its sender. Which of our own devices may connect is the radio's to decide, by pairing; a health device that is not
+ * bonded is not passed on: an air full of strangers costs nothing but a count.
  *
  * One peer may speak for one address only; a second peer with the same address takes it over, as after a change of battery.
  */

@@ -78,22 +78,31 @@ static void store(struct bridge_fall_detector *detector, struct bridge_accelerat
     }
 }
 
-/* Packed sample `age` ticks before the newest one; age < filled. */
-static uint32_t look(const struct bridge_fall_detector *detector, uint32_t age)
+/* Where the sample is that was taken `age` ticks before the newest one; age < filled. */
+static inline const uint32_t *place(const struct bridge_fall_detector *detector, uint32_t age)
 {
     const uint32_t back = age + 1;
-    return detector->ring[detector->next >= back ? detector->next - back : detector->next + detector->ring_samples - back];
+    return detector->ring + (detector->next >= back ? detector->next - back : detector->next + detector->ring_samples - back);
 }
 
-/* Whether no sample within 1 s is larger; of equal ones (a clipping sensor) the first is the peak. */
+/* Whether no sample within 1 s is larger; of equal ones (a clipping sensor) the first is the peak. Walks both ways at once. */
 static bool is_largest(const struct bridge_fall_detector *detector, uint32_t age, uint32_t peak)
 {
-    for (uint32_t step = 1; step <= detector->ring_rate_hz; step++) {
-        if (bridge_packed_square(look(detector, age - step)) > peak) {
+    const uint32_t *const end = detector->ring + detector->ring_samples;
+    const uint32_t *newer = place(detector, age);
+    const uint32_t *older = newer;
+    uint32_t left = detector->filled - 1U - age; /* samples before the peak */
+    for (uint32_t step = detector->ring_rate_hz; step > 0; step--) {
+        newer = newer + 1 == end ? detector->ring : newer + 1;
+        if (bridge_packed_square(*newer) > peak) {
             return false;
         }
-        if (age + step < detector->filled && bridge_packed_square(look(detector, age + step)) >= peak) {
-            return false;
+        if (left > 0) {
+            left--;
+            older = (older == detector->ring ? end : older) - 1;
+            if (bridge_packed_square(*older) >= peak) {
+                return false;
+            }
         }
     }
     return true;
@@ -102,17 +111,18 @@ static bool is_largest(const struct bridge_fall_detector *detector, uint32_t age
 /* Mean of the samples of these ages, both included, as far as there are any; false for none. */
 static bool take_mean(const struct bridge_fall_detector *detector, uint32_t newest, uint32_t oldest, struct mean *mean)
 {
+    if (newest >= detector->filled) {
+        return false;
+    }
     struct mean sum = {0, 0, 0};
-    int32_t count = 0;
-    for (uint32_t age = newest; age <= oldest && age < detector->filled; age++) {
-        const struct bridge_acceleration a = bridge_unpack(look(detector, age));
+    const int32_t count = (int32_t)((oldest < detector->filled ? oldest : detector->filled - 1U) - newest + 1U);
+    const uint32_t *at = place(detector, newest);
+    for (int32_t left = count; left > 0; left--) {
+        const struct bridge_acceleration a = bridge_unpack(*at);
         sum.x += a.x;
         sum.y += a.y;
         sum.z += a.z;
-        count++;
-    }
-    if (count == 0) {
-        return false;
+        at = (at == detector->ring ? detector->ring + detector->ring_samples : at) - 1;
     }
     *mean = (struct mean){sum.x / count, sum.y / count, sum.z / count};
     return true;
@@ -225,7 +235,7 @@ bool bridge_fall_feed(
     if (detector->filled <= age) {
         return false;
     }
-    const uint32_t peak = bridge_packed_square(look(detector, age));
+    const uint32_t peak = bridge_packed_square(*place(detector, age));
     return peak > detector->peak_square && judge(detector, age, peak, candidate);
 }
 

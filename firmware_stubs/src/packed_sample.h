@@ -13,6 +13,9 @@
 
 #include "bridge_hal.h"
 
+/* Smaller without, but a call costs a third of what it calls. */
+#define BRIDGE_INLINE inline __attribute__((always_inline))
+
 #define BRIDGE_PACKED_BITS 10
 #define BRIDGE_PACKED_MASK 0x3FFU
 #define BRIDGE_PACKED_SCALE_AT 30
@@ -60,7 +63,7 @@ static inline uint32_t bridge_packed_half(uint32_t packed)
 }
 
 /* Square of |a|, mg^2: at most 3 * 2^30, which fits. */
-static inline uint32_t bridge_packed_square(uint32_t packed)
+static BRIDGE_INLINE uint32_t bridge_packed_square(uint32_t packed)
 {
     const int32_t x = bridge_packed_halves(packed, 0);
     const int32_t y = bridge_packed_halves(packed, BRIDGE_PACKED_BITS);
