@@ -1,23 +1,24 @@
 """The planner: visits, tours and travel times in; a valid plan out, with the reason for every visit that is in no tour. Pure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from backend.dispatch.planning import problem as arrays
 from backend.dispatch.planning import schedule
-from backend.dispatch.planning.core import Ints
 from backend.dispatch.planning.insertion import cheapest
 from backend.dispatch.planning.insertion import put as insert_at
 from backend.dispatch.planning.model import Instance, Plan, PlannedTour, Task, Tour, Unserved, Visit
-from backend.dispatch.planning.search import Effort, Found, search
+
+if TYPE_CHECKING:  # the search and its compiler are loaded by whoever searches, not by every process that shows a plan
+    from backend.dispatch.planning.core import Ints
+    from backend.dispatch.planning.search import Effort, Found
 
 Begin = tuple[list[int], list[list[tuple[int, int]]]]
 """Visits in order of their starts, and the stops of each tour."""
 
 
-def plan(instance: Instance, effort: Effort, *, seed: int, begin: Plan | None = None) -> Plan:
+def plan(instance: Instance, effort: "Effort", *, seed: int, begin: Plan | None = None) -> Plan:
     """Search for a cheap valid plan until the effort is spent. `begin`: a plan of the same instance to start from.
 
     Always returns a plan that `schedule.faults` finds nothing in; what it cannot serve, it lists. A visit without a prize that does not
@@ -33,14 +34,17 @@ def plan(instance: Instance, effort: Effort, *, seed: int, begin: Plan | None = 
     return _finish(instance, sequences, moves=found.moves)
 
 
-def _found(part: Instance, effort: Effort, seed: int, begin: Begin | None) -> Found:
+def _found(part: Instance, effort: "Effort", seed: int, begin: Begin | None) -> "Found":
     """Search; where what must be served does not fit at all, search again with leaving out allowed at a price that only then is paid."""
+    from backend.dispatch.planning import problem as arrays
+    from backend.dispatch.planning.search import search
+
     problem = arrays.build(part)
     start = None if begin is None else _start(part, *begin)
     found = search(problem, effort, seed=seed, begin=start)
     if found.order is not None:
         return found
-    dear = 1.0 + 100.0 * float(np.max(problem.travel, initial=1.0)) + 10.0 * float(problem.prize[problem.prize < arrays.LEFT_OUT].sum())
+    dear = 1.0 + 100.0 * float(problem.travel.max(initial=1.0)) + 10.0 * float(problem.prize[problem.prize < arrays.LEFT_OUT].sum())
     softer = replace(part, visits=[replace(visit, prize=dear) if visit.prize is None else visit for visit in part.visits])
     return search(arrays.build(softer), effort, seed=seed)
 
@@ -55,7 +59,9 @@ def _begin(begin: Plan | None, able: Sequence[int]) -> Begin | None:
     return order, stops
 
 
-def _start(part: Instance, order: list[int], stops: list[list[tuple[int, int]]]) -> tuple[Ints, Ints]:
+def _start(part: Instance, order: list[int], stops: list[list[tuple[int, int]]]) -> "tuple[Ints, Ints]":
+    import numpy as np
+
     tour = np.full(2 * len(part.visits), -1, dtype=np.int64)
     for number, sequence in enumerate(stops):
         for visit, side in sequence:
@@ -63,7 +69,7 @@ def _start(part: Instance, order: list[int], stops: list[list[tuple[int, int]]])
     return np.array(order, dtype=np.int64), tour
 
 
-def sequences_of(instance: Instance, found: Found) -> list[list[tuple[int, int]]]:
+def sequences_of(instance: Instance, found: "Found") -> list[list[tuple[int, int]]]:
     """The stops of every tour in order; none where nothing was found."""
     sequences: list[list[tuple[int, int]]] = [[] for _ in instance.tours]
     for visit in () if found.order is None else found.order.tolist():
@@ -132,7 +138,7 @@ def quick(instance: Instance) -> Plan:
     """A valid plan without a search: the dearest visits first, each where it adds least."""
     tours = schedule.timed(instance, [[] for _ in instance.tours])
     order = sorted(
-        range(len(instance.visits)), key=lambda index: (-(instance.visits[index].prize or np.inf), instance.visits[index].closes)
+        range(len(instance.visits)), key=lambda index: (-(instance.visits[index].prize or math.inf), instance.visits[index].closes)
     )
     for index in order:
         if (best := cheapest(instance, tours, index)) is not None:

@@ -8,7 +8,6 @@ from multiprocessing.connection import Connection
 
 from backend.dispatch import planner
 from backend.dispatch.planning.model import Instance, Plan
-from backend.dispatch.planning.search import Effort
 
 START_S = 60.0
 """Until the child is ready: a second, or 20 s where the search has never been compiled."""
@@ -63,6 +62,8 @@ def _listen(reader: Connection, limit: Limit, on_progress: Callable[[float], Non
 
 
 def _search(writer: Connection, instance: Instance, limit: Limit, seed: int, begin: Plan | None) -> None:
+    from backend.dispatch.planning.search import Effort
+
     planner.plan(planner.SMALLEST, Effort(1, None, time.monotonic), seed=1)  # compiles, or loads what was compiled
     writer.send(None)
     said = 0.0
