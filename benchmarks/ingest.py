@@ -1,11 +1,12 @@
 """A district on this machine: 100 000 homes send their minute through a real broker, ingest stores and judges, presses reach the page.
 
-Everything runs here: Mosquitto, PostgreSQL with TimescaleDB, two ingests, worker, web, the load, and a signed-in page's event stream. Three
-measurements, one after the other, with presses at 10/s in each:
+Everything runs here: Mosquitto, PostgreSQL with TimescaleDB, two ingests, worker, web, the load, and a signed-in page's event stream. One
+after the other:
 
-    district_...    the district's own rate, for --seconds
-    (no prefix)     the most it stores: the same batches from a recorded file, as fast as they are answered
+    district_...    the district's own rate, for --seconds, with presses at 10/s; the worker compacts meanwhile what came before
+    (no prefix)     the most it stores: the same batches from a recorded file, as fast as they are answered; with presses
     backlog_...     the same with five minutes a batch, as homes send that were without a network
+    recovery_s      from kill -9 of an ingest, which is started again, until a press from one of its homes is on the page
 
 Beside them, in the same run and on the same database: COPY of ready-made bytes alone, plain rows, and the broker with a C subscriber.
 
@@ -16,6 +17,7 @@ Beside them, in the same run and on the same database: COPY of ready-made bytes 
 import json
 import os
 import shutil
+import statistics
 import struct
 import subprocess
 import sys
@@ -23,7 +25,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ import psycopg
 from backend.readings import segments
 from benchmarks.district_load import CALM, LOG_ID, PER_BATCH, READINGS, STEP_S, Connection, publication
 from contract import topics
+from contract.events import Event, EventKind
 from contract.topics import Leaf
 from simulators.backend_processes import BackendProcesses, wait_ready, write_private
 from simulators.demo.witness import Shown, Witness
@@ -47,6 +50,11 @@ FULL_S = 20.0
 FULL_BATCHES_PER_S = 15_000
 BACKLOG_MINUTES = 5
 BACKLOG_BATCHES_PER_S = 5_000
+RECOVERIES = 5
+RESEND_S = 0.5
+"""A gateway repeats an unanswered event; and is told at once when somebody listens again."""
+EARLIER_SEGMENTS = 20_000
+COMPACTED = "SELECT coalesce(sum(readings), 0) FROM storage_job WHERE name = 'compaction'"
 INGESTS = 2
 """One for each processor, each with half of the shards."""
 GROUP_BATCHES = 250
@@ -144,6 +152,7 @@ class _Arrivals:
 
 
 def _chain(backend: BackendProcesses, database: Database, broker: Broker, homes: int, seconds: float) -> dict[str, float]:
+    _earlier(database, homes, seconds)
     ingests = {f"ingest-{number}": _ingest(backend, number) for number in range(INGESTS)}
     programs = ingests | {name: backend.program(name) for name in ("worker", "web")}
     arrivals = _Arrivals()
@@ -160,11 +169,27 @@ def _chain(backend: BackendProcesses, database: Database, broker: Broker, homes:
         found = _named("district", chain.measure({"seconds": seconds, "first_minute": 100}))
         found |= chain.measure(record | {"first_minute": 100_000, "recorded_per_s": FULL_BATCHES_PER_S})
         found |= _named("backlog", chain.measure(record | backlog | {"first_minute": 200_000}))
+        found |= {"recovery_s": statistics.median(chain.recover(f"ingest-{INGESTS - 1}", number) for number in range(RECOVERIES))}
         return found | {"rules": _count(database, RULES), "bytes_per_reading": _count(database, SIZE) / _stored(database)[0]}
     finally:
         witness.stop()
         for program in programs.values():
             program.stop()
+
+
+def _earlier(database: Database, homes: int, seconds: float) -> None:
+    """What the same homes sent in as many seconds before, received half an hour ago and not compacted yet: the worker's work meanwhile."""
+    received_at = datetime.now(UTC) - timedelta(minutes=30)
+    offsets = [row * STEP_S * 1000 for row in range(READINGS)]
+    with psycopg.connect(database.url, autocommit=True) as conn:
+        last = _count(database, "SELECT max(id) FROM series")
+        for minute in range(max(1, round(seconds / MINUTE_S))):
+            start_at = received_at - timedelta(minutes=minute + 1)
+            for first in range(1, last + 1, EARLIER_SEGMENTS):
+                some = range(first, min(first + EARLIER_SEGMENTS, last + 1))
+                rows = [(number, start_at, offsets, [60.0 + (number + minute + row) % 30 for row in range(READINGS)]) for number in some]
+                _copy(conn, segments.COPY, segments.encode(rows, received_at=received_at))
+        conn.execute("VACUUM ANALYZE segment")
 
 
 def _named(load: str, figures: dict[str, float]) -> dict[str, float]:
@@ -205,6 +230,7 @@ class Chain:
         """Run the load, wait until all is stored and shown. Returns its figures."""
         self.arrivals.at.clear()
         before, busy_s, alerts = _stored(self.database), self._busy_s(), _count(self.database, ALERTS)
+        compacted = _count(self.database, COMPACTED)
         load = self.play(settings)
         busy = {name: now_s - busy_s[name] for name, now_s in self._busy_s().items()}
         wait_ready(lambda: _count(self.database, ALERTS) - alerts >= len(load["presses"]), "an alert for each press", self.backend.folder)
@@ -216,11 +242,32 @@ class Chain:
             "batches_per_s": batches_per_s,
             "readings_per_s": batches_per_s * readings,
             "seconds": load["seconds"],
+            "compacted_readings_per_s": (_count(self.database, COMPACTED) - compacted) / (load["seconds"] + load["drained_after_s"]),
             "stored_share": stored / (load["batches"] * readings),
             "repeats": float(repeats),
             "drained_after_s": load["drained_after_s"],
         }
         return figures | self._waits(load["presses"]) | _cores(busy, load, readings)
+
+    def recover(self, name: str, number: int) -> float:
+        """Seconds from kill -9 of a program, started again at once, until a press from a home that it serves is on the page."""
+        own = [f"home-{home}" for home in range(self.district["homes"]) if topics.shard_of(f"home-{home}") == topics.SHARD_COUNT - 1]
+        home = own[-1 - number]
+        up = Connection(self.broker.host, self.broker.port, "load", PASSWORD)
+        self.programs[name].kill()
+        began_s, now = time.monotonic(), datetime.now(UTC)
+        self.programs[name].start()
+        event = Event(
+            log_id=LOG_ID, sequence=2 * 10**9 + number, floor=1, event_id=f"wearable-1:recovery-{number}", device="wearable-1",
+            kind=EventKind.SOS, at=now, sent_at=now,
+        )  # fmt: skip
+        packet = publication(topics.build(home, Leaf.EVENT), event.model_dump_json(exclude_none=True).encode(), packet=1)
+        while home not in self.arrivals.at and time.monotonic() - began_s < 60:
+            up.send(packet)
+            until_s = time.monotonic() + RESEND_S
+            while home not in self.arrivals.at and time.monotonic() < until_s:
+                time.sleep(0.005)
+        return time.monotonic() - began_s
 
     def _waits(self, presses: list[tuple[str, float]]) -> dict[str, float]:
         if not presses:
