@@ -1,7 +1,8 @@
 """Storage: bytes per reading before and after compaction, its speed, and charts and the operators' queue over a year of many homes.
 
-Filled are, for every home, five quantities: rollups of hours and days for a year, rollups of minutes for the last two days, and of
-COMPACTED_HOMES homes what the compaction is measured with. A query leaves out chunks of other times, so more of them would not change it.
+Filled are, for every home, five quantities: rollups of hours and days for a year, rollups of minutes for the last MINUTE_DAYS, readings of
+the last RAW_DAYS, and of COMPACTED_HOMES homes what the compaction is measured with. The chunks of the rest of what is kept are there, but
+empty: with all of it, 30 days of readings and 180 of minutes, the disk would need 30 GB. A query leaves out chunks of other times.
 HOMES_PER_SECOND homes for each of --seconds, at most HOMES_MAX: 25 s fill a year of 1 000 homes. Alerts are always 10 000.
 """
 
@@ -35,6 +36,7 @@ QUERIES = 20
 SEED = 1
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 YEAR = timedelta(days=365)
+RAW_DAYS, MINUTE_DAYS = 7, 14
 LEVELS = {
     QuantityName.HEART_RATE: (70.0, 0),
     QuantityName.SPO2: (96.0, 0),
@@ -63,6 +65,14 @@ CROSS JOIN LATERAL (
            array_agg((50 + floor(10 * random()))::real) AS lows, array_agg((80 + floor(20 * random()))::real) AS highs
     FROM generate_series(0, 23) AS h WHERE s.id > 0
 ) a
+"""
+DAYS_OF_READINGS = """
+INSERT INTO history_usual (series_id, start_at, received_from, received_to, delay_ms_max, step_ms, decimals, scaled)
+SELECT a.id, hour, hour + interval '1 minute', hour + interval '1 hour', 60000, 5000, 0, a.scaled
+FROM (
+    SELECT s.id, (SELECT array_agg((60 + floor(30 * random()))::smallint) FROM generate_series(1, 720) AS n WHERE s.id > 0) AS scaled
+    FROM series s
+) a, generate_series(%(from_at)s::timestamptz, %(to_at)s, '1 hour') AS hour
 """
 DAYS_OF_MINUTES = """
 INSERT INTO rollup_minute_usual (series_id, start_at, minutes, counts, means, lows, highs)
@@ -106,7 +116,11 @@ async def _measure(url: str, homes: int) -> dict[str, float]:
         for number, minutes in enumerate(PERIODS_MIN):
             figures |= await _compacted(conn, minutes, NOW - timedelta(days=10 + number))
         await _fill_year(conn)
-        figures["year_of_hours_and_days_mb"] = await _bytes(conn, DAY) / 1e6
+        figures |= {
+            "year_of_hours_and_days_mb": await _bytes(conn, DAY) / 1e6,
+            f"minutes_of_{MINUTE_DAYS}_days_mb": await _bytes(conn, MINUTE) / 1e6,
+        }
+        figures[f"readings_of_{RAW_DAYS}_days_mb"] = await _bytes(conn, HISTORY) / 1e6
         return figures | await _charts(conn, homes) | await _queue(conn)
 
 
@@ -155,11 +169,12 @@ async def _ids(conn: Connection) -> list[tuple[int, QuantityName]]:
 
 
 async def _fill_year(conn: Connection) -> None:
-    await conn.execute("TRUNCATE rollup_day_usual, rollup_minute_usual")
+    await conn.execute("TRUNCATE rollup_day_usual, rollup_minute_usual, history_usual")
     midnight = NOW.replace(hour=0)
     await partitions.prepare_span(conn, ["rollup_day_usual", "rollup_minute_usual", "history_usual"], from_at=NOW - YEAR, to_at=NOW)
     await conn.execute(YEAR_OF_DAYS, {"from_at": midnight - YEAR, "to_at": midnight})
-    await conn.execute(DAYS_OF_MINUTES, {"from_at": midnight - timedelta(days=2), "to_at": NOW})
+    await conn.execute(DAYS_OF_MINUTES, {"from_at": midnight - timedelta(days=MINUTE_DAYS - 1), "to_at": NOW})
+    await conn.execute(DAYS_OF_READINGS, {"from_at": midnight - timedelta(days=RAW_DAYS - 1), "to_at": NOW - timedelta(hours=1)})
     await conn.execute("VACUUM ANALYZE")
 
 
