@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import cases, devices, falls, fuzz, ingest, outbox, rules, storage
+from benchmarks import cases, devices, drain, falls, fuzz, ingest, outbox, rules, storage
 from benchmarks.peers import run as peers
 from benchmarks.routing import run as routing
 
@@ -22,6 +22,7 @@ Part = Callable[[float], dict[str, float]]
 PARTS: dict[str, Part] = {
     "cases": cases.measure,
     "devices": devices.measure,
+    "drain": drain.measure,
     "falls": falls.measure,
     "fuzz": fuzz.measure,
     "ingest": ingest.measure,
