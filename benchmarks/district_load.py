@@ -25,6 +25,7 @@ from contract import topics
 from contract.events import Event, EventKind
 from contract.quantities import QuantityName
 from contract.readings import Series, SeriesBatch
+from contract.status import DeviceStatus, GatewayStatus
 from contract.topics import Leaf
 
 READINGS = 12
@@ -96,9 +97,9 @@ class Load:
 
     def __init__(
         self, *, host: str, port: int, password: str, homes: int, minute_s: float, seconds: float, presses_per_s: float, first_minute: int,
-        first_press_home: int = 0, recorded: str = "", recorded_per_s: float = 0, minutes_per_batch: int = 1,
+        first_press_home: int = 0, state_every_s: float = 0, recorded: str = "", recorded_per_s: float = 0, minutes_per_batch: int = 1,
     ) -> None:  # fmt: skip
-        self._up, self._alarms, self._down = (Connection(host, port, "load", password) for _ in range(3))
+        self._up, self._alarms, self._states, self._down = (Connection(host, port, "load", password) for _ in range(4))
         self._down.subscribe(f"{topics.ROOT}/+/+/{Leaf.STORED}")
         self._homes = homes
         self._rate = homes / minute_s
@@ -113,6 +114,8 @@ class Load:
         self._topics = [topics.build(f"home-{home}", Leaf.SERIES) for home in range(homes)]
         self._packet = 0
         self._presses: list[tuple[str, float]] = []
+        self._states_per_s = homes / state_every_s if state_every_s else 0.0
+        self._state = _state()
 
     def run(self) -> dict[str, object]:
         """Send for `seconds`, wait for the last answers. Returns counts and, for each press, its home and time."""
@@ -136,8 +139,12 @@ class Load:
         }
 
     def _send_in_time(self, begun_s: float) -> int:
-        sent = 0
+        sent, states = 0, 0
         while (passed_s := time.monotonic() - begun_s) < self._seconds:
+            states_due = int(passed_s * self._states_per_s)
+            if states_due > states:
+                self._states.send(b"".join(self._state_of(number, datetime.now(UTC)) for number in range(states, states_due)))
+                states = states_due
             due = int(passed_s * self._rate)
             if due > sent:
                 self._up.send(b"".join(self._batch(number, datetime.now(UTC)) for number in range(sent, due)))
@@ -179,6 +186,11 @@ class Load:
         payload = self._templates[home % VARIANTS] % (first, first + count - 1, first, now, *[now] * len(CALM))
         return self._publish(self._topics[home], payload.encode())
 
+    def _state_of(self, number: int, at: datetime) -> bytes:
+        """The state of a home, which the broker keeps."""
+        topic = topics.build(f"home-{number % self._homes}", Leaf.STATUS)
+        return self._publish(topic, (self._state % f"{at:%Y-%m-%dT%H:%M:%S.%fZ}").encode(), is_retained=True)
+
     def _press(self, passed_s: float) -> None:
         """Those that are due, each from a home of its own and over another connection than the batches: an alert of its own."""
         while len(self._presses) < passed_s * self._presses_per_s:
@@ -193,10 +205,20 @@ class Load:
             self._alarms.send(self._publish(topics.build(home, Leaf.EVENT), event.model_dump_json(exclude_none=True).encode()))
             self._presses.append((home, now.timestamp()))
 
-    def _publish(self, topic: str, payload: bytes) -> bytes:
+    def _publish(self, topic: str, payload: bytes, *, is_retained: bool = False) -> bytes:
         """With QoS 1, as gateways do."""
         self._packet = self._packet % 65_535 + 1
-        return publication(topic, payload, packet=self._packet)
+        return publication(topic, payload, packet=self._packet, is_retained=is_retained)
+
+
+def _state() -> str:
+    """What a gateway with two devices says, with %s for the time."""
+    devices = [DeviceStatus(id=name, type="jiahu_wearable", is_lost=False, heard_at=EPOCH, frames=1234) for name in ("wearable-1", "mat-1")]
+    state = GatewayStatus(online=True, at=EPOCH, version="0.1.0", log_id=LOG_ID, started_at=EPOCH.replace(second=1), devices=devices)
+    text = state.model_dump_json(exclude_none=True)
+    found = f'"at":"{SENT}"'
+    assert "%" not in text and text.count(f",{found}") == 1
+    return text.replace(found, '"at":"%s"')
 
 
 def _template(random: Random, readings: int = READINGS) -> str:
@@ -220,10 +242,11 @@ def _template(random: Random, readings: int = READINGS) -> str:
     return whole.replace(SENT, "%s").replace(START, "%s")
 
 
-def publication(topic: str, payload: bytes, *, packet: int | None = None) -> bytes:
+def publication(topic: str, payload: bytes, *, packet: int | None = None, is_retained: bool = False) -> bytes:
     """PUBLISH (MQTT 3.1.1, 3.3): with QoS 1 where it has a packet number."""
     body = _text(topic) + (b"" if packet is None else struct.pack(">H", packet)) + payload
-    return (b"\x30" if packet is None else b"\x32") + _length(len(body)) + body
+    head = 0x30 | (0 if packet is None else 0x02) | int(is_retained)
+    return bytes([head]) + _length(len(body)) + body
 
 
 def _text(text: str) -> bytes:

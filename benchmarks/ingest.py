@@ -3,7 +3,8 @@
 Everything runs here: Mosquitto, PostgreSQL with TimescaleDB, two ingests, worker, web, the load, and a signed-in page's event stream. One
 after the other:
 
-    district_...    the district's own rate, for --seconds, with presses at 10/s; the worker compacts meanwhile what came before
+    district_...    the district's own rate, for --seconds, with presses at 10/s and each home's state twice a minute; the worker compacts
+                    meanwhile what came before
     (no prefix)     the most it stores: the same batches from a recorded file, as fast as they are answered; with presses
     backlog_...     the same with five minutes a batch, as homes send that were without a network
     recovery_s      from kill -9 of an ingest, which is started again, until a press from one of its homes is on the page
@@ -45,6 +46,8 @@ from simulators.servers import Broker, BrokerKind, Database, installed_brokers
 HOMES = 100_000
 MINUTE_S = 60.0
 PRESSES_PER_S = 10.0
+STATE_EVERY_S = 30.0
+"""As gateways do by default."""
 FULL_S = 20.0
 """The longest that is recorded: each second takes some 20 MB of disk."""
 FULL_BATCHES_PER_S = 15_000
@@ -166,7 +169,7 @@ def _chain(backend: BackendProcesses, database: Database, broker: Broker, homes:
         chain.play({"seconds": 5.0, "first_minute": 0, "presses_per_s": 0.0})  # caches, plans and connections as on any other minute
         record = {"recorded": str(backend.folder / "recorded"), "first_press_home": homes // 2, "seconds": min(seconds, FULL_S)}
         backlog = {"recorded_per_s": BACKLOG_BATCHES_PER_S, "minutes_per_batch": BACKLOG_MINUTES, "presses_per_s": 0.0}
-        found = _named("district", chain.measure({"seconds": seconds, "first_minute": 100}))
+        found = _named("district", chain.measure({"seconds": seconds, "first_minute": 100, "state_every_s": STATE_EVERY_S}))
         found |= chain.measure(record | {"first_minute": 100_000, "recorded_per_s": FULL_BATCHES_PER_S})
         found |= _named("backlog", chain.measure(record | backlog | {"first_minute": 200_000}))
         found |= {"recovery_s": statistics.median(chain.recover(f"ingest-{INGESTS - 1}", number) for number in range(RECOVERIES))}

@@ -1,7 +1,9 @@
 """Tables only ingest writes: events, rejects, gateway status."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from backend.db import arrays
 from backend.db.pool import Connection
 from backend.ingest.decode import Reject
 from backend.readings.model import Home
@@ -28,11 +30,13 @@ INSERT INTO ingest_reject (received_at, topic, gateway_id, digest, reason, detai
 VALUES (%(received_at)s, %(topic)s, %(gateway_id)s, %(digest)s, %(reason)s, %(detail)s, %(payload)s)
 ON CONFLICT (topic, digest) DO NOTHING
 """
-PUT_STATUS = """
-UPDATE gateway SET status = CASE WHEN %(online)s THEN %(status)s::jsonb ELSE status END,
-    status_at = %(at)s, clock_offset_s = coalesce(%(clock_offset_s)s, clock_offset_s),
-    online_changed_at = CASE WHEN online IS DISTINCT FROM %(online)s THEN %(now)s ELSE online_changed_at END, online = %(online)s
-WHERE id = %(gateway_id)s
+PUT_STATUSES = """
+UPDATE gateway g SET status = CASE WHEN n.online THEN n.status::jsonb ELSE g.status END,
+    status_at = n.at, clock_offset_s = coalesce(n.clock_offset_s, g.clock_offset_s),
+    online_changed_at = CASE WHEN g.online IS DISTINCT FROM n.online THEN %(now)s ELSE g.online_changed_at END, online = n.online
+FROM unnest(%(gateways)s::text[], %(online)s::bool[], %(statuses)s::text[], %(ats)s::timestamptz[], %(offsets)s::float8[])
+    AS n (gateway_id, online, status, at, clock_offset_s)
+WHERE g.id = n.gateway_id
 """
 
 
@@ -73,10 +77,20 @@ async def keep_reject(conn: Connection, reject: Reject) -> None:
     await conn.execute(KEEP_REJECT, values)
 
 
-async def put_status(conn: Connection, gateway_id: str, status: GatewayStatus, *, clock_offset_s: float | None, now: datetime) -> None:
-    """Store how a gateway says it is; a last will only says that it is gone, so the last full status stays readable."""
-    values = {"gateway_id": gateway_id, "online": status.online, "status": status.model_dump_json(), "at": status.at, "now": now}
-    await conn.execute(PUT_STATUS, values | {"clock_offset_s": clock_offset_s})
+async def put_statuses(conn: Connection, statuses: Mapping[str, tuple[GatewayStatus, float | None]], *, now: datetime) -> None:
+    """Store how gateways say they are, each with what its clock is behind in seconds, if that is known.
+
+    A last will only says that a gateway is gone, so the last full status stays readable.
+    """
+    messages = [status for status, _ in statuses.values()]
+    values = {
+        "gateways": arrays.texts(statuses.keys()),
+        "online": [status.online for status in messages],
+        "statuses": arrays.texts([status.model_dump_json() for status in messages]),
+        "ats": arrays.texts([status.at.isoformat() for status in messages]),
+        "offsets": [offset_s for _, offset_s in statuses.values()],
+    }
+    await conn.execute(PUT_STATUSES, values | {"now": now})
 
 
 async def listen(conn: Connection, *, first_shard: int, last_shard: int, since: datetime, now: datetime) -> None:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 
+from backend.alerts import store as alerts
 from backend.alerts.model import Subject
 from backend.commands import store as commands
 from backend.db.pool import Connection
 from backend.ingest import store
 from backend.ingest.decode import Letter, Reject, Upward
-from backend.monitor import Happening, Monitor, monitor_all
+from backend.monitor import AHEAD_MAX, BEHIND_MAX, Happening, Monitor, monitor_all
 from backend.readings import cursor
 from backend.readings import store as readings
 from backend.readings.cursor import Claim, Key, Log
@@ -53,12 +54,11 @@ async def write(conn: Connection, letters: Sequence[Letter], rules: RuleBook, *,
         for series in _take(letter, letter.message, logs[claim.key], claim, homes[letter.gateway_id])
     ]
     await _store(conn, fresh, rules, now=now, ids=ids)
-    for letter in ordered:
-        message = letter.message
-        if isinstance(message, Event):
-            await _write_event(conn, Monitor(conn, rules, now, skew=_skew(letter)), homes[letter.gateway_id], message, logs, now=now)
-        elif isinstance(message, GatewayStatus):
-            await _write_status(conn, Monitor(conn, rules, now), homes[letter.gateway_id], letter, message, now=now)
+    for letter, _ in claimed:
+        if isinstance(letter.message, Event):
+            monitor = Monitor(conn, rules, now, skew=_skew(letter))
+            await _write_event(conn, monitor, homes[letter.gateway_id], letter.message, logs, now=now)
+    await _write_statuses(Monitor(conn, rules, now), [one for one in ordered if isinstance(one.message, GatewayStatus)], homes)
     await cursor.correct(conn, logs.values())
     return Written(
         [(letter.gateway_id, _answer(letter.message, now)) for letter, _ in claimed],
@@ -149,13 +149,38 @@ async def _write_event(conn: Connection, monitor: Monitor, home: Home, event: Ev
         await store.link_event(conn, row_id, alert_id)
 
 
-async def _write_status(conn: Connection, monitor: Monitor, home: Home, letter: Letter, status: GatewayStatus, *, now: datetime) -> None:
+async def _write_statuses(monitor: Monitor, letters: Sequence[Letter], homes: dict[str, Home]) -> None:
+    """Store all of them by one statement, then judge. A home says every half minute that all is well: that must cost next to nothing."""
+    left = letters
+    while left:
+        first = {letter.gateway_id: letter for letter in reversed(left)}  # several of one home: one after the other
+        await _write_each_status(monitor, first, homes)
+        left = [letter for letter in left if first[letter.gateway_id] is not letter]
+
+
+async def _write_each_status(monitor: Monitor, letters: dict[str, Letter], homes: dict[str, Home]) -> None:
+    statuses = {gateway_id: (_status(letter), _clock_offset(letter)) for gateway_id, letter in letters.items()}
+    offsets_s = {
+        gateway_id: (status, None if offset is None else offset.total_seconds()) for gateway_id, (status, offset) in statuses.items()
+    }
+    await store.put_statuses(monitor.conn, offsets_s, now=monitor.now)
+    subjects = {gateway_id: Subject(homes[gateway_id].elder_id, gateway_id) for gateway_id in statuses}
+    open_rules = await alerts.open_rules(monitor.conn, {subject.key for subject in subjects.values()})
+    for gateway_id, (status, offset) in statuses.items():
+        await commands.done(monitor.conn, gateway_id, status.commands_done, now=monitor.now)
+        subject = subjects[gateway_id]
+        if offset is not None and (subject.key in open_rules or not -AHEAD_MAX <= offset <= BEHIND_MAX):
+            await monitor.on_clock(subject, offset)
+            await monitor.on_devices(subject, [(one.id, one.heard_at) for one in status.devices if one.heard_at and not one.is_lost])
+
+
+def _status(letter: Letter) -> GatewayStatus:
+    assert isinstance(letter.message, GatewayStatus)
+    return letter.message
+
+
+def _clock_offset(letter: Letter) -> timedelta | None:
+    """Backend's clock minus home's, from a status that was not delayed; None for what the broker kept and for a last will."""
+    status = _status(letter)
     is_live = status.online and not letter.arrival.is_retained
-    offset = letter.arrival.received_at - status.at if is_live else None
-    clock_offset_s = offset.total_seconds() if offset is not None else None
-    await store.put_status(conn, home.gateway_id, status, clock_offset_s=clock_offset_s, now=now)
-    await commands.done(conn, home.gateway_id, status.commands_done, now=now)
-    if offset is not None:
-        subject = Subject(home.elder_id, home.gateway_id)
-        await monitor.on_clock(subject, offset)
-        await monitor.on_devices(subject, [(one.id, one.heard_at) for one in status.devices if one.heard_at and not one.is_lost])
+    return letter.arrival.received_at - status.at if is_live else None

@@ -191,6 +191,20 @@ async def test_a_last_will_is_no_sign_of_life(street: Connection) -> None:
     assert (await rows(street, "SELECT heard_at, online FROM gateway WHERE id = 'gw-1'"))[0] == {"heard_at": None, "online": False}
 
 
+async def test_of_several_states_in_one_group_each_home_has_its_last(street: Connection) -> None:
+    """And a clock that was off in the first of them is right again in the second: opened and closed, in this order."""
+    off = GatewayStatus(online=True, at=NOW - seconds(41), version="1")
+    right = GatewayStatus(online=True, at=NOW - seconds(1), version='say "2"')
+    other = GatewayStatus(online=False, at=NOW - seconds(5))
+    await write(street, letter(off), letter(other, "gw-2"), letter(right), letter(GatewayStatus(online=False, at=NOW)))
+    query = "SELECT id, online, status ->> 'version' AS version, status_at, clock_offset_s FROM gateway ORDER BY id"
+    assert await rows(street, query) == [
+        {"id": "gw-1", "online": False, "version": 'say "2"', "status_at": NOW, "clock_offset_s": 1.0},
+        {"id": "gw-2", "online": False, "version": None, "status_at": NOW - seconds(5), "clock_offset_s": None},
+    ]
+    assert await rows(street, "SELECT rule_id, state FROM alert") == [{"rule_id": "clock_off", "state": "closed"}]
+
+
 async def test_bytes_that_cannot_be_read_are_kept_once_and_answered_each_time(street: Connection) -> None:
     arrival = letter(event(EventKind.SOS)).arrival
     reject = Reject("gw-1", RefusedReason.NOT_JSON, "no", "ab" * 16, arrival)
