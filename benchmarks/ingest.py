@@ -250,7 +250,9 @@ class Chain:
             "repeats": float(repeats),
             "drained_after_s": load["drained_after_s"],
         }
-        return figures | self._waits(load["presses"]) | _cores(busy, load, readings)
+        found = figures | self._waits(load["presses"]) | _cores(busy, load, readings)
+        print(f"{settings['first_minute']}: {json.dumps(found)}", file=sys.stderr, flush=True)  # a run that is cut short has said this much
+        return found
 
     def recover(self, name: str, number: int) -> float:
         """Seconds from kill -9 of a program, started again at once, until a press from a home that it serves is on the page."""
