@@ -34,7 +34,7 @@ async def home(street: Pool) -> Pool:
         online=True, at=NOW, devices=[DeviceStatus(id="bluetooth", type="bluetooth", is_lost=False), cuff], nearby=nearby
     )
     async with street.connection() as conn:
-        await store.put_status(conn, "gw-1", status, clock_offset_s=0, now=NOW)
+        await store.put_statuses(conn, {"gw-1": (status, 0.0)}, now=NOW)
     return street
 
 
