@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from psycopg import DataError
 
@@ -96,6 +97,20 @@ RETURNING id
 """
 ANSWER_ALL = "UPDATE visit_offer SET answer = %(answer)s, answered_at = %(now)s WHERE visit_id = %(id)s AND answer IS NULL"
 RELEASE = "UPDATE visit_offer SET answer = 'released' WHERE visit_id = %(id)s AND answer = 'accepted'"
+
+
+ONCE = """
+INSERT INTO visit_once (key, visit_id, step, by, said_at, at) VALUES (%(key)s, %(id)s, %(step)s, %(by)s, %(said_at)s, %(now)s)
+ON CONFLICT (key) DO NOTHING RETURNING key
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What a page says of a step that it may send again: its key, and when the person took it."""
+
+    key: UUID
+    said_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +274,15 @@ async def decline(conn: Connection, visit_id: int, *, doctor_id: str, reason: De
     is_anyone_left = any((await _asked(conn, visit)).values())
     move = VisitMove.OFFER if is_anyone_left else VisitMove.LAPSE
     await _move(conn, visit, move, by=by, now=now, next_at=now, detail=detail)
+
+
+async def is_first(conn: Connection, visit_id: int, once: Once | None, *, step: str, by: str, now: datetime) -> bool:
+    """False for a step that was taken already: its answer was lost on the way, and the page has sent it again."""
+    if once is None:
+        return True
+    await _lock(conn, visit_id)
+    values = {"key": once.key, "id": visit_id, "step": step, "by": by, "said_at": once.said_at, "now": now}
+    return await (await conn.execute(ONCE, values)).fetchone() is not None
 
 
 async def called_120(conn: Connection, visit_id: int, *, by: str, now: datetime) -> None:

@@ -45,6 +45,14 @@ UPDATE account SET failed_count = (failed_count + 1) %% %(failures_max)s,
     locked_until = CASE WHEN failed_count + 1 >= %(failures_max)s THEN %(locked_until)s ELSE NULL END
 WHERE name = %(name)s RETURNING locked_until
 """
+SET_PIN = "UPDATE account SET pin_hash = %(pin_hash)s, pin_failed_count = 0, pin_locked_until = NULL WHERE name = %(name)s"
+FIND_PIN = "SELECT pin_hash, pin_locked_until FROM account WHERE name = %(name)s"
+PIN_SUCCEEDS = "UPDATE account SET pin_failed_count = 0, pin_locked_until = NULL WHERE name = %(name)s"
+PIN_FAILS = """
+UPDATE account SET pin_failed_count = (pin_failed_count + 1) %% %(failures_max)s,
+    pin_locked_until = CASE WHEN pin_failed_count + 1 >= %(failures_max)s THEN %(locked_until)s ELSE NULL END
+WHERE name = %(name)s
+"""
 SET_LANGUAGE = "UPDATE account SET language = %(language)s WHERE name = %(name)s"
 EVERYBODY = "SELECT name, role, title, doctor_id, language, is_active, locked_until FROM account ORDER BY role, name"
 OPEN_SESSION = """
@@ -129,6 +137,30 @@ async def everybody(conn: Connection) -> list[dict[str, Any]]:
 async def set_language(conn: Connection, name: str, language: str) -> None:
     """Remember the language a person chose, `zh` or `en`."""
     await conn.execute(SET_LANGUAGE, {"name": name, "language": language})
+
+
+async def set_pin(conn: Connection, name: str, pin: str) -> None:
+    """Set the PIN that signs records, at least PIN_DIGITS_MIN digits (the caller checks)."""
+    await conn.execute(SET_PIN, {"name": name, "pin_hash": await asyncio.to_thread(_hasher.hash, pin)})
+
+
+async def has_pin(conn: Connection, name: str) -> bool:
+    """True when the account signs with a PIN."""
+    row = await (await conn.execute(FIND_PIN, {"name": name})).fetchone()
+    return row is not None and row["pin_hash"] is not None
+
+
+async def check_pin(conn: Connection, name: str, pin: str, *, now: datetime) -> bool:
+    """True for the right PIN, and for any where the account has none. FAILURES_MAX wrong ones in a row lock it for LOCK."""
+    row = await (await conn.execute(FIND_PIN, {"name": name})).fetchone()
+    if row is None or row["pin_hash"] is None:
+        return row is not None
+    if row["pin_locked_until"] is not None and row["pin_locked_until"] > now:
+        return False
+    is_right = await asyncio.to_thread(_matches, row["pin_hash"], pin)
+    values = {"name": name, "failures_max": FAILURES_MAX, "locked_until": now + LOCK}
+    await conn.execute(PIN_SUCCEEDS if is_right else PIN_FAILS, values)
+    return is_right
 
 
 async def open_session(conn: Connection, name: str, *, now: datetime) -> str:

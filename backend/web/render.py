@@ -71,7 +71,7 @@ def since(at: datetime, now: datetime, say: Translator) -> str:
     return say("%(d)s d %(h)s h", d=seconds // 86_400, h=seconds % 86_400 // 3600)
 
 
-def years(born_on: date, today: datetime) -> int:
+def years(born_on: date, today: date) -> int:
     """Age in whole years."""
     return today.year - born_on.year - ((today.month, today.day) < (born_on.month, born_on.day))
 

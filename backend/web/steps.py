@@ -16,12 +16,15 @@ from backend.commands import store as commands
 from backend.db.pool import Connection
 from backend.dispatch import store as dispatch
 from backend.dispatch.lifecycle import DeclineReason, Outcome
+from backend.dispatch.store import Once
 from backend.errors import BadInput, Taken
 from backend.people import accounts
 from backend.people.accounts import Account
+from backend.records import store as records
 from backend.rules.model import VisitClass
 from backend.web import auth, read
 from backend.web.labels import N_
+from backend.web.paper import Paper, record_of
 
 OFF_LINE = N_("The gateway is off line. Try again when it is back.")
 
@@ -103,10 +106,12 @@ async def close(conn: Connection, who: Account, case_id: int, *, disposition: Di
         await _audit(conn, who, "closed", f"case:{case_id}", now, disposition=disposition)
 
 
-async def accept(conn: Connection, who: Account, visit_id: int, *, leaves_in: timedelta, now: datetime) -> None:
+async def accept(conn: Connection, who: Account, visit_id: int, *, leaves_in: timedelta, now: datetime, once: Once | None = None) -> None:
     """Accept an offered visit and promise when to leave. Raises NotFound, Taken, IllegalMove, BadInput."""
     await auth.open_visit(conn, who, visit_id, now=now)
     async with _naming_the_winner(conn), conn.transaction():
+        if not await dispatch.is_first(conn, visit_id, once, step="accept", by=who.name, now=now):
+            return
         await dispatch.accept(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now, leaves_in=leaves_in)
         await _audit(conn, who, "accepted", f"visit:{visit_id}", now)
 
@@ -134,26 +139,34 @@ async def called_120(conn: Connection, who: Account, visit_id: int, *, now: date
         await _audit(conn, who, "called_120", f"visit:{visit_id}", now)
 
 
-async def give_back(conn: Connection, who: Account, visit_id: int, *, reason: DeclineReason, now: datetime) -> None:
+async def give_back(
+    conn: Connection, who: Account, visit_id: int, *, reason: DeclineReason, now: datetime, once: Once | None = None
+) -> None:
     """An accepted visit that the doctor cannot make after all; others are asked at once. Raises NotFound, Taken, IllegalMove."""
     await auth.open_visit(conn, who, visit_id, now=now)
     async with conn.transaction():
+        if not await dispatch.is_first(conn, visit_id, once, step="give_back", by=who.name, now=now):
+            return
         await dispatch.release(conn, visit_id, doctor_id=_doctor_id(who), reason=reason, by=who.name, now=now)
         await _audit(conn, who, "given_back", f"visit:{visit_id}", now, reason=reason)
 
 
-async def decline(conn: Connection, who: Account, visit_id: int, *, reason: DeclineReason, now: datetime) -> None:
+async def decline(conn: Connection, who: Account, visit_id: int, *, reason: DeclineReason, now: datetime, once: Once | None = None) -> None:
     """Decline an offered visit. Raises NotFound, IllegalMove."""
     await auth.open_visit(conn, who, visit_id, now=now)
     async with conn.transaction():
+        if not await dispatch.is_first(conn, visit_id, once, step="decline", by=who.name, now=now):
+            return
         await dispatch.decline(conn, visit_id, doctor_id=_doctor_id(who), reason=reason, by=who.name, now=now)
         await _audit(conn, who, "declined", f"visit:{visit_id}", now)
 
 
-async def depart(conn: Connection, who: Account, visit_id: int, *, now: datetime) -> None:
+async def depart(conn: Connection, who: Account, visit_id: int, *, now: datetime, once: Once | None = None) -> None:
     """Say that the doctor is on the way; home and family hear it. Raises NotFound, Taken, IllegalMove."""
     visit = await auth.open_visit(conn, who, visit_id, now=now)
     async with conn.transaction():
+        if not await dispatch.is_first(conn, visit_id, once, step="depart", by=who.name, now=now):
+            return
         way_s = await dispatch.depart(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
         await visit_news.coming(
             conn, visit_id=visit_id, elder_id=visit["elder_id"], alert_id=visit["alert_id"], doctor=visit["doctor_name"], way_s=way_s,
@@ -162,20 +175,37 @@ async def depart(conn: Connection, who: Account, visit_id: int, *, now: datetime
         await _audit(conn, who, "departed", f"visit:{visit_id}", now)
 
 
-async def arrive(conn: Connection, who: Account, visit_id: int, *, now: datetime) -> None:
+async def arrive(conn: Connection, who: Account, visit_id: int, *, now: datetime, once: Once | None = None) -> None:
     """Say that the doctor is at the home. Raises NotFound, Taken, IllegalMove."""
     await auth.open_visit(conn, who, visit_id, now=now)
     async with conn.transaction():
+        if not await dispatch.is_first(conn, visit_id, once, step="arrive", by=who.name, now=now):
+            return
         await dispatch.arrive(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now)
         await _audit(conn, who, "arrived", f"visit:{visit_id}", now)
 
 
-async def finish(conn: Connection, who: Account, visit_id: int, *, findings: str, outcome: Outcome, now: datetime) -> None:
-    """End a visit with what was found. Raises NotFound, Taken, IllegalMove."""
-    await auth.open_visit(conn, who, visit_id, now=now)
+async def finish(
+    conn: Connection, who: Account, visit_id: int, *, findings: str, outcome: Outcome, now: datetime, once: Once | None = None,
+    paper: Paper | None = None,
+) -> None:  # fmt: skip
+    """End a visit with what was found; `paper`: the forms filled in, to be signed.
+
+    Raises NotFound, Taken, IllegalMove, BadInput for a wrong PIN or an answer that cannot be.
+    """
+    visit = await auth.open_visit(conn, who, visit_id, now=now)
+    record = None
+    if paper is not None:
+        if not await accounts.check_pin(conn, who.name, paper.pin, now=now):
+            raise BadInput(N_("This PIN is not right; after five wrong ones it is locked for a minute."))
+        record = await record_of(conn, visit, paper, findings=findings, now=now)
     async with conn.transaction():
+        if not await dispatch.is_first(conn, visit_id, once, step="finish", by=who.name, now=now):
+            return
         await dispatch.finish(conn, visit_id, doctor_id=_doctor_id(who), findings=findings, outcome=outcome, by=who.name, now=now)
-        await _audit(conn, who, "finished", f"visit:{visit_id}", now, outcome=outcome)
+        if record is not None:
+            await records.save(conn, record, by=who.name, now=now)
+        await _audit(conn, who, "finished", f"visit:{visit_id}", now, outcome=outcome, signed=record is not None)
 
 
 async def cancel(conn: Connection, who: Account, visit_id: int, *, reason: str, now: datetime) -> None:

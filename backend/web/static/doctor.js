@@ -1,6 +1,7 @@
 // The doctor's page: offers at once, visits when nobody types, and plain words when an offer has gone to somebody else.
 
 import { drawCharts, refreshCharts } from "./chart.js";
+import { hasKept, keepSteps } from "./dead_spot.js";
 import { listen, watchStaleness } from "./live.js";
 import { debounced, isTyping, say, wire } from "./page.js";
 import { ring } from "./sound.js";
@@ -14,6 +15,9 @@ let isDue = false;
 let isFirst = true;
 
 wire(drawCharts);
+keepSteps(document.getElementById("rounds"), sent);
+openPickedForms();
+navigator.serviceWorker?.register("/doctor/worker.js", { scope: "/" }).catch(() => {}); // without it the page still works, while it is open
 listen({ hello, visit: onVisit, gone: onGone });
 setInterval(watchStaleness, 1000);
 setInterval(refreshWhenIdle, 500);
@@ -46,9 +50,29 @@ function refresh() {
   refreshWhenIdle();
 }
 
+/** What was kept has arrived: the last of it makes the page new, whatever form is still open on it. */
+function sent() {
+  refreshOffers();
+  isDue = true;
+  if (hasKept()) return;
+  isDue = false;
+  refreshVisits();
+}
+
 function refreshWhenIdle() {
-  if (!isDue || isTyping(document.getElementById("visits"))) return;
+  if (!isDue || hasKept() || isTyping(document.getElementById("visits")) || document.querySelector("#visits .form[open]")) return;
   isDue = false;
   refreshVisits();
   refreshCharts();
+}
+
+/** A form that is picked opens; what it needs must then be filled in. */
+function openPickedForms() {
+  document.addEventListener("change", (event) => {
+    const opens = event.target.dataset?.opens;
+    if (!opens) return;
+    const form = document.getElementById(opens);
+    form.open = event.target.checked;
+    for (const field of form.querySelectorAll("[data-needed]")) field.required = event.target.checked;
+  });
 }

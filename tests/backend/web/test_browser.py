@@ -11,10 +11,12 @@ import pytest
 from fastapi import FastAPI
 
 from backend.db.pool import Pool
+from backend.people import accounts
 from backend.readings import store as readings
 from backend.readings.model import Columns, Home
 from backend.web.language import STATIC
 from contract.quantities import QuantityName, Statistic
+from tests.backend.street import one, rows
 from tests.backend.web.conftest import PASSWORD, Clock, offer_visit, open_alert, serving
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
@@ -197,10 +199,42 @@ async def test_a_doctor_accepts_and_finishes_on_a_phone(busy_street: int, open_p
     page = await open_page("/doctor", account="li", size=PHONE)
     for button in ("接单", "我已出发", "我已到达"):
         await page.get_by_role("button", name=button, exact=True).click()
-    await page.locator("textarea").fill("神志清，无外伤")
+    await page.locator("textarea[name=findings]").fill("神志清，无外伤")
     await page.locator("select[name=outcome]").select_option("well")
     await page.get_by_role("button", name="出诊完成").click()
     await expect(page.locator("#visits .lines")).to_contain_text("神志清，无外伤")
+
+
+async def test_a_visit_goes_on_through_a_dead_spot_and_counts_once(busy_street: int, street: Pool, open_page: OpenPage) -> None:
+    async with street.connection() as conn:
+        await accounts.set_pin(conn, "li", "4711")
+        await conn.execute("UPDATE elder SET conditions = '{高血压}', born_on = '1941-03-08' WHERE id = 'elder-1'")
+    page = await open_page("/doctor", account="li", size=PHONE, expects_errors=True)
+    await page.evaluate("navigator.serviceWorker.ready")
+    await page.reload()  # now through the worker, which keeps it
+    await page.get_by_role("button", name="接单", exact=True).click()
+    await expect(page.get_by_role("button", name="我已出发")).to_be_visible()
+    await page.reload()
+    await page.context.set_offline(True)
+    await page.get_by_role("button", name="我已出发").click()
+    await page.get_by_role("button", name="我已到达").click()
+    await expect(page.locator(".queued")).to_be_visible()
+    await page.reload()  # the telephone was put away meanwhile
+    await page.locator("textarea[name=findings]").fill("头晕")
+    await page.locator("select[name=outcome]").select_option("treated")
+    await page.get_by_label("高血压随访").check()
+    await page.get_by_label("收缩压").first.fill("182")
+    await page.get_by_label("舒张压").first.fill("96")
+    await page.get_by_label("签名PIN码").fill("4711")
+    await page.get_by_role("button", name="出诊完成").click()
+    await page.context.set_offline(False)
+    await expect(page.locator("#visits .lines")).to_contain_text("头晕", timeout=20_000)
+    async with street.connection() as conn:
+        taken = await rows(conn, "SELECT step FROM visit_once ORDER BY said_at")
+        record = await one(conn, "SELECT control, reasons, refer, answers, signed_by FROM visit_record")
+    assert [row["step"] for row in taken] == ["accept", "depart", "arrive", "finish"]
+    assert (record["control"], record["refer"], record["signed_by"]) == ({"hypertension": "emergency"}, True, "li")
+    assert record["answers"]["hypertension"]["blood_pressure_systolic"] == 182
 
 
 async def test_an_offer_appears_on_the_phone_by_itself(street: Pool, clock: Clock, open_page: OpenPage) -> None:

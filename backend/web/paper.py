@@ -1,0 +1,56 @@
+"""Filled-in forms of a visit: what was typed becomes a record with its advice, ready to be signed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from backend.db.pool import Connection
+from backend.errors import BadInput
+from backend.records import followup, forms
+from backend.records import store as records
+from backend.records.followup import Advice, Condition
+from backend.records.forms import Answers, Form
+from backend.records.store import Record
+from backend.web import read
+from backend.web.render import years
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """Names of the forms, what was given for each field (`form.field`), where the elder is referred to, and the PIN."""
+
+    forms: Sequence[str]
+    given: Mapping[str, Sequence[str]]
+    refer_to: str
+    pin: str
+
+
+async def record_of(conn: Connection, visit: read.Row, paper: Paper, *, findings: str, now: datetime) -> Record:
+    """The record of a visit, with what the table of the 规范 says of it. Raises BadInput that names the form and the field."""
+    elder = await read.elder(conn, visit["elder_id"], now=now)
+    assert elder is not None, "a visit is to an elder"
+    today = now.astimezone(ZoneInfo(elder["zone"])).date()
+    age = years(elder["born_on"], today) if elder["born_on"] else None
+    chosen = [forms.FORMS[name] for name in paper.forms if name in forms.FORMS]
+    answers = {form.name: _read(form, paper) for form in chosen}
+    advices = {
+        form.condition: await _advice(conn, visit["elder_id"], form.condition, answers[form.name], age=age, today=today)
+        for form in chosen
+        if form.condition is not None
+    }
+    next_on = followup.joint(list(advices.values())).next_on if advices else None
+    return Record(visit["id"], visit["elder_id"], answers, advices, findings, paper.refer_to, next_on)
+
+
+def _read(form: Form, paper: Paper) -> Answers:
+    try:
+        return forms.read_answers(form, paper.given)
+    except forms.BadAnswer as error:
+        field = error.field.title
+        raise BadInput(f"{form.title.zh} {form.title.en}: {field.zh} {field.en}?") from error
+
+
+async def _advice(conn: Connection, elder_id: str, condition: Condition, answers: Answers, *, age: int | None, today: date) -> Advice:
+    before = await records.previous(conn, elder_id, condition)
+    return followup.judge(condition, forms.found_of(answers, age_years=age), previous=before, on=today)
