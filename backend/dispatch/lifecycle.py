@@ -76,5 +76,6 @@ class Why(StrEnum):
 
     OWN_DOCTOR = "own_doctor"
     OWN_TEAM = "own_team"
+    AREA_TEAM = "area_team"
     FALLBACK_TEAM = "fallback_team"
     BY_HAND = "by_hand"

@@ -62,6 +62,9 @@ WITH signed AS (
     SELECT team_id AS id, 'own_team' AS why FROM signed
     UNION ALL
     SELECT t.fallback_team_id, 'fallback_team' FROM team t JOIN signed s ON s.team_id = t.id WHERE t.fallback_team_id IS NOT NULL
+    UNION ALL
+    SELECT ta.team_id, 'area_team' FROM elder e JOIN team_area ta ON ta.area_id = e.area_id
+    WHERE e.id = %(elder_id)s AND NOT EXISTS (SELECT FROM signed)
 )
 SELECT d.id AS doctor_id,
        CASE WHEN d.id = (SELECT doctor_id FROM signed) THEN 'own_doctor' ELSE a.why END AS why,
@@ -77,7 +80,8 @@ LEFT JOIN LATERAL (
     WHERE v.doctor_id = d.id AND v.state IN ('on_the_way', 'at_home', 'done') AND v.changed_at > %(now)s - interval '2 hours'
     ORDER BY v.changed_at DESC LIMIT 1
 ) last ON true
-WHERE d.role = 'gp' AND EXISTS (SELECT FROM shift s WHERE s.doctor_id = d.id AND %(now)s >= s.starts_at AND %(now)s < s.ends_at)
+WHERE d.role = 'gp' AND d.is_active
+    AND EXISTS (SELECT FROM shift s WHERE s.doctor_id = d.id AND %(now)s >= s.starts_at AND %(now)s < s.ends_at)
 """
 ASKED = "SELECT doctor_id, answer IS NULL AS is_open FROM visit_offer WHERE visit_id = %(id)s AND round = %(round)s"
 OFFER = """

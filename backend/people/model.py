@@ -15,6 +15,14 @@ class Shape(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Area(Shape):
+    """A district, street or community; `parent` is the larger one it lies in."""
+
+    id: Id
+    name: str = Field(min_length=1)
+    parent: Id | None = None
+
+
 class Team(Shape):
     """A family-doctor team, where it starts from, and the one that helps when nobody of it is on duty."""
 
@@ -24,10 +32,11 @@ class Team(Shape):
     fallback: Id | None = None
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
+    areas: list[Id] = Field(default_factory=list)
 
 
 class Doctor(Shape):
-    """A member of a team. Only a `gp` is offered visits."""
+    """A member of a team ("1+1+1+X"). Only a `gp` is offered visits, and a team without one is refused."""
 
     id: Id
     team: Id
@@ -102,6 +111,7 @@ class Elder(Shape):
     drugs: list[str] = Field(default_factory=list)
     allergies: list[str] = Field(default_factory=list)
     zone: str = "Asia/Shanghai"
+    area: Id | None = None
     gateways: list[Id] = Field(default_factory=list)
     contacts: list[Contact] = Field(default_factory=list, max_length=20)
     contract: Contract | None = None
@@ -121,6 +131,7 @@ class Account(Shape):
 class PeopleFile(Shape):
     """The whole file. Loading it again changes what differs and repeats nothing."""
 
+    area: list[Area] = Field(default_factory=list)
     team: list[Team] = Field(default_factory=list)
     doctor: list[Doctor] = Field(default_factory=list)
     shift: list[Shift] = Field(default_factory=list)

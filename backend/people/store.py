@@ -10,12 +10,17 @@ from backend.config import explain
 from backend.db.pool import Connection
 from backend.errors import BadInput
 from backend.people import accounts
-from backend.people.model import Elder, PeopleFile
+from backend.people.model import Elder, PeopleFile, Team
 
 TEAM = """
 INSERT INTO team (id, name, phone, latitude, longitude) VALUES (%(id)s, %(name)s, %(phone)s, %(latitude)s, %(longitude)s)
 ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, phone = EXCLUDED.phone, latitude = EXCLUDED.latitude, longitude = EXCLUDED.longitude
 """
+AREA = "INSERT INTO area (id, name) VALUES (%(id)s, %(name)s) ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name"
+PARENT = "UPDATE area SET parent_id = %(parent)s WHERE id = %(id)s"
+FORGET_AREAS = "DELETE FROM team_area WHERE team_id = %(id)s"
+SERVES = "INSERT INTO team_area (team_id, area_id) VALUES (%(id)s, %(area)s)"
+CHECK_NOW = "SET CONSTRAINTS ALL IMMEDIATE"
 FALLBACK = "UPDATE team SET fallback_team_id = %(fallback)s WHERE id = %(id)s"
 DOCTOR = """
 INSERT INTO doctor (id, team_id, name, phone, role) VALUES (%(id)s, %(team)s, %(name)s, %(phone)s, %(role)s)
@@ -26,13 +31,14 @@ INSERT INTO shift (doctor_id, starts_at, ends_at) VALUES (%(doctor)s, %(starts_a
 ON CONFLICT (doctor_id, starts_at) DO UPDATE SET ends_at = EXCLUDED.ends_at
 """
 ELDER = """
-INSERT INTO elder (id, name, pinyin, sex, born_on, phone, address, access_note, latitude, longitude, conditions, drugs, allergies, zone)
+INSERT INTO elder (id, name, pinyin, sex, born_on, phone, address, access_note, latitude, longitude, conditions, drugs, allergies, zone,
+                   area_id)
 VALUES (%(id)s, %(name)s, %(pinyin)s, %(sex)s, %(born_on)s, %(phone)s, %(address)s, %(access_note)s, %(latitude)s, %(longitude)s,
-        %(conditions)s, %(drugs)s, %(allergies)s, %(zone)s)
+        %(conditions)s, %(drugs)s, %(allergies)s, %(zone)s, %(area)s)
 ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, pinyin = EXCLUDED.pinyin, sex = EXCLUDED.sex, born_on = EXCLUDED.born_on,
     phone = EXCLUDED.phone, address = EXCLUDED.address, access_note = EXCLUDED.access_note, latitude = EXCLUDED.latitude,
     longitude = EXCLUDED.longitude, conditions = EXCLUDED.conditions, drugs = EXCLUDED.drugs, allergies = EXCLUDED.allergies,
-    zone = EXCLUDED.zone
+    zone = EXCLUDED.zone, area_id = EXCLUDED.area_id
 """
 KNOWN_ZONE = "SELECT now() AT TIME ZONE %(zone)s"
 """Fails for a zone that later queries could not use."""
@@ -69,10 +75,14 @@ def read_file(path: Path) -> PeopleFile:
 async def load(conn: Connection, people: PeopleFile) -> None:
     """Store everybody. Raises BadInput when a team or doctor is named that nobody defined, or the tables refuse a value."""
     try:
+        for area in people.area:
+            await conn.execute(AREA, area.model_dump())
+        for area in people.area:
+            await conn.execute(PARENT, area.model_dump())
         for team in people.team:
-            await conn.execute(TEAM, team.model_dump())
+            await conn.execute(TEAM, team.model_dump(exclude={"areas"}))
         for team in people.team:
-            await conn.execute(FALLBACK, team.model_dump())
+            await _load_team(conn, team)
         for doctor in people.doctor:
             await conn.execute(DOCTOR, doctor.model_dump())
         for shift in people.shift:
@@ -81,6 +91,7 @@ async def load(conn: Connection, people: PeopleFile) -> None:
             await _load_elder(conn, elder)
         for account in people.account:
             await accounts.add(conn, **account.model_dump(exclude={"doctor"}), doctor_id=account.doctor)
+        await conn.execute(CHECK_NOW)
     except (psycopg.IntegrityError, psycopg.DataError) as error:
         raise BadInput(f"the file does not fit together: {_explain(error)}") from error
 
@@ -91,6 +102,13 @@ def _explain(error: psycopg.Error) -> str:
     if isinstance(error, psycopg.errors.CheckViolation):
         return f"table {said.table_name} does not allow this ({said.constraint_name})"
     return said.message_detail or said.message_primary or str(error)
+
+
+async def _load_team(conn: Connection, team: Team) -> None:
+    await conn.execute(FALLBACK, {"id": team.id, "fallback": team.fallback})
+    await conn.execute(FORGET_AREAS, {"id": team.id})
+    for area in team.areas:
+        await conn.execute(SERVES, {"id": team.id, "area": area})
 
 
 async def _load_elder(conn: Connection, elder: Elder) -> None:

@@ -82,12 +82,14 @@ VISIT_STATE = {
 WHY = {
     "own_doctor": N_("Your own signed patient"),
     "own_team": N_("Signed with your team"),
+    "area_team": N_("Not signed with anybody, in your team's area"),
     "fallback_team": N_("Your team stands in for another"),
     "by_hand": N_("Asked for by the operator"),
 }
 WHY_SHORT = {
     "own_doctor": N_("signed doctor"),
     "own_team": N_("signed team"),
+    "area_team": N_("team of the area"),
     "fallback_team": N_("team standing in"),
     "by_hand": N_("by hand"),
 }
@@ -229,6 +231,21 @@ PLAN_STATE = {
     "replaced": N_("Replaced"),
     "failed": N_("Failed"),
 }
+TEAM_ROLE = {
+    "gp": N_("Family doctor"),
+    "nurse": N_("Nurse"),
+    "public_health": N_("Public health"),
+    "specialist": N_("Specialist"),
+}
+"""The places of a team "1+1+1+X", X being whoever else."""
+TEAM_REFUSALS = (
+    N_("A shift must end after it starts."),
+    N_("This doctor has another shift at that time; end it first."),
+    N_("A team needs a family doctor: put another one in first."),
+    N_("This doctor has left the team."),
+    N_("A contract runs at least one year."),
+)
+"""What people/teams.py refuses with."""
 SEX = {"female": N_("Female"), "male": N_("Male"), "unknown": N_("Sex unknown")}
 ROLE = {"operator": N_("Operator"), "doctor": N_("Doctor"), "admin": N_("Administrator")}
 DEVICE = {

@@ -1,6 +1,6 @@
 """The pages, one file per audience."""
 
-from backend.web.pages import admin, bluetooth, casework, centre, doctor, operator, receipts, rules, search, signin, watch
+from backend.web.pages import admin, bluetooth, casework, centre, doctor, operator, receipts, rules, search, signin, teams, watch
 
 ROUTERS = (
     signin.router,
@@ -10,6 +10,7 @@ ROUTERS = (
     doctor.router,
     admin.router,
     rules.router,
+    teams.router,
     watch.router,
     watch.review,
     casework.router,

@@ -28,6 +28,10 @@ id = "nurse-wu"
 team = "team-a"
 name = "吴护士"
 role = "nurse"
+[[doctor]]
+id = "doctor-cao"
+team = "team-b"
+name = "曹医生"
 
 [[shift]]
 doctor = "doctor-li"
