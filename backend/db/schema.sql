@@ -11,6 +11,9 @@ CREATE TABLE account (
     failed_count integer DEFAULT 0 NOT NULL,
     locked_until timestamp with time zone,
     edits_rules boolean DEFAULT false NOT NULL,
+    pin_hash text,
+    pin_failed_count integer DEFAULT 0 NOT NULL,
+    pin_locked_until timestamp with time zone,
     CONSTRAINT account_pkey PRIMARY KEY (name),
     CONSTRAINT account_doctor_id_key UNIQUE (doctor_id),
     CONSTRAINT account_check CHECK (((role = 'doctor'::text) = (doctor_id IS NOT NULL))),
@@ -75,6 +78,16 @@ CREATE TABLE alert_step (
 );
 CREATE INDEX alert_step_by_alert ON public.alert_step USING btree (alert_id, id);
 CREATE TRIGGER alert_step_is_append_only BEFORE DELETE OR UPDATE ON public.alert_step FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE area (
+    id text NOT NULL,
+    name text NOT NULL,
+    parent_id text,
+    CONSTRAINT area_pkey PRIMARY KEY (id),
+    CONSTRAINT area_check CHECK ((parent_id <> id)),
+    CONSTRAINT area_id_check CHECK ((id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
+    CONSTRAINT area_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES area(id)
+);
 
 CREATE TABLE audit (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -233,6 +246,8 @@ CREATE TABLE contract (
     signed_on date NOT NULL,
     ends_on date NOT NULL,
     cancelled_on date,
+    end_reason text DEFAULT ''::text NOT NULL,
+    written_by text DEFAULT ''::text NOT NULL,
     CONSTRAINT contract_pkey PRIMARY KEY (id),
     CONSTRAINT contract_check CHECK ((ends_on >= ((signed_on + '1 year'::interval) - '1 day'::interval))),
     CONSTRAINT contract_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id),
@@ -275,11 +290,13 @@ CREATE TABLE doctor (
     name text NOT NULL,
     phone text DEFAULT ''::text NOT NULL,
     role text NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
     CONSTRAINT doctor_pkey PRIMARY KEY (id),
     CONSTRAINT doctor_id_check CHECK ((id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
     CONSTRAINT doctor_role_check CHECK ((role = ANY (ARRAY['gp'::text, 'nurse'::text, 'public_health'::text, 'specialist'::text]))),
     CONSTRAINT doctor_team_id_fkey FOREIGN KEY (team_id) REFERENCES team(id)
 );
+CREATE CONSTRAINT TRIGGER doctor_leaves_a_gp AFTER DELETE OR UPDATE ON public.doctor DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION team_has_a_gp();
 CREATE INDEX doctor_by_team ON public.doctor USING btree (team_id);
 
 CREATE TABLE due_visit (
@@ -346,12 +363,15 @@ CREATE TABLE elder (
     drugs text[] DEFAULT '{}'::text[] NOT NULL,
     allergies text[] DEFAULT '{}'::text[] NOT NULL,
     zone text DEFAULT 'Asia/Shanghai'::text NOT NULL,
+    area_id text,
     CONSTRAINT elder_pkey PRIMARY KEY (id),
     CONSTRAINT elder_id_check CHECK ((id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
     CONSTRAINT elder_latitude_check CHECK (((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision))),
     CONSTRAINT elder_longitude_check CHECK (((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision))),
-    CONSTRAINT elder_sex_check CHECK ((sex = ANY (ARRAY['female'::text, 'male'::text, 'unknown'::text])))
+    CONSTRAINT elder_sex_check CHECK ((sex = ANY (ARRAY['female'::text, 'male'::text, 'unknown'::text]))),
+    CONSTRAINT elder_area_id_fkey FOREIGN KEY (area_id) REFERENCES area(id)
 );
+CREATE INDEX elder_by_area ON public.elder USING btree (area_id);
 
 CREATE TABLE episode (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -904,6 +924,16 @@ CREATE TABLE team (
     CONSTRAINT team_longitude_check CHECK (((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision))),
     CONSTRAINT team_fallback_team_id_fkey FOREIGN KEY (fallback_team_id) REFERENCES team(id)
 );
+CREATE CONSTRAINT TRIGGER team_has_a_gp AFTER INSERT ON public.team DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION team_has_a_gp();
+
+CREATE TABLE team_area (
+    team_id text NOT NULL,
+    area_id text NOT NULL,
+    CONSTRAINT team_area_pkey PRIMARY KEY (team_id, area_id),
+    CONSTRAINT team_area_area_id_fkey FOREIGN KEY (area_id) REFERENCES area(id) ON DELETE CASCADE,
+    CONSTRAINT team_area_team_id_fkey FOREIGN KEY (team_id) REFERENCES team(id) ON DELETE CASCADE
+);
+CREATE INDEX team_area_by_area ON public.team_area USING btree (area_id);
 
 CREATE TABLE travel_curve (
     team_id text NOT NULL,
@@ -975,12 +1005,46 @@ CREATE TABLE visit_offer (
     CONSTRAINT visit_offer_check1 CHECK (((NOT (answer IS DISTINCT FROM 'declined'::text)) = (decline_reason IS NOT NULL))),
     CONSTRAINT visit_offer_decline_reason_check CHECK ((decline_reason = ANY (ARRAY['with_patient'::text, 'too_far'::text, 'off_duty'::text, 'not_my_field'::text, 'other'::text]))),
     CONSTRAINT visit_offer_way_s_check CHECK ((way_s >= 0)),
-    CONSTRAINT visit_offer_why_check CHECK ((why = ANY (ARRAY['own_doctor'::text, 'own_team'::text, 'fallback_team'::text, 'by_hand'::text]))),
+    CONSTRAINT visit_offer_why_check CHECK ((why = ANY (ARRAY['own_doctor'::text, 'own_team'::text, 'area_team'::text, 'fallback_team'::text, 'by_hand'::text]))),
     CONSTRAINT visit_offer_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id),
     CONSTRAINT visit_offer_visit_id_fkey FOREIGN KEY (visit_id) REFERENCES visit(id)
 );
 CREATE INDEX visit_offer_open ON public.visit_offer USING btree (doctor_id) WHERE (answer IS NULL);
 CREATE UNIQUE INDEX visit_offer_one_winner ON public.visit_offer USING btree (visit_id) WHERE (answer = 'accepted'::text);
+
+CREATE TABLE visit_once (
+    key uuid NOT NULL,
+    visit_id bigint NOT NULL,
+    step text NOT NULL,
+    by text NOT NULL,
+    said_at timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT visit_once_pkey PRIMARY KEY (key),
+    CONSTRAINT visit_once_visit_id_fkey FOREIGN KEY (visit_id) REFERENCES visit(id)
+);
+CREATE INDEX visit_once_by_visit ON public.visit_once USING btree (visit_id);
+
+CREATE TABLE visit_record (
+    visit_id bigint NOT NULL,
+    elder_id text NOT NULL,
+    answers jsonb NOT NULL,
+    control jsonb DEFAULT '{}'::jsonb NOT NULL,
+    reasons text[] DEFAULT '{}'::text[] NOT NULL,
+    refer boolean DEFAULT false NOT NULL,
+    refer_to text DEFAULT ''::text NOT NULL,
+    next_on date,
+    signed_by text NOT NULL,
+    signed_at timestamp with time zone NOT NULL,
+    digest text NOT NULL,
+    CONSTRAINT visit_record_pkey PRIMARY KEY (visit_id),
+    CONSTRAINT visit_record_digest_check CHECK ((digest ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT visit_record_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id),
+    CONSTRAINT visit_record_signed_by_fkey FOREIGN KEY (signed_by) REFERENCES account(name),
+    CONSTRAINT visit_record_visit_id_fkey FOREIGN KEY (visit_id) REFERENCES visit(id)
+);
+CREATE INDEX visit_record_by_elder ON public.visit_record USING btree (elder_id, signed_at);
+CREATE INDEX visit_record_due ON public.visit_record USING btree (next_on);
+CREATE TRIGGER visit_record_is_append_only BEFORE DELETE OR UPDATE ON public.visit_record FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE visit_step (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -1247,4 +1311,19 @@ CREATE OR REPLACE FUNCTION public.refuse_change()
 AS $function$
 BEGIN
     RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.team_has_a_gp()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    team text;
+BEGIN
+    IF TG_TABLE_NAME = 'team' THEN team := NEW.id; ELSE team := OLD.team_id; END IF;
+    IF EXISTS (SELECT FROM team t WHERE t.id = team)
+        AND NOT EXISTS (SELECT FROM doctor d WHERE d.team_id = team AND d.role = 'gp' AND d.is_active) THEN
+        RAISE EXCEPTION 'team % would have no family doctor', team USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
 END $function$;

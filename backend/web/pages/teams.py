@@ -73,8 +73,10 @@ async def show_contracts(
         found = await teams.contracts(conn, only_due=due, due_before=today + DUE_WITHIN, search=search)
         rate = await teams.signed_rate(conn, today=today)
         all_teams = await teams.teams(conn, now=now, today=today)
-    context = {"contracts": found, "rate": rate, "teams": all_teams, "search": search, "due": due, "today": today}
-    return render.page(request, "contracts.html", soon=today + DUE_WITHIN, a_year_on=today + timedelta(days=365), **context)
+    return render.page(
+        request, "contracts.html", contracts=found, rate=rate, teams=all_teams, search=search, due=due, today=today,
+        soon=today + DUE_WITHIN, a_year_on=today + timedelta(days=365),
+    )  # fmt: skip
 
 
 @router.post("/contracts/{elder_id}")

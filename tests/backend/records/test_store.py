@@ -10,6 +10,7 @@ from backend.dispatch import store as dispatch
 from backend.people import accounts
 from backend.records import store as records
 from backend.records.followup import Condition, Control, Found, judge
+from backend.records.forms import Answers
 from backend.records.store import Record
 from tests.backend.street import NOW, TODAY, one, seconds
 
@@ -22,7 +23,7 @@ async def record(conn: Connection, *, systolic: float, later_s: float = 0) -> Re
     )
     before = await records.previous(conn, "elder-1", H)
     advice = judge(H, Found(80, systolic, 80), previous=before, on=TODAY)
-    answers = {"hypertension": {"blood_pressure_systolic": systolic, "blood_pressure_diastolic": 80.0}}
+    answers: dict[str, Answers] = {"hypertension": {"blood_pressure_systolic": systolic, "blood_pressure_diastolic": 80.0}}
     return Record(visit_id, "elder-1", answers, {H: advice}, "头晕", "", advice.next_on)
 
 
