@@ -169,12 +169,17 @@ async def _widen(conn: Connection, visit: dict[str, Any], *, now: datetime, retr
     step_s = ladder.next_s(age_s)
     next_at = visit["search_at"] + timedelta(seconds=step_s) if step_s is not None else now + timedelta(seconds=retry_s)
     after = visit | {"rung": rung}
+    is_news = rung > visit["rung"]
     if chosen:
-        await _move(conn, after, VisitMove.OFFER, by="system", now=now, next_at=next_at, detail=_news(visit, rung, is_more=bool(asked)))
+        if is_news:
+            await _step(conn, visit["id"], by="system", state=VisitState.OFFERED, doctor_id=None, now=now, detail={"rung": rung})
+        await _move(conn, after, VisitMove.OFFER, by="system", now=now, next_at=next_at, detail=_asking(chosen[0]))
         for candidate in chosen:
             await _offer(conn, visit, candidate, now=now, widens_at=next_at)
+        for candidate in chosen[1:]:
+            await _step(conn, visit["id"], by="system", state=VisitState.OFFERED, doctor_id=None, now=now, detail=_asking(candidate))
     elif any(asked.values()):
-        if rung > visit["rung"]:
+        if is_news:
             await _move(conn, after, VisitMove.OFFER, by="system", now=now, next_at=next_at, detail={"rung": rung})
         else:
             await conn.execute(POSTPONE, {"id": visit["id"], "next_at": next_at})
@@ -182,20 +187,18 @@ async def _widen(conn: Connection, visit: dict[str, Any], *, now: datetime, retr
         next_at = min(next_at, now + timedelta(seconds=retry_s))
         after |= {"rounds": visit["rounds"] + 1}
         await _move(conn, after, VisitMove.LAPSE, by="system", now=now, next_at=next_at, detail={"nobody": True, "rung": rung})
-    return rung if rung > visit["rung"] else None
+    return rung if is_news else None
 
 
-def _news(visit: dict[str, Any], rung: int, *, is_more: bool) -> dict[str, Any]:
-    """What the trail says of a widened search: its rung, or the first widening when one who was asked has declined before it was due."""
-    return {"rung": max(rung, 1) if is_more and rung == visit["rung"] else rung}
+def _asking(candidate: Candidate) -> dict[str, Any]:
+    """What the trail says of a doctor who is asked."""
+    return {"offered_to": candidate.doctor_id, "why": candidate.why, "way_s": candidate.way_s}
 
 
 async def _offer(conn: Connection, visit: dict[str, Any], candidate: Candidate, *, now: datetime, widens_at: datetime) -> None:
     values = {"id": visit["id"], "round": visit["rounds"], "doctor_id": candidate.doctor_id, "why": candidate.why, "now": now}
     way_s = None if candidate.way_s is None else round(candidate.way_s)
     await conn.execute(OFFER, values | {"widens_at": widens_at, "way_s": way_s, "cost": json.dumps(candidate.terms())})
-    detail = {"offered_to": candidate.doctor_id, "why": candidate.why, "way_s": way_s}
-    await _step(conn, visit["id"], by="system", state=VisitState.OFFERED, doctor_id=None, now=now, detail=detail)
 
 
 async def candidates_for(conn: Connection, elder_id: str, *, now: datetime) -> list[Candidate]:

@@ -53,12 +53,11 @@ VISIT = {
     "done": N_("%(doctor)s ends the visit: %(outcome)s"),
     "cancelled": N_("Visit called off: %(reason)s"),
 }
-RUNG = (
-    N_("A doctor is being looked for"),
-    N_("More doctors are asked"),
-    N_("No doctor after two minutes: the operators call by telephone"),
-    N_("No doctor after three minutes: the backup team, the supervisor and the family are told"),
-)
+RUNG = {
+    1: N_("More doctors are asked"),
+    2: N_("No doctor after two minutes: the operators call by telephone"),
+    3: N_("No doctor after three minutes: the backup team, the supervisor and the family are told"),
+}
 """What a search that widens means, by its rung."""
 SENT = {
     "sent": N_("Message sent to %(person)s"),

@@ -147,7 +147,7 @@ async def test_doctors_hear_only_what_is_theirs(app: FastAPI, street: Pool, cloc
         assert [alert["id"] for alert in cao.of("alert")] == [own]
         assert cao.of("visit") == []
         async with street.connection() as conn:
-            for _ in range(2):
+            for _ in range(3):
                 clock.advance(60)
                 await pass_offer_on(conn, now=clock.at)
         await cao.until(lambda page: [visit["id"] for visit in page.of("visit")] == [visit_id])
