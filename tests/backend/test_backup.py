@@ -58,7 +58,7 @@ def empty_server(programs: Path, preload: str) -> Iterator[Database]:
 
 async def contents(conn: Connection) -> dict[str, Any]:
     """Every reading to the last bit, and whole tables."""
-    found: dict[str, Any] = {name: sorted(map(str, await rows(conn, f"SELECT * FROM {name}"))) for name in WHOLE}
+    found: dict[str, Any] = {name: sorted(map(str, await rows(conn, f"SELECT to_jsonb(one) AS row FROM {name} AS one"))) for name in WHOLE}
     return found | {"everything": await everything(conn)}
 
 

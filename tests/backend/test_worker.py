@@ -11,11 +11,12 @@ from prometheus_client import CollectorRegistry
 
 from backend.alerts import store as alerts
 from backend.cases.lifecycle import Disposition
-from backend.config import Config, DatabaseConfig, WorkerConfig
+from backend.config import Config, DatabaseConfig, NotifyConfig, WorkerConfig
 from backend.db.pool import Connection, Pool
 from backend.dispatch import store as dispatch
 from backend.metrics.jobs import Jobs
 from backend.notify.channels import CHANNELS
+from backend.notify.channels.message import Message
 from backend.worker import Worker, _guarded
 from contract.events import EventKind
 from contract.quantities import QuantityName
@@ -217,16 +218,16 @@ async def test_every_visit_that_is_due_is_offered_in_one_tick(street: Connection
 async def test_a_receiver_that_does_not_answer_holds_up_nobody_else(
     street: Connection, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent: list[Any] = []
+    sent: list[str] = []
     both_at_once = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def send(address: str, body: dict[str, Any]) -> None:
-        if address == "hangs":
+    def send(message: Message, settings: NotifyConfig) -> None:
+        if message.address == "hangs":
             asyncio.run_coroutine_threadsafe(both_at_once.wait(), loop).result(DEADLINE_S)
         else:
             loop.call_soon_threadsafe(both_at_once.set)
-        sent.append(address)
+        sent.append(message.address)
 
     monkeypatch.setitem(CHANNELS, "webhook", send)
     await street.execute(
