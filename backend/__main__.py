@@ -30,6 +30,9 @@ EXIT_BAD_INPUT = 2
 EXIT_UNAVAILABLE = 3
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
+CANCEL_AGAIN_S = 5
+"""How long a process that was asked to end may take for its clean-up before it is asked again."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 2 bad input, 3 broker or database unavailable."""
@@ -106,10 +109,16 @@ def _run(work: Coroutine[None, None, None]) -> None:
     """Run until done, or until SIGTERM or SIGINT asks for a clean end."""
 
     async def until_signal() -> None:
-        task = asyncio.create_task(work)
+        task, asked = asyncio.create_task(work), asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, asked.set)
+        asking = asyncio.create_task(asked.wait())
+        await asyncio.wait({task, asking}, return_when=asyncio.FIRST_COMPLETED)
+        while not task.done():  # a pool may swallow a cancellation
+            task.cancel()
+            await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)
+        asking.cancel()
         try:
             await task
         except asyncio.CancelledError:
