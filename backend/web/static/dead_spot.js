@@ -5,7 +5,7 @@
 import { say } from "./page.js";
 import { _ } from "./words.js";
 
-const STORE = "jiahu-steps";
+const STORE = `jiahu-steps-${document.getElementById("rounds").dataset.doctor}`; // another doctor on this phone neither sees nor sends them
 const RETRY_MS = 5_000;
 const STEP = /^\/doctor\/visits\/(\d+)\//;
 const pins = new Map(); // key of a step -> PIN: never written to the phone's memory
