@@ -14,9 +14,10 @@ from backend.db.pool import open_pool
 from backend.metrics.health import Condition, Health, answer, too_old
 from backend.metrics.serving import JSON, make_registry, serving
 from backend.metrics.web import WebMetrics, WebState
-from backend.web import auth, problems
+from backend.web import auth, problems, render
 from backend.web.api import ROUTERS as API
 from backend.web.auth import Web
+from backend.web.board import Board
 from backend.web.language import STATIC
 from backend.web.live import Live
 from backend.web.meter import Meter
@@ -45,9 +46,10 @@ def create_app(config: Config, clock: Callable[[], datetime] = _now) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(config.database)
-        live = Live(pool, clock=clock, sees=auth.sees)
+        board = Board(clock=clock, draw=lambda template, language, shown: render.part(template, language, clock(), **shown))
+        live = Live(pool, board, clock=clock, sees=auth.sees)
         health = Health(pool, lambda: [_sees(live, clock())])
-        app.state.web = Web(config, pool, live, clock, asyncio.Semaphore(auth.SIGN_INS_MAX))
+        app.state.web = Web(config, pool, live, board, clock, asyncio.Semaphore(auth.SIGN_INS_MAX))
         app.state.health = health
         watching = [asyncio.create_task(live.run()), asyncio.create_task(health.run())]
         try:

@@ -14,6 +14,7 @@ from backend.errors import NotFound
 from backend.people import accounts
 from backend.people.accounts import Account, Refused
 from backend.web import read
+from backend.web.board import Board
 from backend.web.language import Language, Translator, choose, translator
 from backend.web.live import Live
 from backend.web.read import Readers, Row
@@ -32,6 +33,7 @@ class Web:
     config: Config
     pool: Pool
     live: Live
+    board: Board
     clock: Callable[[], datetime]
     sign_ins: asyncio.Semaphore
 

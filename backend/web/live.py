@@ -2,47 +2,58 @@
 
 The tables are the truth and a notification is only a hint to look at once; without one the task looks every POLL_S. It compares the
 versions of everything open with those of its last look, so neither clocks nor lost hints nor a restarted database can make it miss a
-change. What is no longer open is read once more and sent with its last state.
+change. What is no longer open is read once more and sent with its last state. A request that must not show the past looks too, or waits
+for a look that began after it: a hundred of them are one look.
 
-Events: `hello` at the start, `case`, `alert` and `visit` (first all open ones, then changes), `gone` for what this person may no longer
-see, and `beat` every BEAT_S, but only while looking works: a page that hears no beat knows that it is blind.
+Consoles are told by the board (`board.py`), all alike. Other pages and programs listen here, to events: `hello` at the start, `case`,
+`alert` and `visit` (first all open ones, then changes), `gone` for what this person may no longer see, and `beat` every BEAT_S, but only
+while looking works: a page that hears no beat knows that it is blind.
 """
 
 import asyncio
 import json
 import logging
 import random
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal, get_args
 
 from backend.db.pool import TRANSIENT, Connection, Pool
 from backend.errors import Unavailable
 from backend.people.accounts import Account
 from backend.web import read
+from backend.web.board import STREAM_S_MAX, Board
 from backend.web.model import AlertView, CaseView, PulseView, VisitView
-from backend.web.read import Readers
+from backend.web.read import Mark, Readers
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 2.0
 GAP_S = 0.05
-"""Least time between two looks: a burst of hints is one look."""
+"""Least time between two looks: a burst of hints is one look. After a look that took longer, as long as it took."""
 PULSE_S = 1.0
+PULSE_SHARE = 0.02
+"""Of the time, that feeling the pulse may take: of a district it is felt every few seconds."""
 BEAT_S = 5.0
 RETRY_S_MIN, RETRY_S_MAX = 0.2, 5.0
 CLIENTS_MAX = 1_000
-CLIENT_QUEUE_MAX = 500
+CLIENT_QUEUE_MAX = 2_000
 """Messages waiting for one page; one that is slower is cut off and begins anew."""
-STREAM_S_MAX = 900.0
-"""A stream ends after this long, and the page comes back at once with its session checked again."""
+CHUNK = 200
+"""Things read and told in one go: between two of them others have their turn."""
 RATE_SPAN = timedelta(seconds=60)
 RATE_SPAN_MIN = timedelta(seconds=5)
 
 Sees = Callable[[Account, Readers | None], bool]
+Kind = Literal["case", "alert", "visit"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Key = tuple[str, int]
+OVER = frozenset({"closed", "done", "cancelled"})
+"""States of cases and alerts, and of visits, that are no longer open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +76,31 @@ class Client:
 
     account: Account
     sees: Sees
+    kinds: frozenset[str] = frozenset(KINDS)
     queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(CLIENT_QUEUE_MAX))
     sent: dict[Key, int] = field(default_factory=dict)
     waiting: list[Change] | None = None
 
-    def begin(self, everything: Iterable[Change]) -> list[str]:
-        """What a new page has to hear: all that is open, then what has changed since that was asked for."""
+    def first(self, changes: Iterable[Change]) -> list[str]:
+        """What a new page has to hear of what was open when it came."""
+        return [message for change in changes for message in self._message(change)]
+
+    def begun(self) -> list[str]:
+        """It has had everything: what has changed meanwhile. From now on changes are told as they come."""
         waiting, self.waiting = self.waiting or [], None
-        return self.messages(everything) + self.messages(waiting)
+        return self.messages(waiting)
 
     def messages(self, changes: Iterable[Change]) -> list[str]:
         """What this page has to hear of these changes, each version once."""
         if self.waiting is not None:
             self.waiting.extend(changes)
             return []
-        return [message for change in changes for message in self._message(change)]
+        return self.first(changes)
 
     def _message(self, change: Change) -> list[str]:
         kind, number = change.key
+        if kind not in self.kinds:
+            return []
         if not self.sees(self.account, change.readers):
             was_known = self.sent.pop(change.key, None) is not None
             return [message_of("gone", json.dumps({"kind": kind, "id": number}))] if was_known else []
@@ -131,19 +149,22 @@ class Rate:
 class Live:
     """The watching task and the pages that listen. `clock` gives the time, `sees` says who may know what."""
 
-    def __init__(self, pool: Pool, *, clock: Callable[[], datetime], sees: Sees) -> None:
+    def __init__(self, pool: Pool, board: Board, *, clock: Callable[[], datetime], sees: Sees) -> None:
         self.pulse: PulseView | None = None
         self.looked_at: datetime | None = None
-        self._pool, self._clock, self._sees = pool, clock, sees
+        self._pool, self._board, self._clock, self._sees = pool, board, clock, sees
         self._clients: set[Client] = set()
-        self._marks: dict[Key, int] = {}
+        self._looking = asyncio.Lock()
+        self._looks = 0
+        self._marks: dict[Key, Mark] = {}
         self._rate = Rate()
         self._beat_at: datetime | None = None
+        self._pulse_s = 0.0
 
     @property
     def pages(self) -> int:
         """Pages that listen now."""
-        return len(self._clients)
+        return len(self._clients) + self._board.pages
 
     async def run(self) -> None:
         """Watch until cancelled; a lost database is found again, with waiting that grows to RETRY_S_MAX."""
@@ -163,41 +184,74 @@ class Live:
     async def _watch(self) -> None:
         async with read.listening(self._pool) as conn:
             while True:
-                await self._look(conn)
-                await asyncio.sleep(GAP_S)
+                spent_s = -time.monotonic()
+                async with self._looking:
+                    await self._look(conn)
+                    await self._look_around(conn)
+                spent_s += time.monotonic()
+                await asyncio.sleep(max(GAP_S, spent_s))
                 await read.wait_for_hint(conn, POLL_S)
+
+    async def catch_up(self, conn: Connection) -> None:
+        """Return once the tables have been looked at since this was called, and the board shows what was found. Raises TRANSIENT."""
+        looks = self._looks
+        async with self._looking:
+            if self._looks == looks:
+                await self._look(conn)
+            await self._board.bring_up_to_date(conn)
 
     async def _look(self, conn: Connection) -> None:
         """Tell all pages what differs from the last look."""
+        self._looks += 1
         marks = await read.open_marks(conn)
-        changed = {key for key, version in marks.items() if self._marks.get(key) != version} | (self._marks.keys() - marks.keys())
+        changed = {key for key, mark in marks.items() if self._marks.get(key) != mark} | (self._marks.keys() - marks.keys())
         if changed:
-            changes = await self._changes(conn, changed)
-            self._tell(lambda client: client.messages(changes))
+            cases = {case_id for key in changed for mark in (marks.get(key), self._marks.get(key)) if mark and (case_id := mark[1])}
+            await self._board.note(conn, cases)
+            kinds = {kind for client in self._clients for kind in client.kinds}
+            async for changes in self._read(conn, [key for key in changed if key[0] in kinds]):
+                self._tell(lambda client, changes=changes: client.messages(changes))  # type: ignore[misc]
         self._marks = marks
-        self.looked_at = now = self._clock()
-        if self.pulse is None or now - self.pulse.at >= timedelta(seconds=PULSE_S):
+        self.looked_at = self._clock()
+
+    async def _look_around(self, conn: Connection) -> None:
+        """What is due from time to time: the pulse, and a beat that says that looking works."""
+        now = self._clock()
+        if self.pulse is None or now - self.pulse.at >= timedelta(seconds=max(PULSE_S, self._pulse_s / PULSE_SHARE)):
             await self._feel_pulse(conn, now)
         if self._beat_at is None or now - self._beat_at >= timedelta(seconds=BEAT_S - POLL_S / 2):
             self._beat_at = now
+            self._board.beat(now)
             self._tell(lambda _: [message_of("beat", json.dumps({"at": now.isoformat()}))])
 
-    async def _changes(self, conn: Connection, keys: Collection[Key]) -> list[Change]:
-        """The newest states of these: cases and alerts in the order of the queue, then visits."""
-        cases = [CaseView.of(row) for row in await read.cases(conn, [number for kind, number in keys if kind == "case"])]
-        alerts = [AlertView.of(row) for row in await read.alerts(conn, [number for kind, number in keys if kind == "alert"])]
-        visits = [VisitView.of(row) for row in await read.visits(conn, [number for kind, number in keys if kind == "visit"])]
-        views: list[CaseView | AlertView | VisitView] = [*cases, *alerts, *visits]
-        elder_ids = {view.elder_id for view in views if view.elder_id}
-        readers = await read.readers(conn, elder_ids, now=self._clock())
-        told: list[tuple[str, CaseView | AlertView]] = [("case", case) for case in cases] + [("alert", alert) for alert in alerts]
-        return [_change(kind, view, view.state == "closed", readers) for kind, view in told] + [
-            _change("visit", view, view.state in ("done", "cancelled"), readers) for view in visits
+    async def _read(self, conn: Connection, keys: Iterable[Key]) -> AsyncIterator[list[Change]]:
+        """The newest states of these in chunks: cases and alerts in the order of the queue within a chunk, then visits."""
+        for kind in KINDS:
+            ids = sorted(number for one, number in keys if one == kind)
+            for place in range(0, len(ids), CHUNK):
+                yield await self._changes(conn, kind, ids[place : place + CHUNK])
+
+    async def _changes(self, conn: Connection, kind: Kind, ids: list[int]) -> list[Change]:
+        views: Sequence[CaseView | AlertView | VisitView]
+        match kind:
+            case "case":
+                views = [CaseView.of(row) for row in await read.cases(conn, ids)]
+            case "alert":
+                views = [AlertView.of(row) for row in await read.alerts(conn, ids)]
+            case "visit":
+                views = [VisitView.of(row) for row in await read.visits(conn, ids)]
+        readers = await read.readers(conn, {view.elder_id for view in views if view.elder_id}, now=self._clock())
+        return [
+            Change((kind, view.id), view.version, readers.get(view.elder_id or ""), view.state in OVER, view.model_dump_json())
+            for view in views
         ]
 
     async def _feel_pulse(self, conn: Connection, now: datetime) -> None:
+        began_s = time.monotonic()
         row = await read.pulse(conn)
+        self._pulse_s = time.monotonic() - began_s
         self.pulse = PulseView.model_validate(row | {"at": now, "readings_per_minute": self._rate.add(now, row["readings_total"])})
+        self._board.feel(self.pulse)
 
     def _tell(self, messages: Callable[[Client], list[str]]) -> None:
         for client in list(self._clients):
@@ -205,29 +259,35 @@ class Live:
                 self._clients.discard(client)
                 logger.warning("a page was too slow and is cut off", extra={"event": "live_slow_client", "account": client.account.name})
 
-    async def stream(self, account: Account) -> AsyncIterator[str]:
+    async def stream(self, account: Account, kinds: Collection[Kind] = KINDS) -> AsyncIterator[str]:
         """Server-sent events for one page, until it leaves, falls behind or STREAM_S_MAX is over. Raises Unavailable over CLIENTS_MAX."""
         if len(self._clients) >= CLIENTS_MAX:
             raise Unavailable("too many pages are open")
-        client = Client(account, self._sees, waiting=[])
+        client = Client(account, self._sees, frozenset(kinds), waiting=[])
         self._clients.add(client)
         try:
             yield message_of("hello", json.dumps({"at": self._clock().isoformat(), "account": account.name}))
             ends_at = asyncio.get_running_loop().time() + STREAM_S_MAX
             with suppress(TimeoutError, TRANSIENT):
-                for message in client.begin(await self._everything_open()):
+                async for changes in self._everything_open(client.kinds):
+                    for message in client.first(changes):
+                        yield message
+                for message in client.begun():
                     yield message
                 while (queued := await asyncio.wait_for(client.queue.get(), ends_at - asyncio.get_running_loop().time())) is not None:
                     yield queued
         finally:
             self._clients.discard(client)
 
-    async def _everything_open(self) -> list[Change]:
+    async def _everything_open(self, kinds: Collection[str]) -> AsyncIterator[list[Change]]:
         async with self._pool.connection() as conn:
-            return await self._changes(conn, await read.open_marks(conn))
+            marks = await read.open_marks(conn)
+            async for changes in self._read(conn, [key for key in marks if key[0] in kinds]):
+                yield changes
 
     def stop(self) -> None:
         """End all streams."""
+        self._board.stop()
         for client in self._clients:
             client.end()
 
@@ -235,7 +295,3 @@ class Live:
 def message_of(event: str, data: str) -> str:
     """One server-sent event; `data` is one line."""
     return f"event: {event}\ndata: {data}\n\n"
-
-
-def _change(kind: str, view: CaseView | AlertView | VisitView, is_over: bool, readers: dict[str, Readers]) -> Change:
-    return Change((kind, view.id), view.version, readers.get(view.elder_id or ""), is_over, view.model_dump_json())

@@ -12,19 +12,24 @@ from typing import Any
 from backend.db.pool import LIVE_CHANNEL, TRANSIENT, Connection, Pool
 
 Row = dict[str, Any]
+Mark = tuple[int, int | None]
+"""A version, and the case it belongs to."""
 
 LIST_MAX = 200
 """Rows of a list: more than anybody reads; the newest are kept."""
 
 LISTEN, UNLISTEN = f"LISTEN {LIVE_CHANNEL}", f"UNLISTEN {LIVE_CHANNEL}"  # a channel is a name: it cannot be a parameter
 OPEN_MARKS = """
-SELECT 'alert' AS kind, a.id, a.version FROM alert a LEFT JOIN care_case c ON c.id = a.case_id
-WHERE a.state <> 'closed' AND c.is_group IS NOT TRUE
+SELECT 'case' AS kind, array_agg(id) AS ids, array_agg(version) AS versions, array_agg(id) AS case_ids
+FROM care_case WHERE state <> 'closed'
 UNION ALL
-SELECT 'case', id, version FROM care_case WHERE state <> 'closed'
+SELECT 'alert', array_agg(id), array_agg(version), array_agg(case_id) FROM alert
+WHERE state <> 'closed' AND (case_id IN (SELECT id FROM care_case WHERE is_group AND state <> 'closed')) IS NOT TRUE
 UNION ALL
-SELECT 'visit', id, version FROM visit WHERE state NOT IN ('done', 'cancelled')
+SELECT 'visit', array_agg(v.id), array_agg(v.version), array_agg(a.case_id)
+FROM visit v LEFT JOIN alert a ON a.id = v.alert_id WHERE v.state NOT IN ('done', 'cancelled')
 """
+"""One row a kind and not one a case: 20 000 rows would take longer to carry than to find."""
 READERS = """
 SELECT e.id AS elder_id, c.team_id,
        ARRAY(
@@ -100,7 +105,26 @@ LEFT JOIN LATERAL (
 WHERE c.id = ANY(%(ids)s)
 ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], c.priority), c.state <> 'new', c.opened_at, c.id
 """
+QUEUE = """
+WITH gateway_rule AS MATERIALIZED (
+    SELECT id, version FROM rule WHERE body ->> 'kind' = 'absence' AND body ->> 'of' = 'gateway'
+), silent AS MATERIALIZED (
+    SELECT coalesce(a.elder_id, 'gateway:' || a.gateway_id) AS subject, min(a.case_id) AS first_case_id, max(a.case_id) AS last_case_id
+    FROM alert a JOIN gateway_rule r ON r.id = a.rule_id AND r.version = a.rule_version WHERE a.state <> 'closed' GROUP BY 1
+), waiting AS (
+    SELECT c.id, c.priority, c.state, c.opened_at,
+           c.rests_until IS NOT NULL
+           OR c.priority = 'technical' AND NOT c.is_group AND coalesce(s.first_case_id <> c.id OR s.last_case_id <> c.id, false) AS is_muted
+    FROM care_case c LEFT JOIN silent s ON s.subject = coalesce(c.elder_id, 'gateway:' || c.gateway_id)
+    WHERE c.state <> 'closed'
+)
+SELECT priority, count(*) FILTER (WHERE NOT is_muted) AS shown, count(*) FILTER (WHERE is_muted) AS resting,
+       (array_agg(id ORDER BY state <> 'new', opened_at, id) FILTER (WHERE NOT is_muted))[1:%(limit)s] AS ids
+FROM waiting GROUP BY priority ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], priority)
+"""
+"""By priority: how many cases there are, how many of them rest, and the first that do not. Muted means what it does in CASES."""
 OPEN_CASE_IDS = "SELECT id FROM care_case WHERE state <> 'closed'"
+HELD_CASE_IDS = "SELECT id FROM care_case WHERE state <> 'closed' AND taken_by = %(name)s"
 ELDER_CASE_IDS = "SELECT id FROM care_case WHERE elder_id = %(elder_id)s ORDER BY opened_at DESC LIMIT %(limit)s"
 CASE_OF_ALERT = "SELECT case_id AS id FROM alert WHERE id = %(alert_id)s AND case_id IS NOT NULL"
 GROUP_HOMES = """
@@ -245,6 +269,15 @@ FROM gateway g WHERE g.elder_id IS NOT NULL
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """The head of the queue. `counts`: all open cases that do not rest, by priority; `resting`: the others."""
+
+    cases: list[Row]
+    counts: dict[str, int]
+    resting: int
+
+
+@dataclass(frozen=True, slots=True)
 class Readers:
     """Which doctors may see an elder: those of the signed team, and those who hold an open offer or visit."""
 
@@ -270,10 +303,14 @@ async def wait_for_hint(conn: Connection, timeout_s: float) -> None:
         return
 
 
-async def open_marks(conn: Connection) -> dict[tuple[str, int], int]:
-    """Versions of all open cases, alerts and visits by (`case`, `alert` or `visit`, id); alerts of a group item are told by that alone."""
+async def open_marks(conn: Connection) -> dict[tuple[str, int], Mark]:
+    """All open cases, alerts and visits by (`case`, `alert` or `visit`, id); alerts of a group item are told by that alone."""
     rows = await (await conn.execute(OPEN_MARKS)).fetchall()
-    return {(row["kind"], row["id"]): row["version"] for row in rows}
+    return {
+        (row["kind"], number): (version, case_id)
+        for row in rows
+        for number, version, case_id in zip(row["ids"] or (), row["versions"] or (), row["case_ids"] or (), strict=True)
+    }
 
 
 async def readers(conn: Connection, elder_ids: Collection[str], *, now: datetime) -> dict[str, Readers]:
@@ -309,6 +346,19 @@ async def cases(conn: Connection, ids: Collection[int]) -> list[Row]:
 async def open_cases(conn: Connection) -> list[Row]:
     """All open cases in the order of the queue."""
     return await cases(conn, await _ids(conn, OPEN_CASE_IDS, {}))
+
+
+async def queue(conn: Connection, *, limit: int) -> Queue:
+    """The first `limit` open cases that do not rest, in the order of the queue, and how many there are."""
+    found = await _all(conn, QUEUE, {"limit": limit})
+    first = [case_id for row in found for case_id in row["ids"] or ()][:limit]
+    counts = {row["priority"]: row["shown"] for row in found if row["shown"]}
+    return Queue(await cases(conn, first), counts, sum(row["resting"] for row in found))
+
+
+async def held_cases(conn: Connection, name: str) -> list[Row]:
+    """Open cases that somebody has, in the order of the queue."""
+    return await cases(conn, await _ids(conn, HELD_CASE_IDS, {"name": name}))
 
 
 async def elder_cases(conn: Connection, elder_id: str) -> list[Row]:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from backend.web import auth, labels
-from backend.web.language import Translator, script_words, translator
+from backend.web.language import Language, Translator, script_words, translator
 from contract.quantities import QUANTITIES, QuantityName
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -46,6 +46,12 @@ def page(request: Request, template: str, *, status: int = 200, **context: objec
         "words": Markup(json_for_page(script_words(language))),
     }
     return HTMLResponse(environment().get_template(template).render(common | context), status)
+
+
+def part(template: str, language: Language, now: datetime, **context: object) -> str:
+    """A part of a page that is the same for everybody who reads this language: it knows no account."""
+    common: dict[str, object] = {"_": translator(language), "language": language, "now": now}
+    return environment().get_template(template).render(common | context)
 
 
 def json_for_page(value: Mapping[str, Any]) -> str:

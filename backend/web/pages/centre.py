@@ -26,7 +26,7 @@ Part = Annotated[str, Form(pattern="^(desk|second|supervisor|on_call)$")]
 async def show_duty(request: Request, web: TheWeb, who: Operator, now: Now) -> Response:
     """Who is on duty now and next, hand-over notes, and what oneself has."""
     async with web.pool.connection() as conn:
-        held = [case for case in await read.open_cases(conn) if case["taken_by"] == who.name]
+        held = await read.held_cases(conn, who.name)
         everybody = [one for one in await accounts.everybody(conn) if one["role"] != "doctor" and one["is_active"]]
         return render.page(
             request, "duty.html", shifts=await duty.coming(conn, now=now), notes=await duty.notes(conn, who.name), held=held,

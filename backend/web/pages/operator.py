@@ -6,8 +6,9 @@ A page and its parts are the same routes: htmx asks for the part it replaces, a 
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from markupsafe import Markup
 
 from backend.cases import calls, duty
 from backend.cases.lifecycle import Disposition
@@ -17,9 +18,9 @@ from backend.people import accounts
 from backend.people.accounts import Account
 from backend.people.model import Id
 from backend.rules.model import VisitClass
-from backend.web import auth, chart, labels, read, render, steps, timeline
+from backend.web import auth, board, chart, labels, read, render, steps, timeline
 from backend.web.api.cases import TEXT_MAX
-from backend.web.auth import Now, Operator, TheWeb
+from backend.web.auth import Now, Operator, TheWeb, Web
 from backend.web.language import Translator
 from backend.web.read import Row
 
@@ -32,7 +33,7 @@ Text = Annotated[str, Form(min_length=1, max_length=TEXT_MAX)]
 
 
 @router.get("")
-async def board(request: Request, web: TheWeb, who: Operator, now: Now) -> Response:
+async def show_board(request: Request, web: TheWeb, who: Operator, now: Now) -> Response:
     """The board with the street."""
     async with web.pool.connection() as conn:
         return await _show(request, web, conn, who, {"homes": await _homes(conn, who, now)})
@@ -68,11 +69,31 @@ async def board_with_elder(request: Request, web: TheWeb, who: Operator, now: No
         return await _show(request, web, conn, who, {"history": history} | await _card(conn, elder_id, now))
 
 
+@router.get("/live", response_class=StreamingResponse)
+async def live(request: Request, web: TheWeb, who: Operator) -> StreamingResponse:
+    """The stream of a console, see backend/web/board.py."""
+    async with web.pool.connection() as conn:
+        await web.live.catch_up(conn)
+    stream = web.board.stream(auth.language_of(request))
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+
 @router.get("/queue")
-async def queue(request: Request, web: TheWeb, who: Operator) -> Response:
+async def queue(
+    request: Request, web: TheWeb, who: Operator, rows: Annotated[int, Query(ge=1, le=board.ROWS_MAX)] = board.ROWS
+) -> Response:
     """The queue alone."""
     async with web.pool.connection() as conn:
-        return render.page(request, "queue.html", **await _queue(conn, who))
+        if rows != board.ROWS:
+            return HTMLResponse(web.board.longer_html(auth.language_of(request), await read.queue(conn, limit=rows), rows))
+        return HTMLResponse(await _queue(request, web, conn))
+
+
+@router.get("/beside")
+async def beside(request: Request, web: TheWeb, who: Operator) -> Response:
+    """What stands beside the queue and is a person's own."""
+    async with web.pool.connection() as conn:
+        return render.page(request, "beside.html", unread=await duty.unread(conn, who.name))
 
 
 @router.get("/street")
@@ -80,12 +101,6 @@ async def street(request: Request, web: TheWeb, who: Operator, now: Now) -> Resp
     """The street alone."""
     async with web.pool.connection() as conn:
         return render.page(request, "street.html", homes=await _homes(conn, who, now))
-
-
-@router.get("/pulse")
-async def pulse(request: Request, web: TheWeb, who: Operator) -> Response:
-    """The strip that shows whether homes are heard."""
-    return render.page(request, "pulse.html", pulse=web.live.pulse)
 
 
 @router.get("/elders/{elder_id}/vitals")
@@ -174,15 +189,17 @@ async def call_off(request: Request, web: TheWeb, who: Operator, now: Now, case_
         return await fresh_story(request, conn, who, case_id, now)
 
 
-async def _show(request: Request, web: TheWeb, conn: Connection, who: Account, context: Row) -> Response:
+async def _show(request: Request, web: Web, conn: Connection, who: Account, context: Row) -> Response:
     if "hx-request" in request.headers:
         return render.page(request, "work.html", **context)
-    return render.page(request, "operator.html", pulse=web.live.pulse, **await _queue(conn, who), **context)
+    queue, unread = Markup(await _queue(request, web, conn)), await duty.unread(conn, who.name)
+    return render.page(request, "operator.html", queue_html=queue, pulse=web.live.pulse, unread=unread, **context)
 
 
-async def _queue(conn: Connection, who: Account) -> Row:
-    """What the queue shows."""
-    return {"cases": await read.open_cases(conn), "unread": await duty.unread(conn, who.name)}
+async def _queue(request: Request, web: Web, conn: Connection) -> str:
+    """The queue as it is now, drawn."""
+    await web.live.catch_up(conn)
+    return web.board.queue_html(auth.language_of(request))
 
 
 async def fresh_story(request: Request, conn: Connection, who: Account, case_id: int, now: datetime) -> Response:

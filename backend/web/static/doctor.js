@@ -18,7 +18,7 @@ wire(drawCharts);
 keepSteps(document.getElementById("rounds"), sent);
 openPickedForms();
 navigator.serviceWorker?.register("/doctor/worker.js", { scope: "/" }).catch(() => {}); // without it the page still works, while it is open
-listen({ hello, visit: onVisit, gone: onGone });
+listen("/api/live?kinds=visit", { hello, visit: onVisit, gone: onGone });
 setInterval(watchStaleness, 1000);
 setInterval(refreshWhenIdle, 500);
 

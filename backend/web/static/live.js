@@ -10,21 +10,21 @@ let heardMs = performance.now();
 let heardAt = Date.now();
 let isSignedOut = false;
 
-/** Listen; `on` has a function for each of case, alert, visit and gone, and `hello` for every new beginning. */
-export function listen(on) {
-  const source = new EventSource("/api/live");
+/** Listen to a stream; `on` has a function for each kind of message that matters, and `hello` for every new beginning. */
+export function listen(stream, on) {
+  const source = new EventSource(stream);
   source.addEventListener("hello", (event) => {
     heard(JSON.parse(event.data).at);
     on.hello();
   });
   source.addEventListener("beat", (event) => heard(JSON.parse(event.data).at));
-  for (const kind of ["case", "alert", "visit", "gone"]) {
-    source.addEventListener(kind, (event) => on[kind]?.(JSON.parse(event.data)));
+  for (const [kind, act] of Object.entries(on)) {
+    if (kind !== "hello") source.addEventListener(kind, (event) => act(JSON.parse(event.data)));
   }
   source.addEventListener("error", () => {
     source.close();
     checkSession();
-    setTimeout(() => listen(on), RETRY_MS);
+    setTimeout(() => listen(stream, on), RETRY_MS);
   });
 }
 

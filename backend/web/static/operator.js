@@ -10,7 +10,8 @@ import { _ } from "./words.js";
 
 const RING_AGAIN_MS = 8_000;
 const NARROW = "(max-width: 900px)"; // as in app.css: the panes stand below each other
-const states = new Map(); // id of an open case -> the case
+const QUEUE_ROWS = "40"; // as in board.py: who asked for more fetches the queue, the others are sent it
+let states = new Map(); // id of a case at the head of the queue -> the case
 const refreshQueue = debounced("cases");
 const refreshStory = new Map(); // id of a case -> its debounced trigger
 let isFirst = true;
@@ -24,43 +25,43 @@ wire((target) => {
 });
 document.addEventListener("keydown", onKey);
 document.getElementById("help-key").addEventListener("click", help);
-listen({ hello, case: onCase, alert: onAlert, visit: onVisit, gone: (message) => message.kind === "case" && states.delete(message.id) });
+listen("/operator/live", { hello, queue: onQueue, changed: onChanged, pulse: (message) => show("pulse", message.html) });
 setInterval(watchStaleness, 1000);
 setInterval(() => hasUntakenHigh() && ring(), RING_AGAIN_MS);
 
-// A new beginning of the stream sends everything open again: what is not among it has ended meanwhile.
+// A new beginning of the stream brings the queue again; what else is on the page may have changed meanwhile.
 function hello() {
-  states.clear();
+  states = new Map();
   if (!isFirst) {
-    refreshQueue();
     if (selected()) storyOf(selected())();
     refreshCharts();
+    htmx.trigger(document.body, "beside");
   }
   isFirst = false;
 }
 
-function onCase(one) {
-  const before = states.get(one.id);
-  if (one.state === "closed") states.delete(one.id);
-  else states.set(one.id, one);
-  if (isCall(one) && !isCall(before)) ring();
-  refreshQueue();
-  storyOf(one.id)();
+function onQueue({ html, cases }) {
+  const before = states;
+  states = new Map(cases.map((one) => [one.id, one]));
+  if (cases.some((one) => isCall(one) && !isCall(before.get(one.id)))) ring();
+  if (document.getElementById("queue-rows").value === QUEUE_ROWS) show("rows", html);
+  else refreshQueue();
+}
+
+function onChanged({ cases }) {
+  if (cases.includes(selected())) storyOf(selected())();
+}
+
+// As htmx would after fetching it: links work, and what follows a swap follows.
+function show(id, html) {
+  const target = document.getElementById(id);
+  const focused = target.contains(document.activeElement) && document.activeElement.id;
+  htmx.swap(target, html, { swapStyle: "innerHTML" });
+  if (focused) document.getElementById(focused)?.focus();
 }
 
 function isCall(one) {
-  return one?.priority === "high" && one.state === "new" && !one.is_muted && one.condition !== "cancelled";
-}
-
-function onAlert(alert) {
-  refreshQueue();
-  if (alert.case_id) storyOf(alert.case_id)();
-}
-
-// Which case a visit belongs to is the server's knowledge: the one that is shown looks again.
-function onVisit() {
-  refreshQueue();
-  if (selected()) storyOf(selected())();
+  return one?.priority === "high" && one.state === "new" && one.condition !== "cancelled";
 }
 
 function storyOf(id) {

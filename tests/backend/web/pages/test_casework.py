@@ -53,7 +53,7 @@ async def test_a_shift_hands_over_with_a_note_that_the_next_reads(signed_in: Sig
     wang, liu = await signed_in("wang"), await signed_in("liu")
     await wang.post(f"/operator/cases/{case_id}/take", headers=PART)
     assert (await wang.post("/operator/hand-over", data={"to_name": "liu", "note": "女儿在路上"})).status_code == 303
-    assert "有 1 份交接未阅" in text_of(await liu.get("/operator/queue"))
+    assert "有 1 份交接未阅" in text_of(await liu.get("/operator/beside"))
     text = text_of(await liu.get("/operator/duty"))
     assert "坐席 王芳的交接" in text and "女儿在路上" in text and "王秀英" in text
     assert (await wang.post("/operator/hand-over", data={"to_name": "li", "note": "x"})).status_code == 422

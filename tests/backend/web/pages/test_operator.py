@@ -186,8 +186,8 @@ async def test_an_elder_without_a_case_has_a_card_and_a_history(signed_in: Signe
     [
         ("wang", "/operator"),
         ("wang", "/operator/queue"),
+        ("wang", "/operator/beside"),
         ("wang", "/operator/street"),
-        ("wang", "/operator/pulse"),
         ("wang", "/operator/cases/{case}"),
         ("wang", "/operator/cases/{case}/story"),
         ("wang", "/operator/elders/elder-1"),
