@@ -14,7 +14,7 @@ from backend.web.auth import Web
 from backend.web.board import Board
 from backend.web.language import Language
 from tests.backend.street import NOW
-from tests.backend.web.conftest import Clock, SignedIn, case_of, eventually, open_alert, open_case
+from tests.backend.web.conftest import Clock, SignedIn, eventually, open_alert, open_case
 
 pytestmark = pytest.mark.store
 
