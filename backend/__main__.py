@@ -1,4 +1,4 @@
-"""python -m backend ingest | worker | web | migrate | load | rules | retention | plan.
+"""python -m backend ingest | worker | web | migrate | load | institutions | rules | retention | plan.
 
 Picks the process, reads its file, says what is wrong.
 """
@@ -19,6 +19,7 @@ from backend.db import partitions
 from backend.db.pool import open_pool, place
 from backend.dispatch.day import command as plan
 from backend.errors import BadInput, JiahuError, Unavailable
+from backend.institutions import store as institutions
 from backend.people import store as people
 from backend.readings import retention_command as retention
 from backend.rules import command as rules_command
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         ("web", "pages and HTTP API"),
         ("migrate", "bring the database's tables and the shipped rules up to date"),
         ("load", "import teams, doctors, elders, homes and accounts from a TOML file"),
+        ("institutions", "import the map's institutions from a CSV file"),
         ("rules", "try rules on their cases, on recorded readings; score NEWS2; store rules as new versions"),
         ("retention", "show or change how long readings are kept"),
         ("plan", "plan the visits that are due: who goes where, when and why"),
@@ -77,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
             rules_command.add_arguments(command)
             continue
         command.add_argument("--config", type=Path, required=True, help="backend TOML file, see deploy/backend.example.toml")
-        if name == "load":
+        if name in ("load", "institutions"):
             command.add_argument("file", type=Path)
         if name == "retention":
             retention.add_arguments(command)
@@ -143,6 +145,11 @@ async def _maintain(arguments: argparse.Namespace, config: Config) -> None:
         elif arguments.command == "retention":
             async with conn.transaction():
                 print(await retention.change(conn, arguments))
+        elif arguments.command == "institutions":
+            found = institutions.read_file(arguments.file)
+            async with conn.transaction():
+                await institutions.save(conn, found)
+            print(f"{len(found)} institutions stored from {arguments.file}")
         elif arguments.command == "plan":
             print(await plan.plan(conn, arguments, now=datetime.now(UTC)))
         else:

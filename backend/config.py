@@ -3,7 +3,7 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError, model_validator
 
@@ -96,6 +96,50 @@ class WebConfig(_Section):
     demo_accounts: list[DemoAccount] = Field(default_factory=list)
 
 
+class MapConfig(_Section):
+    """Where map pictures come from, and what opens a route. Places are WGS 84, so the pictures must be too.
+
+    Without `tiles` places stand on a plain grid and nobody outside learns which home is looked at. The default of `route` is a geo: link
+    (RFC 5870), which a telephone's own map program opens.
+    """
+
+    tiles: str | None = Field(
+        default=None, pattern=r"^https?://[A-Za-z0-9.{}:-]+/\S*$", description="with {z}, {x} and {y}; {s} is one of `subdomains`"
+    )
+    subdomains: list[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]] = Field(default_factory=list, max_length=16)
+    attribution: str = Field(default="", max_length=200, description="whose map it is, as plain text; most sources demand it")
+    zoom_max: int = Field(default=18, ge=1, le=24)
+    route: str = Field(
+        default="geo:{latitude},{longitude}?q={latitude},{longitude}",
+        pattern=r"^[a-z][a-z0-9+.-]*:\S+$",
+        description="with {latitude} and {longitude} of the place; {name}, {from_latitude} and {from_longitude} if wanted",
+    )
+
+    @model_validator(mode="after")
+    def _templates_fit(self) -> Self:
+        if self.tiles is not None:
+            missing = [name for name in ("{z}", "{x}", "{y}") if name not in self.tiles]
+            if missing:
+                raise ValueError(f"tiles lacks {', '.join(missing)}")
+            if ("{s}" in self.tiles) != bool(self.subdomains):
+                raise ValueError("{s} in tiles and subdomains need each other")
+            if not self.attribution:
+                raise ValueError("say in attribution whose map it is")
+        if self.route.partition(":")[0] in ("javascript", "data", "vbscript"):
+            raise ValueError("route must be the link of a map")
+        if "{latitude}" not in self.route or "{longitude}" not in self.route:
+            raise ValueError("route needs {latitude} and {longitude}")
+        return self
+
+    @property
+    def origins(self) -> list[str]:
+        """Scheme and host of every address that pictures come from: the only strangers whom a page may ask."""
+        if self.tiles is None:
+            return []
+        origin = "/".join(self.tiles.split("/", 3)[:3])
+        return [origin.replace("{s}", name) for name in self.subdomains] or [origin]
+
+
 class MetricsConfig(_Section):
     """Where each process answers /metrics, /healthz and /readyz; without its port it does not. Two ingests need a file each."""
 
@@ -121,6 +165,7 @@ class Config(_Section):
     worker: WorkerConfig = WorkerConfig()
     web: WebConfig = WebConfig()
     notify: NotifyConfig = NotifyConfig()
+    map: MapConfig = MapConfig()
     metrics: MetricsConfig = MetricsConfig()
 
 

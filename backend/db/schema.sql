@@ -538,6 +538,29 @@ CREATE TABLE ingest_reject (
 );
 CREATE UNIQUE INDEX ingest_reject_once ON public.ingest_reject USING btree (topic, digest);
 
+CREATE TABLE institution (
+    id text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    phone text DEFAULT ''::text NOT NULL,
+    latitude double precision,
+    longitude double precision,
+    hours text DEFAULT ''::text NOT NULL,
+    beds integer,
+    nursing_beds integer,
+    is_active boolean DEFAULT true NOT NULL,
+    CONSTRAINT institution_pkey PRIMARY KEY (id),
+    CONSTRAINT institution_beds_check CHECK ((beds >= 0)),
+    CONSTRAINT institution_check CHECK (((nursing_beds >= 0) AND (nursing_beds <= beds))),
+    CONSTRAINT institution_check1 CHECK (((latitude IS NULL) = (longitude IS NULL))),
+    CONSTRAINT institution_id_check CHECK ((id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
+    CONSTRAINT institution_kind_check CHECK ((kind = ANY (ARRAY['integrated'::text, 'care_home'::text, 'hospital'::text, 'health_centre'::text, 'clinic'::text, 'day_care'::text, 'nursing'::text]))),
+    CONSTRAINT institution_latitude_check CHECK (((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision))),
+    CONSTRAINT institution_longitude_check CHECK (((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision))),
+    CONSTRAINT institution_name_check CHECK ((name <> ''::text))
+);
+
 CREATE TABLE last_sign (
     elder_id text NOT NULL,
     name text NOT NULL,

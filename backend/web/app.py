@@ -65,7 +65,7 @@ def create_app(config: Config, clock: Callable[[], datetime] = _now) -> FastAPI:
 
     app = FastAPI(title="Jiahu 家护", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     registry = make_registry()
-    app.add_middleware(Shield)
+    app.add_middleware(Shield, image_origins=config.map.origins)
     app.add_middleware(Meter, metrics=WebMetrics(registry, look))  # outermost, so that refusals count too
     problems.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -1,5 +1,6 @@
 """English words for the codes in the tables; the pages pass them through the translator. `N_` marks a word for the catalogue."""
 
+import re
 from collections.abc import Mapping
 
 from backend.web.language import Translator
@@ -322,6 +323,34 @@ RULE_WORD = {
     "clock_right": N_("Clock right again"),
     "rule_failed": N_("Rule failed"),
 }
+
+
+INSTITUTION = {
+    "integrated": N_("Medical and elderly care in one"),
+    "care_home": N_("Care home"),
+    "hospital": N_("Hospital"),
+    "health_centre": N_("Community health centre"),
+    "clinic": N_("Clinic"),
+    "day_care": N_("Day care"),
+    "nursing": N_("Home nursing"),
+}
+WEEKDAY = {
+    "Mo": N_("Mo"),
+    "Tu": N_("Tu"),
+    "We": N_("We"),
+    "Th": N_("Th"),
+    "Fr": N_("Fr"),
+    "Sa": N_("Sa"),
+    "Su": N_("Su"),
+    "off": N_("closed"),
+}
+
+
+def hours_text(hours: str, say: Translator) -> str:
+    """Opening hours (backend/institutions/hours.py) for people."""
+    if hours == "24/7":
+        return say("Round the clock")
+    return re.sub("|".join(WEEKDAY), lambda word: say(WEEKDAY[word[0]]), hours)
 
 
 def rule_word(code: str, language: str, say: Translator) -> str:

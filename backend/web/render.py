@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from backend.web import auth, labels
 from backend.web.language import Language, Translator, script_words, translator
+from backend.web.place import is_placed, route_link
 from contract.quantities import QUANTITIES, QuantityName
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -30,6 +31,8 @@ def environment() -> Environment:
     env.globals["centre_zone"] = ZONE
     env.globals["quantities"] = QUANTITIES
     env.filters |= {"day_clock": day_clock, "instant": datetime.fromisoformat, "number": number, "since": since}
+    env.tests["placed"] = is_placed
+    env.filters["merge"] = lambda one, other: {**one, **other}
     env.filters |= {"tel": tel, "unit": unit, "years": years}
     return env
 
@@ -37,12 +40,16 @@ def environment() -> Environment:
 def page(request: Request, template: str, *, status: int = 200, **context: object) -> HTMLResponse:
     """A page or a part of one, in the language of whoever asks."""
     language = auth.language_of(request)
+    map_config = auth.web_of(request).config.map
     common: dict[str, object] = {
         "_": translator(language),
         "language": language,
         "account": getattr(request.state, "account", None),
         "now": auth.now_of(request),
         "path": request.url.path,
+        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "map": map_config,
+        "route": partial(route_link, map_config.route),
         "words": Markup(json_for_page(script_words(language))),
     }
     return HTMLResponse(environment().get_template(template).render(common | context), status)

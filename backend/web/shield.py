@@ -1,5 +1,7 @@
 """What guards every request and answer: forged posts refused, bodies limited, headers that keep browsers on the safe side."""
 
+from collections.abc import Sequence
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -7,8 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_BYTES_MAX = 64 * 1024
 """Forms of a few texts; nothing is ever uploaded."""
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 HEADERS = {
-    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
@@ -16,10 +18,15 @@ HEADERS = {
 
 
 class Shield:
-    """Wraps the application. Refuses with 403 (forged), 411 or 413 (body), else adds HEADERS; pages with personal data are not cached."""
+    """Wraps the application. Refuses with 403 (forged), 411 or 413 (body), else adds HEADERS; pages with personal data are not cached.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Nothing on a page may come from elsewhere but pictures from `image_origins`, those of the map.
+    """
+
+    def __init__(self, app: ASGIApp, image_origins: Sequence[str] = ()) -> None:
         self._app = app
+        images = f"; img-src 'self' {' '.join(image_origins)}" if image_origins else ""
+        self._headers = HEADERS | {"content-security-policy": POLICY + images}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -30,7 +37,7 @@ class Shield:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
+                headers.update(self._headers)
                 headers["cache-control"] = "no-cache" if is_static else "no-store"
             await send(message)
 

@@ -108,6 +108,7 @@ class Chain:
         self.keeper.add("broker", self.broker)
         self._say(f"database (PostgreSQL) and broker ({self.broker.kind}) run on this machine only")
         self._backend.prepare(self.database.url, self.broker, people=HERE / "people.toml", rules=HERE / "rules.toml")
+        self._backend.program("institutions", str(HERE / "institutions.csv")).run()
         for name in PROCESSES:
             self.keeper.add(name, self._backend.program(name))
         self.keeper.start()

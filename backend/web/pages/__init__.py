@@ -1,6 +1,20 @@
 """The pages, one file per audience."""
 
-from backend.web.pages import admin, bluetooth, casework, centre, doctor, operator, receipts, rules, search, signin, teams, watch
+from backend.web.pages import (
+    admin,
+    bluetooth,
+    casework,
+    centre,
+    doctor,
+    institutions,
+    operator,
+    receipts,
+    rules,
+    search,
+    signin,
+    teams,
+    watch,
+)
 
 ROUTERS = (
     signin.router,
@@ -15,5 +29,6 @@ ROUTERS = (
     watch.review,
     casework.router,
     centre.router,
+    institutions.router,
     receipts.router,
 )
