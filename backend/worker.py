@@ -46,8 +46,8 @@ from contract.quantities import QuantityName
 
 logger = logging.getLogger(__name__)
 
-ONLINE_S = 90
-"""A gateway reports every 30 s; one not heard for three times as long cannot tell whether its devices are silent."""
+ONLINE_S = 180
+"""A gateway is heard every 75 s at least; one not heard for twice as long and a little cannot tell whether its devices are silent."""
 STILL_THERE_TEXT = "您好，好久没有动静了。如果一切都好，请起来走动一下。"
 """What a home hears before the alert of a silence is due."""
 HOUSEKEEPING_S = 600

@@ -3,8 +3,8 @@
 Everything runs here: Mosquitto, PostgreSQL with TimescaleDB, two ingests, worker, web, the load, and a signed-in page's event stream. One
 after the other:
 
-    district_...    the district's own rate, for --seconds, with presses at 10/s and each home's state twice a minute; the worker compacts
-                    meanwhile what came before
+    district_...    the district's own rate, for --seconds, with presses at 10/s and each home's state every five minutes; meanwhile
+                    the worker compacts what came before
     (no prefix)     the most it stores: the same batches from a recorded file, as fast as they are answered; with presses
     backlog_...     the same with five minutes a batch, as homes send that were without a network
     recovery_s      from kill -9 of an ingest, which is started again, until a press from one of its homes is on the page
@@ -47,7 +47,7 @@ from simulators.servers import Broker, BrokerKind, Database, installed_brokers
 HOMES = 100_000
 MINUTE_S = 60.0
 PRESSES_PER_S = 10.0
-STATE_EVERY_S = 30.0
+STATE_EVERY_S = 300.0
 """As gateways do by default."""
 FULL_S = 20.0
 """The longest that is recorded: each second takes some 20 MB of disk."""

@@ -73,7 +73,8 @@ class SendConfig(_Section):
     unanswered_max: int = Field(default=8, ge=1, le=100)
     resend_s: float = Field(default=30, gt=0)
     resend_urgent_s: float = Field(default=10, ge=5, le=20)
-    status_interval_s: float = Field(default=30, gt=0)
+    status_interval_s: float = Field(default=300, gt=0, description="the state goes out so often though nothing has changed")
+    heartbeat_s: float = Field(default=75, gt=0, description="... and as a sign of life when the backend has answered nothing for so long")
 
 
 def _known_zone(name: str) -> str:

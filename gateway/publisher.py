@@ -5,6 +5,7 @@ means nothing here: what the backend does not answer in time is sent again.
 """
 
 import logging
+import math
 import queue
 import random
 import socket
@@ -104,6 +105,7 @@ class Publisher:
         self._has_more_readings = False
         self._batch_s = 0.0
         self._status_s: float | None = None
+        self._answered_s = -math.inf
         self._complaint = ""
         self._log_id = ""
         self._now = now
@@ -221,6 +223,7 @@ class Publisher:
         """Forget readings in first..last (a batch carried them all), or the one event. The answer to a second copy tells no time."""
         if stored.log_id != self._outbox.log_id:
             return
+        self._answered_s = at_s
         for sent in [one for one in self._in_flight.values() if (one.first, one.last) == (stored.first, stored.last)]:
             del self._in_flight[sent.digest]
             if sent.is_first:
@@ -340,8 +343,12 @@ class Publisher:
         self._send(Leaf.SERIES, batch.model_dump_json(exclude_defaults=True).encode(), batch.first, batch.last, None, now_s)
 
     def _send_status(self, now: datetime, now_s: float) -> None:
-        if self._status_s is not None and now_s - self._status_s < self._config.send.status_interval_s:
-            return
+        """At once where something changed, and then seldom: an answered batch is a sign of life too, and a district has many homes."""
+        send = self._config.send
+        if self._status_s is not None:
+            is_known_alive = now_s - max(self._status_s, self._answered_s) < send.heartbeat_s
+            if is_known_alive and now_s - self._status_s < send.status_interval_s:
+                return
         self._status_s = now_s
         self._client.publish(self._topic(Leaf.STATUS), self._status(now).model_dump_json(), qos=QOS, retain=True)
 

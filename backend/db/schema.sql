@@ -372,6 +372,7 @@ CREATE TABLE elder (
     CONSTRAINT elder_area_id_fkey FOREIGN KEY (area_id) REFERENCES area(id)
 );
 CREATE INDEX elder_by_area ON public.elder USING btree (area_id);
+CREATE INDEX elder_elsewhere ON public.elder USING btree (id) INCLUDE (zone) WHERE (zone <> 'Asia/Shanghai'::text);
 
 CREATE TABLE episode (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,

@@ -1,6 +1,7 @@
 """The only paho user of the backend: its thread hands bytes to asyncio through a bounded queue, and sends answers and commands."""
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections import Counter, deque
@@ -51,15 +52,20 @@ class Arrival:
 class Inbox:
     """Arrivals waiting for the writer: urgent ones first, bounded in sum and per sender, so that no home can shut out the others.
 
-    What does not fit is dropped unanswered: its gateway sends it again.
+    What does not fit is dropped unanswered: its gateway sends it again. Each transaction costs as much as some 20 messages, so what is not
+    urgent is taken at most every `pace_s`: at once while messages are rare, together when they are many.
     """
 
-    def __init__(self, size_max: int) -> None:
+    def __init__(self, size_max: int, pace_s: float = 0.0) -> None:
         self._urgent: deque[Arrival] = deque()
         self._other: deque[Arrival] = deque()
         self._size_max = size_max
         self._of_sender: Counter[str] = Counter()
         self._ready = asyncio.Event()
+        self._pace_s = pace_s
+        self._paced_until_s = 0.0
+        self._enough = asyncio.Event()
+        self._enough_count = 1
         self.dropped = 0
 
     @property
@@ -84,16 +90,30 @@ class Inbox:
         self._of_sender[sender] += 1
         queue.append(arrival)
         self._ready.set()
+        if is_event or len(queue) >= self._enough_count:
+            self._enough.set()
 
     async def take(self, count_max: int) -> list[Arrival]:
         """Wait for at least one arrival. Returns all urgent ones there are, or else others, at most `count_max`."""
         await self._ready.wait()
+        await self._gather(count_max)
         queue = self._urgent or self._other
         taken = [queue.popleft() for _ in range(min(count_max, len(queue)))]
         self._of_sender -= Counter(map(_sender, taken))
         if not self._urgent and not self._other:
             self._ready.clear()
         return taken
+
+    async def _gather(self, count_max: int) -> None:
+        """Wait for the pace, or for `count_max` arrivals, or for an urgent one, which neither waits nor is counted in the pace."""
+        loop = asyncio.get_running_loop()
+        self._enough_count = count_max
+        if not self._urgent and len(self._other) < count_max and (wait_s := self._paced_until_s - loop.time()) > 0:
+            self._enough.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), wait_s)
+        if not self._urgent:
+            self._paced_until_s = loop.time() + self._pace_s
 
 
 def _came_first(queue: deque[Arrival]) -> datetime | None:

@@ -150,7 +150,7 @@ async def _write_event(conn: Connection, monitor: Monitor, home: Home, event: Ev
 
 
 async def _write_statuses(monitor: Monitor, letters: Sequence[Letter], homes: dict[str, Home]) -> None:
-    """Store all of them by one statement, then judge. A home says every half minute that all is well: that must cost next to nothing."""
+    """Store all of them by one statement, then judge. All homes say now and then that all is well: that must cost next to nothing."""
     left = letters
     while left:
         first = {letter.gateway_id: letter for letter in reversed(left)}  # several of one home: one after the other

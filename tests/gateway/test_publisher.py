@@ -477,13 +477,25 @@ def test_the_status_says_that_the_gateway_is_there_and_that_it_leaves(make_stati
     with Backend(broker) as backend:
         station = make_station().start()
         station.until(lambda: backend.statuses)
-        station.after(29).pump()
+        station.after(74).pump()
         station.after(2).until(lambda: len(backend.statuses) == 2)
         station.publisher.ask_for_status()
         station.until(lambda: len(backend.statuses) == 3)
         station.close()
         eventually(lambda: len(backend.statuses) == 4)
     assert [status.online for status in backend.statuses] == [True, True, True, False]
+
+
+def test_a_home_whose_batches_are_answered_seldom_says_that_it_lives(make_station: MakeStation, broker: Broker) -> None:
+    with Backend(broker) as backend:
+        station = make_station().start()
+        station.until(lambda: backend.statuses)
+        for minute in range(4):
+            station.outbox.append_readings(readings(1, first=minute))
+            station.after(60).until(lambda: station.outbox.waiting == 0)
+        assert len(backend.statuses) == 1
+        station.after(60).until(lambda: len(backend.statuses) == 2)  # its five minutes are over
+        station.close()
 
 
 def test_leaving_while_the_broker_is_dead_is_no_trouble(make_station: MakeStation, broker: Broker) -> None:

@@ -66,6 +66,20 @@ async def test_an_empty_inbox_waits() -> None:
     assert len(await asyncio.wait_for(waiting, DEADLINE_S)) == 1
 
 
+async def test_by_its_pace_an_inbox_gathers_unless_something_is_urgent_or_enough_has_come() -> None:
+    inbox = Inbox(100, pace_s=DEADLINE_S * 10)
+    inbox.put(arrival(Leaf.SERIES, 0))
+    assert await taken(inbox) == [b"0"]  # nothing came for long
+    inbox.put(arrival(Leaf.SERIES, 1))
+    gathering = asyncio.create_task(inbox.take(2))
+    await asyncio.sleep(0)
+    assert not gathering.done()
+    inbox.put(arrival(Leaf.EVENT, 2))
+    assert [one.payload for one in await asyncio.wait_for(gathering, DEADLINE_S)] == [b"2"]
+    inbox.put(arrival(Leaf.SERIES, 3))
+    assert await taken(inbox, 2) == [b"1", b"3"]
+
+
 @asynccontextmanager
 async def subscribed(
     broker: Broker, monkeypatch: pytest.MonkeyPatch, *, password: str | None = None, **settings: int
