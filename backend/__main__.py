@@ -154,7 +154,7 @@ async def _maintain(arguments: argparse.Namespace, config: Config) -> None:
             print(await plan.plan(conn, arguments, now=datetime.now(UTC)))
         else:
             async with conn.transaction():
-                await people.load(conn, people.read_file(arguments.file))
+                await people.load(conn, people.read_file(arguments.file), folder=arguments.file.parent)
             print(f"loaded {arguments.file}")
 
 

@@ -23,6 +23,21 @@ class Report(Message):
     id: int = Field(ge=1)
 
 
+LIVE_S_MAX = 300
+"""Seconds of one live view; a gateway shows no more for one command."""
+
+
+class LiveView(Message):
+    """Send values as devices say them, and every second, instead of summaries every few seconds.
+
+    It ends by itself at `until`, or after 300 s; a later one replaces it. A gateway that has much waiting does nothing: that goes first.
+    """
+
+    kind: Literal["live_view"] = "live_view"
+    id: int = Field(ge=1)
+    until: Instant
+
+
 class Enrol(Message):
     """Listen to this Bluetooth device from now on, and pair with it when it asks; also the way to pair again with one that forgot the home.
 
@@ -46,5 +61,5 @@ class Dismiss(Message):
     until: Instant
 
 
-Command = Annotated[Speak | Report | Enrol | Dismiss, Field(discriminator="kind")]
-COMMAND: TypeAdapter[Speak | Report | Enrol | Dismiss] = TypeAdapter(Command)
+Command = Annotated[Speak | Report | LiveView | Enrol | Dismiss, Field(discriminator="kind")]
+COMMAND: TypeAdapter[Speak | Report | LiveView | Enrol | Dismiss] = TypeAdapter(Command)

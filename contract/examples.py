@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from contract.commands import Dismiss, Enrol, Report, Speak
+from contract.commands import Dismiss, Enrol, LiveView, Report, Speak
 from contract.events import AccelerationWindow, Event, EventKind, remark
 from contract.listening import Listening
 from contract.message import Message
@@ -99,6 +99,7 @@ EXAMPLES: dict[Leaf, list[Message]] = {
     Leaf.COMMAND: [
         Speak(id=7, text="已收到求助，正在联系。", until=_AT),
         Report(id=8),
+        LiveView(id=11, until=_AT),
         Enrol(id=9, device="cuff-1", address="C1:22:33:44:55:66", until=_AT),
         Dismiss(id=10, device="cuff-1", until=_AT),
     ],

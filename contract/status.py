@@ -41,7 +41,8 @@ class Nearby(Message):
 class GatewayStatus(Message):
     """State of a gateway at `at`, which is what the machine's own clock says, right or wrong.
 
-    The last will says only `online: false`; its `at` is the time of the connection it ends.
+    `live_until`: while it sends raw values for a live view, until when. The last will says only `online: false`; its `at` is the time of
+    the connection it ends.
     """
 
     online: bool
@@ -55,4 +56,5 @@ class GatewayStatus(Message):
     refused: int = Field(default=0, ge=0)
     commands_done: list[int] = Field(default_factory=list, max_length=100)
     devices: list[DeviceStatus] = Field(default_factory=list, max_length=DEVICES_MAX)
+    live_until: Instant | None = None
     nearby: list[Nearby] = Field(default_factory=list, max_length=NEARBY_MAX)

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from contract.commands import Command, Dismiss, Enrol, Report, Speak
+from contract.commands import LIVE_S_MAX, Command, Dismiss, Enrol, LiveView, Report, Speak
 from contract.events import URGENT, EventKind
 from contract.status import DEVICES_MAX, GatewayStatus
 from gateway.bridges.bluetooth import words
@@ -43,6 +43,9 @@ CHUNKS_AT_ONCE = 256
 STEP_BYTES_MAX = 8 * 1024
 """Taken in one step: some 400 frames, on disk within tens of milliseconds. A press waits for no more than that and the queue."""
 COMMANDS_REMEMBERED = 100
+LIVE_BATCH_S = 1.0
+LIVE_WAITING_MAX = 10_000
+"""Readings that wait on disk beyond which nobody is shown live values: they would come late, and lengthen the queue."""
 STATE_CHANGES = (EventKind.DEVICE_LOST, EventKind.DEVICE_FOUND)
 DETAIL_MAX = 200
 
@@ -66,6 +69,7 @@ class Daemon:
         self._publisher = Publisher(config, self._outbox, self._status, now=self._started_at)
         self._local_alarm = self._make_local_alarm()
         self._falls = FallWatch(config.fall, self._outbox)
+        self._live: tuple[float, datetime] | None = None
         self._commands_done: deque[int] = deque(maxlen=COMMANDS_REMEMBERED)
         parts = Parts(lambda: self._outbox.writes, self._outbox.prove, self._are_ports_read, self._look)
         self._vigil = Vigil(parts, Systemd(os.environ), read_uptime_s)
@@ -156,7 +160,9 @@ class Daemon:
         self._report_damage(now)
         self._act_alone(now, now_s)
         for command in heard.commands:
-            self._carry_out(command, now)
+            self._carry_out(command, now, now_s)
+        if self._live is not None and now_s >= self._live[0]:
+            self._end_live_view()
 
     def _now(self, now_s: float) -> datetime:
         return self._clock.now(datetime.now(UTC), now_s)
@@ -261,12 +267,32 @@ class Daemon:
             for occurrence in self._local_alarm.step(now, now_s):
                 self._accept_event(occurrence, now_s)
 
-    def _carry_out(self, command: Command, now: datetime) -> None:
-        if not isinstance(command, Report) and command.id not in self._commands_done and command.until > now:
+    def _carry_out(self, command: Command, now: datetime, now_s: float) -> None:
+        if isinstance(command, LiveView) and command.id not in self._commands_done and command.until > now:
+            self._begin_live_view(command, now, now_s)
+        elif not isinstance(command, Report | LiveView) and command.id not in self._commands_done and command.until > now:
             self._obey(command)
         if command.id not in self._commands_done:
             self._commands_done.append(command.id)
         self._publisher.ask_for_status()
+
+    def _begin_live_view(self, command: LiveView, now: datetime, now_s: float) -> None:
+        """By the monotonic clock from here on, so that it ends whatever becomes of the other one."""
+        if self._outbox.waiting > LIVE_WAITING_MAX:
+            logger.warning("no live view: %d readings wait and go first", self._outbox.waiting, extra={"event": "live_view_refused"})
+            return
+        for_s = min((command.until - now).total_seconds(), LIVE_S_MAX)
+        self._live = now_s + for_s, now + timedelta(seconds=for_s)
+        self._pipeline.show_live(is_live=True)
+        self._publisher.hasten(LIVE_BATCH_S)
+        logger.info("live view for %.0f s", for_s, extra={"event": "live_view"})
+
+    def _end_live_view(self) -> None:
+        self._live = None
+        self._pipeline.show_live(is_live=False)
+        self._publisher.hasten(None)
+        self._publisher.ask_for_status()
+        logger.info("the live view is over", extra={"event": "live_view_over"})
 
     def _obey(self, command: Speak | Enrol | Dismiss) -> None:
         if isinstance(command, Speak):
@@ -337,6 +363,7 @@ class Daemon:
             shed=self._outbox.shed,
             refused=self._publisher.refused,
             commands_done=list(self._commands_done),
+            live_until=sendable(self._live[1]) if self._live is not None else None,
             devices=self._pipeline.status(),
             nearby=self._pipeline.nearby(now),
         )

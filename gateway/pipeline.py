@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 SUMMARY_S = 5.0
 """Interval of fast devices unless configured otherwise."""
+LIVE_INTERVAL_S = 0.25
+"""Interval during a live view: what a device says up to four times a second comes as it is, and what it says more often is no flood."""
 BACKSTEP_MAX = timedelta(seconds=1)
 """Readings of one series never share a millisecond; a clock set back by more than this is believed."""
 STREAM_QUIET_S = 30.0
@@ -176,6 +178,12 @@ class Pipeline:
         device.past = ReadOut(self._known.get(device.id, Mark()), None)
         line.members[device.id] = device
         self._devices.append(device)
+
+    def show_live(self, *, is_live: bool) -> None:
+        """Thin fast series as little as LIVE_INTERVAL_S allows, or again as configured. The series stay the same: no rule begins anew."""
+        for device in self._devices:
+            if device.summarizer is not None:
+                device.summarizer.hasten(LIVE_INTERVAL_S if is_live else None)
 
     def is_member(self, port: str, device_id: str) -> bool:
         """True for a device that the radio or receiver at `port` hears."""

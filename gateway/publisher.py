@@ -104,6 +104,7 @@ class Publisher:
         self._has_new_events = True
         self._has_more_readings = False
         self._batch_s = 0.0
+        self._hastened_s: float | None = None
         self._status_s: float | None = None
         self._answered_s = -math.inf
         self._complaint = ""
@@ -150,6 +151,10 @@ class Publisher:
     def notice_event(self) -> None:
         """The outbox has a new event: the next `pump` sends it."""
         self._has_new_events = True
+
+    def hasten(self, interval_s: float | None) -> None:
+        """Send readings at least so often from now on; None: as configured."""
+        self._hastened_s = interval_s
 
     def ask_for_status(self) -> None:
         """The next `pump` publishes the status."""
@@ -314,10 +319,8 @@ class Publisher:
     def _send_readings(self, now: datetime, now_s: float) -> None:
         """Send one batch when it is time, and in the next steps the rest of what there is then."""
         send = self._config.send
-        if (
-            now_s - self._batch_s < send.batch_interval_s
-            or sum(one.kind is None for one in self._in_flight.values()) >= send.unanswered_max
-        ):
+        interval_s = send.batch_interval_s if self._hastened_s is None else min(send.batch_interval_s, self._hastened_s)
+        if now_s - self._batch_s < interval_s or sum(one.kind is None for one in self._in_flight.values()) >= send.unanswered_max:
             self._has_more_readings = False
             return
         floor = self._outbox.floor()

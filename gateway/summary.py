@@ -27,8 +27,12 @@ class Summarizer:
 
     def __init__(self, interval_s: float) -> None:
         self.interval_s = interval_s
-        self._length = timedelta(seconds=interval_s)
+        self._usual = self._length = timedelta(seconds=interval_s)
         self._open: dict[QuantityName, _Interval] = {}
+
+    def hasten(self, interval_s: float | None) -> None:
+        """From now on intervals are no longer than this; None: as long as ever. An open one ends by the new length."""
+        self._length = self._usual if interval_s is None else min(self._usual, timedelta(seconds=interval_s))
 
     def add(self, quantity: QuantityName, at: datetime, value: float) -> list[Summary]:
         """Take a sample. Returns the summaries of the interval that it ends, if any."""

@@ -64,6 +64,7 @@ class Action(StrEnum):
     DISPATCHED = "dispatched"
     CALLED = "called"
     ESCALATED = "escalated"
+    WATCHED = "watched"
     RESTED = "rested"
     REARMED = "rearmed"
     CLOSED = "closed"

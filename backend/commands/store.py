@@ -5,15 +5,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.db.pool import Connection
-from contract.commands import COMMAND
+from contract.commands import COMMAND, LIVE_S_MAX
 
 SPEAK_FOR = timedelta(seconds=60)
 """An answer to a call for help that comes later than this would only confuse."""
 
+LIVE_FOR = timedelta(seconds=LIVE_S_MAX)
+
 ORDER_FOR = timedelta(minutes=2)
 """Whoever enrols a device waits for it; an order that comes later would surprise."""
 
-SPEAK = """
+TO_HOMES = """
 INSERT INTO command (gateway_id, body, created_at, until)
 SELECT g.id, %(body)s, %(now)s, %(until)s FROM gateway g WHERE g.elder_id = %(elder_id)s AND g.online
 """
@@ -33,7 +35,14 @@ DONE = "UPDATE command SET done_at = %(now)s WHERE gateway_id = %(gateway_id)s A
 async def speak(conn: Connection, *, elder_id: str, text: str, now: datetime) -> None:
     """Have `text` said in every home of the elder whose gateway is on line."""
     body = json.dumps({"kind": "speak", "text": text}, ensure_ascii=False)
-    await conn.execute(SPEAK, {"elder_id": elder_id, "body": body, "now": now, "until": now + SPEAK_FOR})
+    await conn.execute(TO_HOMES, {"elder_id": elder_id, "body": body, "now": now, "until": now + SPEAK_FOR})
+
+
+async def live_view(conn: Connection, *, elder_id: str, now: datetime) -> datetime | None:
+    """Ask every home of the elder whose gateway is on line for raw values. Returns until when; None where none is on line."""
+    until = now + LIVE_FOR
+    asked = await conn.execute(TO_HOMES, {"elder_id": elder_id, "body": json.dumps({"kind": "live_view"}), "now": now, "until": until})
+    return until if asked.rowcount else None
 
 
 async def enrol(conn: Connection, gateway_id: str, *, device: str, address: str, passkey: str | None, now: datetime) -> bool:

@@ -364,7 +364,11 @@ CREATE TABLE elder (
     allergies text[] DEFAULT '{}'::text[] NOT NULL,
     zone text DEFAULT 'Asia/Shanghai'::text NOT NULL,
     area_id text,
+    ability text,
+    ability_on date,
     CONSTRAINT elder_pkey PRIMARY KEY (id),
+    CONSTRAINT elder_ability_check CHECK ((ability = ANY (ARRAY['intact'::text, 'mild'::text, 'moderate'::text, 'severe'::text, 'total'::text]))),
+    CONSTRAINT elder_ability_has_its_day CHECK (((ability IS NULL) = (ability_on IS NULL))),
     CONSTRAINT elder_id_check CHECK ((id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
     CONSTRAINT elder_latitude_check CHECK (((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision))),
     CONSTRAINT elder_longitude_check CHECK (((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision))),
@@ -373,6 +377,18 @@ CREATE TABLE elder (
 );
 CREATE INDEX elder_by_area ON public.elder USING btree (area_id);
 CREATE INDEX elder_elsewhere ON public.elder USING btree (id) INCLUDE (zone) WHERE (zone <> 'Asia/Shanghai'::text);
+
+CREATE TABLE elder_photo (
+    elder_id text NOT NULL,
+    media_type text NOT NULL,
+    image bytea NOT NULL,
+    set_by text NOT NULL,
+    set_at timestamp with time zone NOT NULL,
+    CONSTRAINT elder_photo_pkey PRIMARY KEY (elder_id),
+    CONSTRAINT elder_photo_image_check CHECK (((length(image) >= 1) AND (length(image) <= 49152))),
+    CONSTRAINT elder_photo_media_type_check CHECK ((media_type = ANY (ARRAY['image/jpeg'::text, 'image/png'::text, 'image/webp'::text]))),
+    CONSTRAINT elder_photo_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id)
+);
 
 CREATE TABLE episode (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,

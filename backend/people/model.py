@@ -94,8 +94,15 @@ def _a_year_after(day: date) -> date:
     return day.replace(year=day.year + 1, day=28 if is_leap_day else day.day)
 
 
+class Ability(Shape):
+    """How able an elder is, and when that was assessed: the five levels of GB/T 42195-2022."""
+
+    level: Literal["intact", "mild", "moderate", "severe", "total"]
+    on: date
+
+
 class Elder(Shape):
-    """One elder with everything an operator needs to see."""
+    """One elder with everything an operator needs to see. `photo`: a picture's file, beside the import file."""
 
     id: Id
     name: str = Field(min_length=1)
@@ -110,6 +117,8 @@ class Elder(Shape):
     conditions: list[str] = Field(default_factory=list)
     drugs: list[str] = Field(default_factory=list)
     allergies: list[str] = Field(default_factory=list)
+    ability: Ability | None = None
+    photo: str | None = None
     zone: str = "Asia/Shanghai"
     area: Id | None = None
     gateways: list[Id] = Field(default_factory=list)

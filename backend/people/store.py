@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from backend.config import explain
 from backend.db.pool import Connection
 from backend.errors import BadInput
-from backend.people import accounts
+from backend.people import accounts, photos
 from backend.people.model import Elder, PeopleFile, Team
 
 TEAM = """
@@ -32,13 +32,13 @@ ON CONFLICT (doctor_id, starts_at) DO UPDATE SET ends_at = EXCLUDED.ends_at
 """
 ELDER = """
 INSERT INTO elder (id, name, pinyin, sex, born_on, phone, address, access_note, latitude, longitude, conditions, drugs, allergies, zone,
-                   area_id)
+                   area_id, ability, ability_on)
 VALUES (%(id)s, %(name)s, %(pinyin)s, %(sex)s, %(born_on)s, %(phone)s, %(address)s, %(access_note)s, %(latitude)s, %(longitude)s,
-        %(conditions)s, %(drugs)s, %(allergies)s, %(zone)s, %(area)s)
+        %(conditions)s, %(drugs)s, %(allergies)s, %(zone)s, %(area)s, %(ability_level)s, %(ability_on)s)
 ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, pinyin = EXCLUDED.pinyin, sex = EXCLUDED.sex, born_on = EXCLUDED.born_on,
     phone = EXCLUDED.phone, address = EXCLUDED.address, access_note = EXCLUDED.access_note, latitude = EXCLUDED.latitude,
     longitude = EXCLUDED.longitude, conditions = EXCLUDED.conditions, drugs = EXCLUDED.drugs, allergies = EXCLUDED.allergies,
-    zone = EXCLUDED.zone, area_id = EXCLUDED.area_id
+    zone = EXCLUDED.zone, area_id = EXCLUDED.area_id, ability = EXCLUDED.ability, ability_on = EXCLUDED.ability_on
 """
 KNOWN_ZONE = "SELECT now() AT TIME ZONE %(zone)s"
 """Fails for a zone that later queries could not use."""
@@ -60,6 +60,9 @@ ON CONFLICT (elder_id) WHERE cancelled_on IS NULL DO UPDATE SET team_id = EXCLUD
 """
 
 
+ABILITY = ("ability_level", "ability_on")
+
+
 def read_file(path: Path) -> PeopleFile:
     """Read an import file. Raises BadInput with one line that names the key and what to do."""
     try:
@@ -72,8 +75,9 @@ def read_file(path: Path) -> PeopleFile:
         raise BadInput(f"{path}: {explain(error)}") from error
 
 
-async def load(conn: Connection, people: PeopleFile) -> None:
-    """Store everybody. Raises BadInput when a team or doctor is named that nobody defined, or the tables refuse a value."""
+async def load(conn: Connection, people: PeopleFile, *, folder: Path = Path()) -> None:
+    """Store everybody; pictures are read from `folder`. Raises BadInput when a team, doctor or picture is named that there is none of, or
+    the tables refuse a value."""
     try:
         for area in people.area:
             await conn.execute(AREA, area.model_dump())
@@ -89,6 +93,8 @@ async def load(conn: Connection, people: PeopleFile) -> None:
             await conn.execute(SHIFT, shift.model_dump())
         for elder in people.elder:
             await _load_elder(conn, elder)
+            if elder.photo is not None:
+                await photos.put(conn, elder.id, _read_photo(folder / elder.photo), by="import")
         for account in people.account:
             await accounts.add(conn, **account.model_dump(exclude={"doctor"}), doctor_id=account.doctor)
         await conn.execute(CHECK_NOW)
@@ -104,6 +110,14 @@ def _explain(error: psycopg.Error) -> str:
     return said.message_detail or said.message_primary or str(error)
 
 
+def _read_photo(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(photos.BYTES_MAX + 1)
+    except OSError as error:
+        raise BadInput(f"cannot read the picture {path}: {error.strerror}") from error
+
+
 async def _load_team(conn: Connection, team: Team) -> None:
     await conn.execute(FALLBACK, {"id": team.id, "fallback": team.fallback})
     await conn.execute(FORGET_AREAS, {"id": team.id})
@@ -113,7 +127,8 @@ async def _load_team(conn: Connection, team: Team) -> None:
 
 async def _load_elder(conn: Connection, elder: Elder) -> None:
     await conn.execute(KNOWN_ZONE, {"zone": elder.zone})
-    await conn.execute(ELDER, elder.model_dump(exclude={"gateways", "contacts", "contract"}))
+    able = {"ability_level": elder.ability.level, "ability_on": elder.ability.on} if elder.ability else dict.fromkeys(ABILITY)
+    await conn.execute(ELDER, elder.model_dump(exclude={"gateways", "contacts", "contract", "ability", "photo"}) | able)
     await conn.execute(FORGET_CONTACTS, {"elder_id": elder.id})
     for position, contact in enumerate(elder.contacts, start=1):
         await conn.execute(CONTACT, contact.model_dump() | {"elder_id": elder.id, "position": position})

@@ -30,10 +30,10 @@ OVERRIDES = """
 SELECT o.id, o.rule_id, o.patch, e.id AS elder_id
 FROM rule_override o
 JOIN elder e ON e.id = o.elder_id OR e.id IN (SELECT c.elder_id FROM contract c WHERE c.team_id = o.team_id AND c.cancelled_on IS NULL)
-WHERE o.ended_at IS NULL AND o.until >= (now() AT TIME ZONE e.zone)::date
+WHERE o.ended_at IS NULL AND o.until >= (now() AT TIME ZONE e.zone)::date AND (%(elder_id)s::text IS NULL OR e.id = %(elder_id)s)
 ORDER BY e.id, o.elder_id IS NOT NULL, o.id
 """
-ZONES = "SELECT id, zone FROM elder WHERE zone <> 'Asia/Shanghai'"
+ZONES = "SELECT id, zone FROM elder WHERE zone <> 'Asia/Shanghai' AND (%(elder_id)s::text IS NULL OR id = %(elder_id)s)"
 LOCK = "LOCK TABLE rule IN SHARE ROW EXCLUSIVE MODE"
 
 
@@ -56,18 +56,18 @@ async def save(conn: Connection, rules: list[AnyRule], *, by: str) -> list[str]:
     return changed
 
 
-async def load(conn: Connection) -> RuleBook:
-    """The rules in force, with the overrides of elders and teams. One that this program cannot read is left out and logged."""
+async def load(conn: Connection, elder_id: str | None = None) -> RuleBook:
+    """The rules in force, with the overrides of all elders and teams, or of one elder. One that cannot be read is left out and logged."""
     rows = await (await conn.execute(NEWEST)).fetchall()
     actives = [_active(row) for row in rows if not row["is_retired"]]
-    return RuleBook((active for active in actives if active is not None), await _homes(conn))
+    return RuleBook((active for active in actives if active is not None), await _homes(conn, elder_id))
 
 
-async def _homes(conn: Connection) -> dict[str, Home]:
+async def _homes(conn: Connection, elder_id: str | None) -> dict[str, Home]:
     """Elders with overrides, or with a zone of their own."""
-    zones = {row["id"]: row["zone"] for row in await (await conn.execute(ZONES)).fetchall()}
+    zones = {row["id"]: row["zone"] for row in await (await conn.execute(ZONES, {"elder_id": elder_id})).fetchall()}
     patches: dict[str, list[Patch]] = defaultdict(list)
-    for row in await (await conn.execute(OVERRIDES)).fetchall():
+    for row in await (await conn.execute(OVERRIDES, {"elder_id": elder_id})).fetchall():
         patches[row["elder_id"]].append(Patch(row["id"], row["rule_id"], row["patch"]))
     return {elder: Home(tuple(patches.get(elder, ())), zones.get(elder, DEFAULT_ZONE)) for elder in zones.keys() | patches.keys()}
 

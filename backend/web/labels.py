@@ -61,6 +61,16 @@ ESCALATION = {
     "attend_max": N_("In hand for 60 min: to be investigated"),
     "stale": N_("Open for 24 h"),
 }
+NEXT_STEP = {
+    "second": N_("others are told:"),
+    "investigate": N_("flagged:"),
+    "idle": N_("to begin:"),
+    "attend": N_("to 45 min in hand:"),
+    "attend_max": N_("to 60 min in hand:"),
+    "stale": N_("to 24 h:"),
+    "rearm": N_("rests:"),
+}
+"""What the timer of an open case counts down to: the steps of backend/cases/escalation.py."""
 REST = {"shelved": N_("Shelved"), "maintenance": N_("Maintenance"), "away": N_("Away"), "hospital": N_("In hospital")}
 DUTY = {"desk": N_("Desk"), "second": N_("Second operator"), "supervisor": N_("Supervisor"), "on_call": N_("On call at home")}
 CHANNEL = {"email": N_("E-mail"), "service": N_("Chat, SMS or voice service"), "webhook": N_("Webhook"), "log": N_("Log of the server")}
@@ -247,6 +257,14 @@ TEAM_REFUSALS = (
     N_("A contract runs at least one year."),
 )
 """What people/teams.py refuses with."""
+ABILITY = {
+    "intact": N_("Able"),
+    "mild": N_("Mildly disabled"),
+    "moderate": N_("Moderately disabled"),
+    "severe": N_("Severely disabled"),
+    "total": N_("Totally disabled"),
+}
+"""The five levels of GB/T 42195-2022."""
 SEX = {"female": N_("Female"), "male": N_("Male"), "unknown": N_("Sex unknown")}
 ROLE = {"operator": N_("Operator"), "doctor": N_("Doctor"), "admin": N_("Administrator")}
 DEVICE = {

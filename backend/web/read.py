@@ -159,7 +159,8 @@ ORDER BY changed_at DESC LIMIT %(limit)s
 """
 ELDER = """
 SELECT e.id, e.name, e.pinyin, e.sex, e.born_on, e.phone, e.address, e.access_note, e.latitude, e.longitude,
-       e.conditions, e.drugs, e.allergies, e.zone,
+       e.conditions, e.drugs, e.allergies, e.zone, e.ability, e.ability_on,
+       EXISTS (SELECT FROM elder_photo p WHERE p.elder_id = e.id) AS has_photo,
        t.name AS team_name, t.phone AS team_phone, d.name AS doctor_name, d.phone AS doctor_phone, c.ends_on
 FROM elder e
 LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL
@@ -180,8 +181,10 @@ WHERE c.elder_id = %(elder_id)s AND c.cancelled_on IS NULL AND d.role = 'gp' AND
 ORDER BY d.id <> c.doctor_id, t.id <> own.id, d.name
 """
 GATEWAYS = """
-SELECT g.id, g.online, g.heard_at, coalesce(g.status -> 'devices', '[]') AS devices FROM gateway g
-WHERE g.elder_id = %(elder_id)s ORDER BY g.id
+SELECT g.id, g.online, g.heard_at, coalesce(g.status -> 'devices', '[]') AS devices, (g.status ->> 'live_until')::timestamptz AS live_until,
+       (SELECT max(o.until) FROM command o
+        WHERE o.gateway_id = g.id AND o.body ->> 'kind' = 'live_view' AND o.done_at IS NULL AND o.until > %(now)s) AS live_asked_until
+FROM gateway g WHERE g.elder_id = %(elder_id)s ORDER BY g.id
 """
 GATEWAY = """
 SELECT g.id, g.online, g.heard_at, g.elder_id, e.name AS elder_name,
@@ -413,7 +416,7 @@ async def elder(conn: Connection, elder_id: str, *, now: datetime) -> Row | None
     if row is None:
         return None
     contacts = await _all(conn, CONTACTS, {"elder_id": elder_id})
-    return row | {"contacts": contacts, "gateways": await _all(conn, GATEWAYS, {"elder_id": elder_id})}
+    return row | {"contacts": contacts, "gateways": await _all(conn, GATEWAYS, {"elder_id": elder_id, "now": now})}
 
 
 async def doctors_to_call(conn: Connection, elder_id: str | None) -> list[Row]:

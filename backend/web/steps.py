@@ -17,8 +17,8 @@ from backend.db.pool import Connection
 from backend.dispatch import store as dispatch
 from backend.dispatch.lifecycle import DeclineReason, Outcome
 from backend.dispatch.store import Once
-from backend.errors import BadInput, Taken
-from backend.people import accounts
+from backend.errors import BadInput, NotFound, Taken
+from backend.people import accounts, photos
 from backend.people.accounts import Account
 from backend.records import store as records
 from backend.rules.model import VisitClass
@@ -214,6 +214,31 @@ async def cancel(conn: Connection, who: Account, visit_id: int, *, reason: str, 
     async with conn.transaction():
         await dispatch.cancel(conn, visit_id, by=who.name, reason=reason, now=now)
         await _audit(conn, who, "cancelled", f"visit:{visit_id}", now)
+
+
+async def live_view(conn: Connection, who: Account, elder_id: str, *, case_id: int | None, now: datetime) -> None:
+    """Ask an elder's home for raw values for five minutes. Raises NotFound, BadInput when no gateway of it is on line."""
+    await auth.open_elder(conn, who, elder_id, now=now)
+    if case_id is not None and (await auth.open_case(conn, who, case_id, now=now))["elder_id"] != elder_id:
+        raise NotFound(f"case {case_id} is not about {elder_id}")
+    async with conn.transaction():
+        until = await commands.live_view(conn, elder_id=elder_id, now=now)
+        if until is None:
+            raise BadInput(OFF_LINE)
+        if case_id is not None:
+            await cases.write_down(conn, case_id, by=who.name, action=Action.WATCHED, detail={"until": until.isoformat()}, now=now)
+        await _audit(conn, who, "watched_live", f"elder:{elder_id}", now)
+
+
+async def set_photo(conn: Connection, who: Account, elder_id: str, image: bytes, *, now: datetime) -> None:
+    """Keep another picture of an elder; an empty one: none. Raises NotFound, BadInput."""
+    await auth.open_elder(conn, who, elder_id, now=now)
+    async with conn.transaction():
+        if image:
+            await photos.put(conn, elder_id, image, by=who.name, now=now)
+        else:
+            await photos.remove(conn, elder_id)
+        await _audit(conn, who, "photo_set" if image else "photo_removed", f"elder:{elder_id}", now)
 
 
 async def enrol(conn: Connection, who: Account, gateway_id: str, *, device: str, address: str, passkey: str | None, now: datetime) -> None:

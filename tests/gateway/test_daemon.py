@@ -11,13 +11,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contract.commands import Report, Speak
+from contract.commands import LiveView, Report, Speak
 from contract.events import EventKind
 from contract.topics import Leaf
 from gateway.bridges.framing import Frame, FrameReader, seal
@@ -287,6 +287,23 @@ def test_a_player_that_is_missing_is_said_and_stops_nothing(house: House, broker
         backend.say(Speak(id=1, text="你好。", until=NOW.replace(year=2199)), Leaf.COMMAND)
         house.until(lambda: backend.statuses[-1].commands_done == [1])
     assert house.said("cannot run the player /nowhere/player: ") == 1
+
+
+def test_a_live_view_sends_values_as_they_come_and_ends_by_itself(house: House, broker: Broker) -> None:
+    slow = [{"path": str(house.line.link), "device": [WEARABLE | {"summary_s": 300}]}]
+    with Backend(broker) as backend:
+        house.start(port=slow, send={"batch_interval_s": 60})
+        house.until(lambda: backend.statuses)
+        backend.say(LiveView(id=1, until=NOW), Leaf.COMMAND)
+        backend.say(LiveView(id=2, until=datetime.now(UTC) + timedelta(seconds=4)), Leaf.COMMAND)
+        house.until(lambda: backend.statuses[-1].live_until)
+        house.line.write(vitals(81))
+        house.until(lambda: has_heard(backend, 81))
+        house.line.write(press(1))
+        house.until(lambda: [one for one in backend.events if one.kind is EventKind.SOS])
+        house.until(lambda: backend.statuses[-1].live_until is None)
+    assert {one.statistic for batch in backend.batches for one in batch.series} == {"mean", "min", "max"}
+    assert house.said("live view for") == house.said("the live view is over") == 1
 
 
 def test_a_report_is_a_status_at_once(house: House, broker: Broker) -> None:

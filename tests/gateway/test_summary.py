@@ -72,3 +72,16 @@ def test_no_sample_is_lost_or_counted_twice(values: list[float], every_s: float)
     assert (min(one.value for one in lows), max(one.value for one in highs)) == (min(values), max(values))
     assert len(means) == len(lows) == len(highs) == len({one.at for one in ended})
     assert all(low.value - 0.1 <= mean.value <= high.value + 0.1 for low, mean, high in zip(lows, means, highs, strict=True))
+
+
+def test_intervals_can_be_shortened_for_a_while_and_never_grow_by_that() -> None:
+    summarizer, _ = fed([70, 71])
+    summarizer.hasten(0.25)
+    assert shown(summarizer.add(HEART_RATE, NOW + seconds(2), 90)) == {"mean": 70.5, "min": 70, "max": 71}
+    assert shown(summarizer.tick(NOW + seconds(2.25))) == {"mean": 90, "min": 90, "max": 90}
+    summarizer.hasten(9)
+    assert summarizer.add(HEART_RATE, NOW + seconds(3), 72) == []
+    assert shown(summarizer.tick(NOW + seconds(8))) == {"mean": 72, "min": 72, "max": 72}
+    summarizer.hasten(None)
+    assert summarizer.add(HEART_RATE, NOW + seconds(9), 73) == []
+    assert summarizer.tick(NOW + seconds(13.9)) == []

@@ -6,6 +6,7 @@ from backend.web.pages import (
     casework,
     centre,
     doctor,
+    elder_card,
     institutions,
     operator,
     receipts,
@@ -19,6 +20,7 @@ from backend.web.pages import (
 ROUTERS = (
     signin.router,
     operator.router,
+    elder_card.router,
     bluetooth.router,
     search.router,
     doctor.router,

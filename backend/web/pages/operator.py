@@ -104,11 +104,13 @@ async def street(request: Request, web: TheWeb, who: Operator, now: Now) -> Resp
 
 
 @router.get("/elders/{elder_id}/vitals")
-async def vitals(request: Request, web: TheWeb, who: Operator, now: Now, elder_id: Id) -> Response:
-    """An elder's newest values and devices alone."""
+async def vitals(
+    request: Request, web: TheWeb, who: Operator, now: Now, elder_id: Id, case_id: Annotated[int | None, Query(alias="case")] = None
+) -> Response:
+    """An elder's newest values and devices alone; a live view asked for here belongs to the case."""
     async with web.pool.connection() as conn:
         await auth.open_elder(conn, who, elder_id, now=now)
-        return render.page(request, "elder_live.html", **await _card(conn, elder_id, now))
+        return render.page(request, "elder_live.html", case_id=case_id, **await _card(conn, elder_id, now))
 
 
 @router.get("/cases/{case_id}/story")

@@ -2,7 +2,8 @@
 
 import { _ } from "./words.js";
 
-const OVERDUE_S = 60; // an alarm call is answered within 60 s (TSA code; 26 Tex. Admin. Code 279.79)
+const OVERDUE_S = 60; // an alarm call is answered within 60 s, and investigated when that took more than 180 (TSA code; as in backend/cases/escalation.py)
+const FLAGGED_S = 180;
 let offsetMs = 0;
 
 /** Zone of all times on the page, whatever the zone of the browser: the one the server writes its own times in. */
@@ -38,20 +39,23 @@ export function tick() {
   const now = serverNow();
   for (const time of document.querySelectorAll("time.age")) setText(time, sinceText(now - Date.parse(time.dateTime)));
   for (const time of document.querySelectorAll("time.until")) tickUntil(time, Date.parse(time.dateTime) - now);
-  for (const state of document.querySelectorAll("[data-overdue-from]")) tickOverdue(state, now - Date.parse(state.dataset.overdueFrom));
+  for (const state of document.querySelectorAll("[data-waiting-since]")) tickWaiting(state, Math.floor((now - Date.parse(state.dataset.waitingSince)) / 1000));
   const clock = document.getElementById("clock");
   if (clock) setText(clock, clockText(now));
 }
 
 function tickUntil(time, leftMs) {
-  setText(time, leftMs > 0 ? _("%(s)s s left", { s: Math.ceil(leftMs / 1000) }) : _("time is up"));
+  const s = Math.ceil(leftMs / 1000);
+  setText(time, s <= 0 ? _("time is up") : s < 180 ? _("%(s)s s left", { s }) : _("%(m)s min left", { m: Math.ceil(s / 60) }));
   time.classList.toggle("soon", leftMs < 20_000);
 }
 
-function tickOverdue(state, ageMs) {
-  if (ageMs < OVERDUE_S * 1000 || state.classList.contains("overdue")) return;
-  state.classList.add("overdue");
-  setText(state, _("Not taken for 60 s!"));
+// A call that waits: the same words as in parts.html.
+function tickWaiting(state, s) {
+  state.classList.toggle("overdue", s >= OVERDUE_S);
+  if (s < OVERDUE_S) setText(state, _("take within %(s)s s", { s: OVERDUE_S - Math.max(s, 0) }));
+  else if (s < FLAGGED_S) setText(state, _("Not taken for 60 s! Flag in %(s)s s", { s: FLAGGED_S - s }));
+  else setText(state, _("Not taken for 180 s!"));
 }
 
 function setText(element, text) {

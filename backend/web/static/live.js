@@ -4,10 +4,12 @@ import { clockText, serverNow, setServerTime } from "./clock.js";
 import { _ } from "./words.js";
 
 const BLIND_MS = 12_000; // two beats (5 s each) and some
-const RETRY_MS = 2_000;
+const CUT_MS = 3_000; // a stream that was cut and is not back after so long
+const RETRY_MS = 1_500; // to twice as much, so that not all consoles knock at once
 const bar = document.getElementById("stale");
 let heardMs = performance.now();
 let heardAt = Date.now();
+let cutMs = null; // since when the stream is cut
 let isSignedOut = false;
 
 /** Listen to a stream; `on` has a function for each kind of message that matters, and `hello` for every new beginning. */
@@ -23,19 +25,22 @@ export function listen(stream, on) {
   }
   source.addEventListener("error", () => {
     source.close();
+    cutMs ??= performance.now();
     checkSession();
-    setTimeout(() => listen(stream, on), RETRY_MS);
+    setTimeout(() => listen(stream, on), RETRY_MS * (1 + Math.random()));
   });
 }
 
 /** Show or hide the bar; to be called every second. */
 export function watchStaleness() {
-  const isBlind = performance.now() - heardMs > BLIND_MS;
+  const now = performance.now();
+  const isBlind = now - heardMs > BLIND_MS || (cutMs !== null && now - cutMs > CUT_MS);
   bar.hidden = !isBlind && !isSignedOut;
+  document.body.classList.toggle("is-blind", !bar.hidden);
   if (isSignedOut) {
     if (!bar.querySelector("a")) showSignIn();
   } else if (isBlind) {
-    setBar(_("No connection: nothing on this page is newer than %(at)s", { at: clockText(heardAt) }));
+    setBar(_("No data since %(at)s. The page comes back by itself; what you typed stays.", { at: clockText(heardAt) }));
   }
 }
 
@@ -43,6 +48,7 @@ function heard(at) {
   setServerTime(at);
   heardMs = performance.now();
   heardAt = serverNow();
+  cutMs = null;
   isSignedOut = false;
   watchStaleness();
 }

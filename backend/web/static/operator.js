@@ -3,37 +3,55 @@
 import { drawCharts, refreshCharts } from "./chart.js";
 import { listen, watchStaleness } from "./live.js";
 import { debounced, isTyping, say, wire } from "./page.js";
-import { ring } from "./sound.js";
+import { sound, toggleSound } from "./sound.js";
 import { _ } from "./words.js";
 
 /* global htmx */
 
-const RING_AGAIN_MS = 8_000;
 const NARROW = "(max-width: 900px)"; // as in app.css: the panes stand below each other
 const QUEUE_ROWS = "40"; // as in board.py: who asked for more fetches the queue, the others are sent it
 let states = new Map(); // id of a case at the head of the queue -> the case
 const refreshQueue = debounced("cases");
-const refreshStory = new Map(); // id of a case -> its debounced trigger
+const refreshStory = debounced("case");
+const opened = new Set(); // ids of the details that are open: they stay so when they come anew
+const sent = new WeakMap(); // part of the page -> as the server sent it
 let isFirst = true;
 
-const actions = { t: take, p: call, n: () => openAction("N"), d: () => openAction("D"), c: () => openAction("C"), j: () => go(1), k: () => go(-1), "?": help };
+const actions = {
+  j: () => go(1),
+  k: () => go(-1),
+  t: () => press("#take"),
+  p: () => press('#plan [aria-keyshortcuts="P"]'),
+  n: () => openAction("N"),
+  d: () => openAction("D"),
+  c: () => openAction("C"),
+  r: () => openAction("R"),
+  v: () => press("#live-view"),
+  g: () => press("#type"),
+  s: toggleSound,
+  "?": help,
+};
 
 wire((target) => {
   markSelected();
   drawCharts();
+  keepOpen();
   if (target?.id === "work" && matchMedia(NARROW).matches) target.scrollIntoView();
 });
+openDraft();
 document.addEventListener("keydown", onKey);
+document.addEventListener("toggle", (event) => event.target.id && (event.target.open ? opened.add(event.target.id) : opened.delete(event.target.id)), { capture: true });
+document.body.addEventListener("htmx:oobBeforeSwap", skipTheSame);
 document.getElementById("help-key").addEventListener("click", help);
 listen("/operator/live", { hello, queue: onQueue, changed: onChanged, pulse: (message) => show("pulse", message.html) });
 setInterval(watchStaleness, 1000);
-setInterval(() => hasUntakenHigh() && ring(), RING_AGAIN_MS);
+setInterval(() => sound(waiting(), false), 1000);
 
 // A new beginning of the stream brings the queue again; what else is on the page may have changed meanwhile.
 function hello() {
   states = new Map();
   if (!isFirst) {
-    if (selected()) storyOf(selected())();
+    refreshStory();
     refreshCharts();
     htmx.trigger(document.body, "beside");
   }
@@ -43,13 +61,14 @@ function hello() {
 function onQueue({ html, cases }) {
   const before = states;
   states = new Map(cases.map((one) => [one.id, one]));
-  if (cases.some((one) => isCall(one) && !isCall(before.get(one.id)))) ring();
+  const fresh = cases.filter((one) => isCall(one) && !isCall(before.get(one.id)));
+  if (fresh.length) sound(waiting(), fresh.some((one) => one.priority === loudest()));
   if (document.getElementById("queue-rows").value === QUEUE_ROWS) show("rows", html);
   else refreshQueue();
 }
 
 function onChanged({ cases }) {
-  if (cases.includes(selected())) storyOf(selected())();
+  if (cases.includes(selected())) refreshStory();
 }
 
 // As htmx would after fetching it: links work, and what follows a swap follows.
@@ -61,16 +80,16 @@ function show(id, html) {
 }
 
 function isCall(one) {
-  return one?.priority === "high" && one.state === "new" && one.condition !== "cancelled";
+  return Boolean(one) && one.priority !== "technical" && one.state === "new" && one.condition !== "cancelled";
 }
 
-function storyOf(id) {
-  if (!refreshStory.has(id)) refreshStory.set(id, debounced(`case-${id}`));
-  return refreshStory.get(id);
+// Priorities of the calls that nobody has taken.
+function waiting() {
+  return new Set([...states.values()].filter(isCall).map((one) => one.priority));
 }
 
-function hasUntakenHigh() {
-  return [...states.values()].some(isCall);
+function loudest() {
+  return ["high", "medium", "low"].find((priority) => waiting().has(priority));
 }
 
 function selected() {
@@ -83,14 +102,37 @@ function markSelected() {
     if (Number(row.dataset.id) === id) row.setAttribute("aria-current", "true");
     else row.removeAttribute("aria-current");
   }
-  const untaken = document.querySelectorAll("#queue .row.new").length;
+  const untaken = document.querySelectorAll("#queue .row.new:not(.technical)").length; // what is on the page, and calls are on top
   document.title = (untaken ? `(${untaken}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+}
+
+// A part that comes anew as it was stays: an open list of doctors, a choice in it, and where the focus is.
+function skipTheSame(event) {
+  const { target, fragment } = event.detail;
+  const fresh = fragment.firstElementChild;
+  const text = fresh?.outerHTML;
+  if (text && sent.get(target) === text) event.detail.shouldSwap = false;
+  else if (fresh) sent.set(fresh, text);
+}
+
+function keepOpen() {
+  for (const id of opened) {
+    const details = document.getElementById(id);
+    if (details && !details.open) details.open = true;
+  }
+}
+
+// After a reload the form stands open in which somebody was writing.
+function openDraft() {
+  for (const field of document.querySelectorAll("#actions textarea")) if (field.value) field.closest("details").open = true;
 }
 
 function onKey(event) {
   if (event.key === "Escape") return escape();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return event.target.form?.requestSubmit();
   if (isTyping() || event.ctrlKey || event.metaKey || event.altKey || document.getElementById("help").open) return;
-  const action = actions[event.key.toLowerCase()];
+  const digit = /^[1-9]$/.test(event.key) && (() => press(`#plan [aria-keyshortcuts="${event.key}"]`));
+  const action = digit || actions[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
   action();
@@ -102,12 +144,8 @@ function escape() {
   else if (location.pathname !== "/operator") document.querySelector(".brand").click();
 }
 
-function take() {
-  document.getElementById("take")?.click();
-}
-
-function call() {
-  document.querySelector('#plan [aria-keyshortcuts="P"]')?.click();
+function press(selector) {
+  document.querySelector(selector)?.click();
 }
 
 function openAction(key) {

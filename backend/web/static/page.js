@@ -7,6 +7,7 @@ import { _ } from "./words.js";
 
 const TOAST_MS = 15_000;
 const toast = document.getElementById("toast");
+const DRAFT = `draft:${document.body.dataset.account}:`; // what was typed and not sent stays in this tab, through reloads, until it is sent
 const drafts = new Map(); // id of a field -> what was typed and not sent
 let hideToast = 0;
 
@@ -42,7 +43,8 @@ export function debounced(name, gapMs = 250) {
 
 /** Wire the page: drafts, errors, ticking; `afterSwap` runs after every swap with what was swapped. */
 export function wire(afterSwap) {
-  document.body.addEventListener("input", (event) => event.target.id && drafts.set(event.target.id, event.target.value));
+  document.body.addEventListener("input", (event) => keepDraft(event.target));
+  document.querySelector('form[action="/sign-out"]')?.addEventListener("submit", forgetAll);
   document.body.addEventListener("htmx:afterSettle", (event) => {
     restoreDrafts();
     tick();
@@ -59,22 +61,44 @@ export function wire(afterSwap) {
   for (const failure of ["htmx:sendError", "htmx:timeout"]) {
     document.body.addEventListener(failure, (event) => event.detail.elt.matches("form") && say(_("No connection: nothing was sent, and what you typed is still here.")));
   }
+  readDrafts();
+  restoreDrafts();
   tick();
   setInterval(tick, 1000);
   afterSwap();
 }
 
+// Texts and choices are kept by the browser too; a PIN never is.
+function keepDraft(field) {
+  if (!field.id) return;
+  drafts.set(field.id, field.value);
+  if (field.matches("textarea, select")) sessionStorage.setItem(DRAFT + field.id, field.value);
+}
+
+function readDrafts() {
+  for (const key of Object.keys(sessionStorage)) {
+    if (key.startsWith(DRAFT)) drafts.set(key.slice(DRAFT.length), sessionStorage.getItem(key));
+  }
+}
+
+function forgetAll() {
+  for (const key of Object.keys(sessionStorage)) if (key.startsWith("draft:")) sessionStorage.removeItem(key);
+}
+
 function forget(form) {
-  for (const field of form.elements) drafts.delete(field.id);
+  for (const field of form.elements) {
+    drafts.delete(field.id);
+    sessionStorage.removeItem(DRAFT + field.id);
+  }
   if (!("reset" in form.dataset)) return;
   form.reset();
-  form.closest("details").open = false;
+  form.closest("details").open = false; // and the keys are the page's again
   document.activeElement?.blur();
 }
 
 function restoreDrafts() {
   for (const [id, value] of drafts) {
     const field = document.getElementById(id);
-    if (field && !field.value) field.value = value;
+    if (field && field !== document.activeElement && (!field.value || field.matches("select"))) field.value = value;
   }
 }
