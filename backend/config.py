@@ -183,15 +183,16 @@ def read(path: Path) -> Config:
         raise BadInput(f"{path}: {explain(error)}") from error
 
 
-def explain(error: ValidationError) -> str:
-    """All faults of a validation in one line: `key: what is wrong; key: what is wrong`."""
-    faults = (f"{'.'.join(map(str, fault['loc'])) or 'file'}: {_say(fault['type'], fault['msg'])}" for fault in error.errors())
+def explain(error: ValidationError, *, whole: str = "file") -> str:
+    """All faults of a validation in one line: `key: what is wrong; key: what is wrong`. `whole`: what a fault of no single key is of."""
+    faults = (f"{'.'.join(map(str, fault['loc'])) or whole}: {_say(fault['type'], fault['msg'])}" for fault in error.errors())
     return "; ".join(faults)
 
 
 def _say(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "unknown key, remove it or correct its spelling"
+    message = message.removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
 
 

@@ -4,36 +4,46 @@ The form is told in docs/rules.md.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from backend.rules.kinds import AnyRule
 from backend.rules.kinds.absence import AbsenceRule
 from backend.rules.kinds.event import EventRule
-from backend.rules.kinds.score import ScoreRule
-from backend.rules.model import EVENT_ALIASES, QUANTITY_ALIASES, SECOND, RuleShape, Verdict, to_us
+from backend.rules.kinds.score import CONSCIOUSNESS, OXYGEN, ScoreRule
+from backend.rules.model import EVENT_ALIASES, QUANTITY_ALIASES, SECOND, InternalEvent, RuleShape, Verdict, known_zone, to_us
+from backend.rules.patch import Override, apply, as_name, ends_at
 from backend.rules.tell import Feed, Said, tell
+from contract.events import EventKind
+from contract.quantities import QuantityName
 
+FED = frozenset([*QuantityName, *EventKind, *InternalEvent, "gateway", "total", OXYGEN, CONSCIOUSNESS])
 START = datetime(2026, 3, 1, tzinfo=UTC)
 """When a case begins that does not say so."""
 SAMPLES_MAX = 100_000
-WORD = re.compile(r"(_|[+-]?\d+(?:\.\d+)?)(?:x(\d+))?")
+SECONDS_MAX = 10 * 366 * 86_400
+"""A case is at most ten years long."""
+STARTS = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+Second = Annotated[float, Field(ge=0, le=SECONDS_MAX)]
+PAIR = re.compile(r"(\d+(?:\.\d+)?):([+-]?\d+(?:\.\d+)?)(?:x(\d{1,6})/(\d+(?:\.\d+)?))?", re.ASCII)
+WORD = re.compile(r"(_|[+-]?\d+(?:\.\d+)?)(?:x(\d{1,6}))?", re.ASCII)
 
 
 class FeedForm(RuleShape):
     """What comes in. `values`: one every `every_s` seconds from second 0, "95x6 86 _x2" is six times 95, once 86, two missing.
 
-    `at`: "0:86 31:86", each with its own second. Both may be tables by quantity. `events`: by event, the seconds at which it happened.
+    `at`: "0:86 31:86x5/10", each with its own second, the latter five times, every 10 s from 31 on. Both may be tables
+    by quantity. `events`: by event, the seconds at which it happened.
     """
 
-    every_s: float = Field(default=60, gt=0)
+    every_s: float = Field(default=60, gt=0, le=366 * 86_400)
     values: str | dict[str, str] = Field(default_factory=dict)
     at: str | dict[str, str] = Field(default_factory=dict)
-    events: dict[str, list[float]] = Field(default_factory=dict)
+    events: dict[str, list[Second]] = Field(default_factory=dict)
 
 
 class Expect(RuleShape):
@@ -42,7 +52,7 @@ class Expect(RuleShape):
     `level`: the newest sample breaches it, or it stands; `stands`: it stands, and no graver one (`none`: none does).
     """
 
-    at_s: float = Field(ge=0)
+    at_s: Second
     verdict: Verdict | None = None
     level: str | None = None
     stands: str | None = None
@@ -63,14 +73,16 @@ class Held(RuleShape):
     """A stretch in which an absence must not count."""
 
     what: Literal["away", "gateway_offline"]
-    from_s: float
-    until_s: float | None = None
+    from_s: float = Field(ge=-SECONDS_MAX, le=SECONDS_MAX)
+    until_s: float | None = Field(default=None, le=SECONDS_MAX)
 
 
 class Case(RuleShape):
-    """One case."""
+    """One case. `elder` or `group`: tried with the overrides that the file has for that one."""
 
     rule: str
+    elder: str | None = None
+    group: str | None = None
     name: str | None = None
     start: datetime = START
     zone: str = "Asia/Shanghai"
@@ -78,17 +90,30 @@ class Case(RuleShape):
     held: list[Held] = Field(default_factory=list)
     expect: list[Expect] = Field(min_length=1)
 
+    @field_validator("elder", "group", mode="before")
+    @classmethod
+    def _numbers_are_names(cls, given: Any) -> Any:
+        return as_name(given)
+
     @field_validator("start")
     @classmethod
     def _aware(cls, start: datetime) -> datetime:
-        return start if start.tzinfo else start.replace(tzinfo=UTC)
+        start = start if start.tzinfo else start.replace(tzinfo=UTC)
+        if not STARTS[0] <= start < STARTS[1]:
+            raise ValueError("a case begins between 1900 and 2200")
+        return start
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_is_known(cls, zone: str) -> str:
+        return known_zone(zone)
 
     @model_validator(mode="after")
     def _feed_can_be_read(self) -> Self:
-        for text in (*_texts(self.feed.values).values(),):
-            every(text, self.feed.every_s)
-        for text in (*_texts(self.feed.at).values(),):
-            timed(text)
+        found = [pair for text in _texts(self.feed.values).values() for pair in every(text, self.feed.every_s)]
+        found += [pair for text in _texts(self.feed.at).values() for pair in timed(text)]
+        if any(not 0 <= second <= SECONDS_MAX for second, _ in found):
+            raise ValueError(f"a feed lies between second 0 and {SECONDS_MAX}")
         return self
 
     @property
@@ -98,23 +123,48 @@ class Case(RuleShape):
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """What was expected, and what was found instead."""
+
+    expect: Expect
+    found: Said
+
+    def __str__(self) -> str:
+        return f"at {self.expect.at_s:g} s expected {_words(self.expect)}, found {words(self.found)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """One case, tried. `faults`: what was expected and what was found instead, one line each."""
+    """One case, tried."""
 
     case: Case
-    faults: list[str]
+    faults: list[Fault]
 
 
-def try_case(case: Case, rules: Mapping[str, AnyRule]) -> Outcome:
-    """Feed it to the rule and compare. `rules` has the rule, and those it is made of."""
+def try_case(case: Case, rules: Mapping[str, AnyRule], overrides: Sequence[Override] = ()) -> Outcome:
+    """Feed it to the rule, compare. `rules` has the rule, and those it is made of; `overrides` count for cases that name whose they are."""
     start = to_us(case.start)
+    rules = _as_of(case, rules, overrides)
     feed = make_feed(case, rules[case.rule])
     faults = []
     for expect in case.expect:
         said = tell(rules[case.rule], rules, feed, now=start + round(expect.at_s * SECOND), home_zone=case.zone)
         if not _is_met(expect, said):
-            faults.append(f"at {expect.at_s:g} s expected {_words(expect)}, found {words(said)}")
+            faults.append(Fault(expect, said))
     return Outcome(case, faults)
+
+
+def _as_of(case: Case, rules: Mapping[str, AnyRule], overrides: Sequence[Override]) -> Mapping[str, AnyRule]:
+    """The rules with the overrides of a case's group and elder, the elder's over the group's."""
+    if case.elder is None and case.group is None:
+        return rules
+    in_force = [one for one in overrides if case.start < ends_at(one.why.until, case.zone)]
+    of_group = [one for one in in_force if one.group is not None and one.group == case.group]
+    of_elder = [one for one in in_force if one.elder is not None and one.elder == case.elder]
+    found = dict(rules)
+    for one in (*of_group, *of_elder):
+        found[one.rule] = apply(found[one.rule], one.patch)
+    return found
 
 
 def _is_met(expect: Expect, said: Said) -> bool:
@@ -171,25 +221,74 @@ def _own_name(rule: AnyRule | None) -> str:
     return getattr(rule, "quantity", "")
 
 
+def fault_of_feed(case: Case, rule: AnyRule) -> str | None:
+    """What is wrong with the names in a feed; None where all are known."""
+    names = {*_texts(case.feed.values, rule), *_texts(case.feed.at, rule), *(EVENT_ALIASES.get(one, one) for one in case.feed.events)}
+    if strange := sorted(names - FED - {""}):
+        return f"feed: {strange[0]} is neither a quantity nor an event, see docs/contract.md"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The same value so many times, every so many seconds; of an event once, without a value; of what holds, the value is its end."""
+
+    at_s: float
+    of: str
+    value: float | None
+    times: int = 1
+    every_s: float | None = None
+
+
+def rows_of(case: Case, rule: AnyRule) -> list[Run]:
+    """A case's feed, row by row for people to read, in order of time."""
+    found = [Run(one.from_s, one.what, one.until_s) for one in case.held]
+    found += [Run(at_s, EVENT_ALIASES.get(name, name), None) for name, times in case.feed.events.items() for at_s in times]
+    for name, text in _texts(case.feed.values, rule).items():
+        found += [replace(run, of=name) for run in _runs(text, case.feed.every_s)]
+    for name, text in _texts(case.feed.at, rule).items():
+        found += [replace(run, of=name) for run in _timed(text)]
+    return sorted(found, key=lambda run: run.at_s)
+
+
 def every(text: str, every_s: float) -> list[tuple[float, float]]:
     """`95x6 86 _x2`, one every `every_s` seconds: (second, value) without the missing ones."""
-    matches = [(word, WORD.fullmatch(word)) for word in text.split()]
-    if wrong := [word for word, match in matches if match is None]:
-        raise ValueError(f"{wrong[0]!r} is no value of a feed: write 95, 95x6 or _x2")
-    values = [(match[1], int(match[2] or 1)) for _, match in matches if match]
-    if sum(count for _, count in values) > SAMPLES_MAX:
-        raise ValueError(f"a feed has at most {SAMPLES_MAX} values")
-    flat = [value for value, count in values for _ in range(count)]
-    return [(row * every_s, float(value)) for row, value in enumerate(flat) if value != "_"]
+    return _flat(_runs(text, every_s))
 
 
 def timed(text: str) -> list[tuple[float, float]]:
-    """`0:86 31:86`."""
-    pairs = [word.partition(":") for word in text.split()]
-    try:
-        return [(float(second), float(value)) for second, _, value in pairs]
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no timed feed: write SECOND:VALUE, such as 0:86 31:86") from error
+    """`0:86 31:86x5/10`: (second, value)."""
+    return _flat(_timed(text))
+
+
+def _flat(runs: Sequence[Run]) -> list[tuple[float, float]]:
+    if sum(run.times for run in runs) > SAMPLES_MAX:
+        raise ValueError(f"a feed has at most {SAMPLES_MAX} values")
+    return [(run.at_s + row * (run.every_s or 0), run.value) for run in runs if run.value is not None for row in range(run.times)]
+
+
+def _runs(text: str, every_s: float) -> list[Run]:
+    matches = [(word, WORD.fullmatch(word)) for word in text.split()]
+    if wrong := [word for word, match in matches if match is None]:
+        raise ValueError(f"{wrong[0]!r} is no value of a feed: write 95, 95x6 or _x2")
+    found, row = [], 0
+    for match in (match for _, match in matches if match):
+        times = int(match[2] or 1)
+        if match[1] != "_":
+            found.append(Run(row * every_s, "", float(match[1]), times, every_s))
+        row += times
+    return found
+
+
+def _timed(text: str) -> list[Run]:
+    matches = [(word, PAIR.fullmatch(word)) for word in text.split()]
+    if wrong := [word for word, match in matches if match is None]:
+        raise ValueError(f"{wrong[0]!r} is no timed value of a feed: write SECOND:VALUE, such as 0:86, or 0:86x5/10 for five, every 10 s")
+    return [
+        Run(float(match[1]), "", float(match[2]), int(match[3] or 1), float(match[4]) if match[4] else None)
+        for _, match in matches
+        if match
+    ]
 
 
 def span_of(case: Case) -> timedelta:

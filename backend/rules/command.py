@@ -3,9 +3,10 @@
 import argparse
 import csv
 import json
+import re
 import sys
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -16,10 +17,14 @@ from backend.rules.cases import try_case
 from backend.rules.model import EVENT_ALIASES, QUANTITY_ALIASES, SECOND, InternalEvent, to_us
 from backend.rules.replay import Row, replay_all
 from contract.events import EventKind
-from contract.quantities import QuantityName
+from contract.quantities import QUANTITIES, QuantityName
 
 READING_COLUMNS = ("elder", "quantity", "measured_at", "value", "received_at")
-NAMES = frozenset([*QuantityName, *EventKind, *InternalEvent])
+HEARTBEAT = "gateway"
+"""A row of this name says that the home was heard, for rules that miss its gateway."""
+NAMES = frozenset([*QuantityName, *EventKind, *InternalEvent, HEARTBEAT])
+SECONDS = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+INSTANTS = range(to_us(datetime(1900, 1, 1, tzinfo=UTC)), to_us(datetime(2200, 1, 1, tzinfo=UTC)))
 NEWS2_COLUMNS = {
     "resp_rate": "respiration",
     "spo2": "spo2",
@@ -49,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     replay.add_argument(
         "--readings", type=Path, required=True, help=f"CSV with columns {','.join(READING_COLUMNS)}; - reads standard input"
     )
-    replay.add_argument("--until", help="instant at which silence is judged last; else that of the last arrival")
+    replay.add_argument("--until", help="instant at which silence is judged last; else that of the last measurement of all")
     scores = actions.add_parser("news2", help="score a CSV of signs by NEWS2; prints it with the points, the total and the risk")
     scores.add_argument("file", nargs="?", type=Path, default=Path("-"))
     store = actions.add_parser("store", help="store the rules of a TOML file as new versions, in force at once")
@@ -74,9 +79,9 @@ def test(path: Path) -> int:
     _say(file.notes)
     failed = 0
     for number, case in enumerate(file.cases, start=1):
-        outcome = try_case(case, rules)
+        outcome = try_case(case, rules, file.overrides)
         failed += bool(outcome.faults)
-        faults = f": {'; '.join(outcome.faults)}" if outcome.faults else ""
+        faults = f": {'; '.join(map(str, outcome.faults))}" if outcome.faults else ""
         print(f"{'FAILED' if faults else 'ok'} {number} {case.rule}: {case.title}{faults}")
     print(f"{len(file.cases)} cases, {failed} failed")
     if not file.cases:
@@ -93,9 +98,26 @@ def replay(arguments: argparse.Namespace) -> int:
     until = instant(arguments.until, "--until") if arguments.until else None
     with _opened(arguments.readings) as lines:
         rows = read_rows(lines, str(arguments.readings))
+    _say(_not_believed(rows))
+    _say(f"override of {one.rule} for group {one.group}: readings name no group, it is left out" for one in file.overrides if one.group)
     for interval in replay_all(file.rules, file.overrides, rows, until=until):
         print(json.dumps(interval.as_json(), ensure_ascii=False))
     return 0
+
+
+def _not_believed(rows: Mapping[str, list[Row]]) -> Iterator[str]:
+    """What the rules will not look at, by quantity."""
+    odd = Counter(
+        name for found in rows.values() for _, name, _ in {(row.measured_at, row.name, row.value) for row in found if _is_odd(row)}
+    )
+    for name, number in sorted(odd.items()):
+        quantity = QUANTITIES[QuantityName(name)]
+        yield f"{number} readings of {name} are outside {quantity.low:g} to {quantity.high:g} {quantity.unit} and are not believed"
+
+
+def _is_odd(row: Row) -> bool:
+    quantity = QUANTITIES.get(row.name)  # type: ignore[call-overload]
+    return quantity is not None and not quantity.is_plausible(row.value)
 
 
 def _say(notes: Iterable[str]) -> None:
@@ -113,35 +135,52 @@ def read_rows(lines: Iterable[str], name: str) -> dict[str, list[Row]]:
     for record in table:
         place = f"{name}, line {table.line_num}"
         try:
-            found[record["elder"]].append(_row(record, place))
-        except (TypeError, ValueError) as error:
+            cells = {column: (record[column] or "").strip() for column in READING_COLUMNS if column in record}
+            found[_needed(cells, "elder")].append(_row(cells, place))
+        except ValueError as error:
             raise BadInput(f"{place}: {error}") from error
     return found
 
 
-def _row(record: dict[str, Any], place: str) -> Row:
-    given = record["quantity"].strip()
+def _needed(cells: Mapping[str, str], column: str) -> str:
+    if not cells[column]:
+        raise ValueError(f"{column} is empty")
+    return cells[column]
+
+
+def _row(cells: Mapping[str, str], place: str) -> Row:
+    given = _needed(cells, "quantity")
     name = QUANTITY_ALIASES.get(given, EVENT_ALIASES.get(given, given))
     if name not in NAMES:
         raise BadInput(f"{place}: {given!r} is neither a quantity nor an event, see docs/contract.md")
-    measured_at = instant(record["measured_at"], place)
-    received = (record.get("received_at") or "").strip()
-    value = (record["value"] or "").strip()
+    measured_at = instant(_needed(cells, "measured_at"), place)
+    received, value = cells.get("received_at"), cells["value"]
     if not value and name in set(QuantityName):
         raise BadInput(f"{place}: value is empty; leave out a reading that was not taken")
-    return Row(instant(received, place) if received else measured_at, measured_at, name, float(value or 1))
+    return Row(instant(received, place) if received else measured_at, measured_at, name, _number(value or "1"))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ValueError(f"{text[:80]!r} is no number") from error
 
 
 def instant(text: str, place: str) -> int:
-    """ISO 8601, UTC where it says no zone, or seconds since 1970. Microseconds. Raises BadInput."""
+    """ISO 8601, UTC where it says no zone, or seconds since 1970 (what is digits alone). Microseconds. Raises BadInput."""
     given = text.strip()
     try:
-        at = datetime.fromisoformat(given)
-    except ValueError:
-        try:
-            return round(float(given) * SECOND)
-        except (ValueError, OverflowError) as error:
-            raise BadInput(f"{place}: {given!r} is no instant; write 2026-03-01T03:12:00Z or seconds since 1970") from error
+        at = round(float(given) * SECOND) if SECONDS.fullmatch(given) else _of_iso(given)
+    except (ValueError, OverflowError) as error:
+        raise BadInput(f"{place}: {given[:80]!r} is no instant; write 2026-03-01T03:12:00Z or seconds since 1970") from error
+    if at not in INSTANTS:
+        raise BadInput(f"{place}: {given[:80]!r} is not between 1900 and 2200; seconds since 1970 are no milliseconds")
+    return at
+
+
+def _of_iso(given: str) -> int:
+    at = datetime.fromisoformat(given)
     return to_us(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
@@ -184,7 +223,7 @@ def _yes(word: str) -> bool:
 
 
 class _opened:
-    """A text file, or standard input for `-`. Raises BadInput."""
+    """A text file, or standard input for `-`. Raises BadInput, also for what turns out not to be text while it is read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -199,6 +238,8 @@ class _opened:
             raise BadInput(f"cannot read {self._path}: {error.strerror}") from error
         return iter(self._file)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._file is not None:
             self._file.close()
+        if isinstance(error, UnicodeDecodeError | csv.Error):
+            raise BadInput(f"{self._path} is not CSV in UTF-8: {error}") from error

@@ -8,6 +8,7 @@ Every change of a draft's numbers throws away what was tried with the old ones.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from backend.config import explain
 from backend.db.pool import Connection
 from backend.errors import BadInput, IllegalMove, NotFound
 from backend.rules import form
-from backend.rules.cases import Outcome, try_case
+from backend.rules.cases import Case, Outcome, try_case
 from backend.rules.kinds import RULE, AnyRule
 from backend.rules.kinds.all import AllRule
 
@@ -170,7 +171,7 @@ async def check(conn: Connection, body: dict[str, Any]) -> AnyRule:
     try:
         rule = RULE.validate_python(body)
     except ValidationError as error:
-        raise BadInput(explain(error)) from error
+        raise BadInput(explain(error, whole="together")) from error
     if isinstance(rule, AllRule):
         known = await in_force(conn)
         for fault in (*form.missing_members(rule, known), *form.faults_of_members(rule, known)):
@@ -181,22 +182,12 @@ async def check(conn: Connection, body: dict[str, Any]) -> AnyRule:
 async def tried(conn: Connection, rule: AnyRule, cases: str) -> list[Outcome]:
     """The outcomes of a draft's own cases. A case need not name the rule. Raises BadInput where the text is no cases."""
     known = await in_force(conn) | {rule.id: rule}
-    text = "\n".join(
-        f'[[case]]\nrule = "{rule.id}"' if line.strip() == "[[case]]" and not _names_rule(cases, row) else line
-        for row, line in enumerate(cases.splitlines())
-    )
-    file = form.parse(text, "cases", known=known)
-    return [try_case(case, known) for case in file.cases if case.rule == rule.id]
+    return [try_case(case, known) for case in cases_of(cases, rule, known)]
 
 
-def _names_rule(cases: str, row: int) -> bool:
-    """True where the case that begins in this line names its rule."""
-    for line in cases.splitlines()[row + 1 :]:
-        if line.strip().startswith("[["):
-            return False
-        if line.strip().split("=")[0].strip() == "rule":
-            return True
-    return False
+def cases_of(cases: str, rule: AnyRule, known: Mapping[str, AnyRule]) -> list[Case]:
+    """A rule's own cases from their text. Raises BadInput."""
+    return [case for case in form.parse(cases, "cases", known=dict(known) | {rule.id: rule}, of=rule.id).cases if case.rule == rule.id]
 
 
 async def _try(conn: Connection, draft_id: int, rule: AnyRule, cases: str) -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from backend.config import explain
 from backend.errors import BadInput
 from backend.rules import patch
-from backend.rules.cases import Case
+from backend.rules.cases import Case, fault_of_feed
 from backend.rules.kinds import RULE, AnyRule
 from backend.rules.kinds.all import AllRule
 from backend.rules.patch import Override
@@ -42,11 +42,11 @@ def read(path: Path, *, known: Mapping[str, AnyRule] | None = None) -> RuleFile:
     return parse(text, str(path), known=known)
 
 
-def parse(text: str, name: str, *, known: Mapping[str, AnyRule] | None = None) -> RuleFile:
-    """The same of a text that a person may know as `name`."""
+def parse(text: str, name: str, *, known: Mapping[str, AnyRule] | None = None, of: str | None = None) -> RuleFile:
+    """The same of a text that a person may know as `name`. `of`: the rule of cases that name none."""
     try:
         blocks = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{name} is not TOML: {error}") from error
     if strange := blocks.keys() - BLOCKS:
         raise BadInput(f"{name}: unknown block {', '.join(sorted(strange))}; a rule file has [[rule]], [[override]] and [[case]] blocks")
@@ -56,7 +56,7 @@ def parse(text: str, name: str, *, known: Mapping[str, AnyRule] | None = None) -
     file = RuleFile(
         {rule.id: rule for rule in rules},
         [_read(Override.model_validate, name, "override", block) for block in _blocks(blocks, "override", name)],
-        [_read(Case.model_validate, name, "case", block) for block in _blocks(blocks, "case", name)],
+        [_read(Case.model_validate, name, "case", _named(block, of)) for block in _blocks(blocks, "case", name)],
     )
     _check(file, name, dict(known or {}) | file.rules)
     return file
@@ -82,19 +82,15 @@ def shipped_cases(rule_id: str) -> str:
     return "\n".join(f"[[case]]{block.rstrip()}\n" for block in blocks if f'rule = "{rule_id}"\n' in block)
 
 
-def patch_of(text: str) -> dict[str, Any]:
-    """The patch of an override, written as the keys of a TOML table. Raises BadInput."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"what is different is not TOML: {error}") from error
-
-
 def _blocks(blocks: Mapping[str, Any], kind: str, name: str) -> list[Any]:
     found = blocks.get(kind, [])
     if not isinstance(found, list):
         raise BadInput(f"{name} has no [[{kind}]] block: write it with two brackets")
     return found
+
+
+def _named(block: Any, rule_id: str | None) -> Any:
+    return {"rule": rule_id} | block if rule_id is not None and isinstance(block, dict) else block
 
 
 def _read(validate: Any, name: str, kind: str, block: Any) -> Any:
@@ -103,26 +99,36 @@ def _read(validate: Any, name: str, kind: str, block: Any) -> Any:
     except ValidationError as error:
         key = "id" if kind == "rule" else "name" if kind == "case" else "rule"
         title = block.get(key, block.get("rule", f"without {key}")) if isinstance(block, dict) else "not a table"
-        raise BadInput(f"{name}: {kind} {title}: {explain(error)}") from error
+        raise BadInput(f"{name}: {kind} {title}: {explain(error, whole='together')}") from error
 
 
 def _check(file: RuleFile, name: str, known: Mapping[str, AnyRule]) -> None:
     """What one block alone cannot know."""
     for rule in file.rules.values():
         if isinstance(rule, AllRule):
-            for fault in faults_of_members(rule, known):
-                raise BadInput(f"{name}: rule {rule.id}: {fault}")
+            for member_fault in faults_of_members(rule, known):
+                raise BadInput(f"{name}: rule {rule.id}: {member_fault}")
             file.notes.extend(f"{name}: rule {rule.id}: {note}" for note in missing_members(rule, known))
     for one in file.overrides:
         if one.rule not in known:
             raise BadInput(f"{name}: override of {one.elder or one.group}: there is no rule {one.rule}")
-        try:
-            patch.apply(known[one.rule], one.patch)
-        except ValidationError as error:
-            raise BadInput(f"{name}: override of {one.rule} for {one.elder or one.group}: {explain(error)}") from error
+        before = [other for other in file.overrides[: file.overrides.index(one)] if _is_of(other, one) and other.why.until >= one.why.until]
+        for patches in ([one], [*before, one]):
+            try:
+                patch.apply_all(known[one.rule], patches)
+            except ValidationError as error:
+                raise BadInput(
+                    f"{name}: override of {one.rule} for {one.elder or one.group}: {explain(error, whole='together')}"
+                ) from error
     for case in file.cases:
         if case.rule not in known:
             raise BadInput(f"{name}: case {case.title}: there is no rule {case.rule}")
+        if (fault := fault_of_feed(case, known[case.rule])) is not None:
+            raise BadInput(f"{name}: case {case.title}: {fault}")
+
+
+def _is_of(one: Override, other: Override) -> bool:
+    return (one.rule, one.elder, one.group) == (other.rule, other.elder, other.group)
 
 
 def missing_members(rule: AllRule, known: Mapping[str, AnyRule]) -> list[str]:

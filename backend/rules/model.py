@@ -17,6 +17,8 @@ LATE_PAGE_S = 900
 COOLDOWN_S = 900
 """RULES D, example 1: after a human closed an alert, the same level does not open a new one for this long."""
 
+LONGEST_S = 366 * 86_400
+"""No time in a rule is longer than a year."""
 RuleId = str
 VisitClass = Literal["emergency", "urgent", "same_day", "by_date"]
 LevelName = Literal["technical", "info", "attention", "warn", "warning", "urgent", "crit", "critical", "emergency"]
@@ -124,6 +126,14 @@ class Judgement:
     evidence: dict[str, float | str] = field(default_factory=dict)
 
 
+def known_zone(name: str) -> str:
+    """The name of a time zone. Raises ValueError for one that is none."""
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"there is no time zone {name}: write a name such as Asia/Shanghai, or, in `active`, home") from error
+
+
 class RuleShape(BaseModel):
     """Base of every table inside a rule file: frozen; unknown keys, and numbers that no value could ever pass, are refused."""
 
@@ -193,7 +203,7 @@ class Level(RuleShape):
     def _priority_by_name(cls, given: Any) -> Any:
         if isinstance(given, dict) and given.get("priority") is None:
             return {key: value for key, value in given.items() if key != "priority"} | {
-                "priority": PRIORITY_OF.get(given.get("name", "urgent"), "high")
+                "priority": PRIORITY_OF.get(str(given.get("name")), "high")  # type: ignore[call-overload]
             }
         return given
 
@@ -208,12 +218,7 @@ class Hours(RuleShape):
     @field_validator("zone")
     @classmethod
     def _zone_is_known(cls, zone: str) -> str:
-        if zone != "home":
-            try:
-                ZoneInfo(zone)
-            except (ZoneInfoNotFoundError, ValueError) as error:
-                raise ValueError(f"there is no time zone {zone}: write home, or a name such as Asia/Shanghai") from error
-        return zone
+        return zone if zone == "home" else known_zone(zone)
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:

@@ -45,7 +45,7 @@ async def add(conn: Connection, override: Override, rule: AnyRule, *, now: datet
     try:
         patch.apply(rule, override.patch)
     except ValidationError as error:
-        raise BadInput(explain(error)) from error
+        raise BadInput(explain(error, whole="together")) from error
     if override.why.until < now.date():
         raise BadInput("the last day is over already")
     target = {"elder_id": override.elder, "team_id": override.group, "rule_id": override.rule, "by": override.why.by, "now": now}

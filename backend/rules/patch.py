@@ -1,6 +1,6 @@
 """Overrides: other numbers for one elder or one group, field by field, with a reason, a name and an end."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -12,7 +12,14 @@ from backend.rules.model import RuleShape
 
 FIXED = ("id", "kind", "title", "source", "quantity", "of", "event", "table.name")
 """What an override cannot change: it would be another rule."""
+LAST_DAY = date(9998, 12, 31)
+"""What is said to hold longer ends here: no calendar goes on for ever."""
 COMPARISONS = frozenset({"below", "at_most", "above", "at_least"})
+
+
+def as_name(given: Any) -> Any:
+    """A number that names an elder or a group, as text."""
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
 
 
 class Why(RuleShape):
@@ -35,7 +42,7 @@ class Override(RuleShape):
     @field_validator("elder", "group", mode="before")
     @classmethod
     def _numbers_are_names(cls, given: Any) -> Any:
-        return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+        return as_name(given)
 
     @field_validator("patch")
     @classmethod
@@ -53,7 +60,8 @@ class Override(RuleShape):
 
 def ends_at(until: date, home_zone: str) -> datetime:
     """The end of an override's last day in the home's zone."""
-    return datetime.combine(until + timedelta(days=1), time(), tzinfo=ZoneInfo(home_zone)).astimezone(UTC)
+    day = min(until, LAST_DAY) + timedelta(days=1)
+    return datetime.combine(day, time(), tzinfo=ZoneInfo(home_zone)).astimezone(UTC)
 
 
 def apply(rule: AnyRule, patch: Mapping[str, Any]) -> AnyRule:
@@ -65,6 +73,13 @@ def apply(rule: AnyRule, patch: Mapping[str, Any]) -> AnyRule:
     return RULE.validate_python(_merged(rule.model_dump(mode="json", exclude_unset=True, exclude_none=True), patch))
 
 
+def apply_all(rule: AnyRule, overrides: Iterable[Override]) -> AnyRule:
+    """The rule with several overrides, each over those before it. Raises as `apply`."""
+    for one in overrides:
+        rule = apply(rule, one.patch)
+    return rule
+
+
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in old.items() if not (key in COMPARISONS and COMPARISONS & new.keys())}
     if "name" in old and COMPARISONS & new.keys() and "clear" in kept and "clear" not in new:
@@ -72,7 +87,7 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in new.items():
         if key == "levels" and isinstance(value, list):
             by_name = {level["name"]: level for level in old.get("levels", [])}
-            kept[key] = [_merged(by_name.get(one.get("name"), {}), one) if isinstance(one, dict) else one for one in value]
+            kept[key] = [_merged(by_name.get(str(one.get("name")), {}), one) if isinstance(one, dict) else one for one in value]
         elif isinstance(value, Mapping) and isinstance(kept.get(key), Mapping):
             kept[key] = _merged(kept[key], value)
         else:

@@ -85,12 +85,16 @@ def _iso(at: int) -> str:
 def replay_all(
     rules: Mapping[str, AnyRule], overrides: Sequence[Override], rows_of: Mapping[str, Iterable[Row]], *, until: int | None = None
 ) -> Iterator[Interval]:
-    """Intervals of all elders, elder by elder, in order of opening. `until`: when silence is judged last; else the last arrival of all."""
-    sorted_rows = {elder: sorted(set(rows)) for elder, rows in rows_of.items()}
-    end = until if until is not None else max((rows[-1].received_at for rows in sorted_rows.values() if rows), default=0)
-    for elder, rows in sorted(sorted_rows.items()):
+    """Intervals of all elders, elder by elder, in order of opening.
+
+    `until`: when silence is judged last; else at the last measurement of all, and cancel windows run to their ends: what comes out
+    depends on no time of arrival.
+    """
+    last = max((row.measured_at for rows in rows_of.values() for row in rows), default=0)
+    for elder, rows in sorted(rows_of.items()):
         own = [one for one in overrides if one.elder == elder]
-        yield from Replay(elder, rules, own).play(rows, until=end)
+        replay = Replay(elder, rules, own)
+        yield from replay.play(sorted(set(rows)), until=last if until is None else until, events_until=FOREVER if until is None else until)
 
 
 class Replay:
@@ -107,16 +111,19 @@ class Replay:
                     self._looking[name].append(rule)
         self._tracks: dict[str, list[Point]] = defaultdict(list)
         self._events: dict[str, list[int]] = defaultdict(list)
+        self._arrived: dict[tuple[str, int], int] = {}
         self._episodes: dict[tuple[str, int], list[Episode]] = {}
         self._notes: dict[str, list[Note]] = defaultdict(list)
 
-    def play(self, rows: Sequence[Row], *, until: int) -> list[Interval]:
+    def play(self, rows: Sequence[Row], *, until: int, events_until: int) -> list[Interval]:
         """Take all rows, sorted by arrival, and give the intervals."""
         for received_at, group in groupby(rows, key=lambda row: row.received_at):
             self._arrive(list(group), received_at)
         for rule in self._rules.values():
-            if isinstance(rule, AbsenceRule | EventRule):
+            if isinstance(rule, AbsenceRule):
                 self._look(rule, until)
+            elif isinstance(rule, EventRule):
+                self._look(rule, events_until)
         found = [
             Interval(self._elder, self._active(rule_id, note.episode.opened_at), note)
             for rule_id, notes in self._notes.items()
@@ -131,6 +138,7 @@ class Replay:
             point = (row.measured_at, row.value)
             if quantity is None:
                 insort(self._events[row.name], row.measured_at)
+                self._arrived.setdefault((row.name, row.measured_at), received_at)
                 news[row.name].append(point)
             elif quantity.is_plausible(row.value) and not _holds(self._tracks[row.name], point):
                 insort(self._tracks[row.name], point)
@@ -194,7 +202,7 @@ class Replay:
         for episode in episodes:
             note = next((one for one in before if is_same(one.episode, episode)), None)
             if note is None:
-                note = Note(episode, known_at if not isinstance(self._rules[rule_id], AbsenceRule) else episode.opened_at)
+                note = Note(episode, self._known_at(self._rules[rule_id], episode, known_at))
                 self._call(self._active(rule_id, episode.opened_at), note, note.known_at)
             else:
                 before.remove(note)
@@ -206,6 +214,14 @@ class Replay:
             if isinstance(rule, alls.AllRule) and rule_id in rule.members:
                 parts = {member: [note.episode for note in self._notes[member]] for member in rule.members}
                 self._note(rule.id, alls.episodes(rule, parts), known_at)
+
+    def _known_at(self, rule: AnyRule, episode: Episode, now: int) -> int:
+        """Silence is known when it is due, an event when it is there and its cancel window is over; all else as its readings arrive."""
+        if isinstance(rule, AbsenceRule):
+            return episode.opened_at
+        if isinstance(rule, EventRule):
+            return max(episode.opened_at, self._arrived.get((rule.event, episode.opened_at - span_us(rule.cancel_s)), 0))
+        return now
 
     def _call(self, active: Active, note: Note, known_at: int) -> None:
         level = note.episode.level or note.episode.worst(SEVERITY)
@@ -233,12 +249,14 @@ class Replay:
 
 
 def _pieces(rule: AnyRule, overrides: Sequence[Override], home_zone: str) -> list[tuple[int, int, Active]]:
-    """A rule with an override, up to its end, and without it from then on."""
-    for number, one in enumerate(overrides, start=1):
-        if one.rule == rule.id:
-            end = to_us(patch.ends_at(one.why.until, home_zone))
-            return [(-FOREVER, end, Active(patch.apply(rule, one.patch), 1, (number,))), (end, FOREVER, Active(rule, 1))]
-    return [(-FOREVER, FOREVER, Active(rule, 1))]
+    """A rule from end to end of its overrides: with all that are in force until then, the later over the earlier; at last without any."""
+    own = [(to_us(patch.ends_at(one.why.until, home_zone)), number, one) for number, one in enumerate(overrides, 1) if one.rule == rule.id]
+    found, begin = [], -FOREVER
+    for end in [*sorted({end for end, *_ in own}), FOREVER]:
+        used = {number: one for until, number, one in own if until >= end}
+        found.append((begin, end, Active(patch.apply_all(rule, used.values()), 1, tuple(used))))
+        begin = end
+    return found
 
 
 def _inputs(rule: Any) -> Sequence[str]:

@@ -12,6 +12,7 @@ from contract.quantities import QUANTITIES
 
 LEVELS_MAX = 3
 COMPARISONS = ("below", "at_most", "above", "at_least")
+TURNS = ("rise_at_least", "fall_at_least")
 
 Type = Literal["text", "number", "choice", "time"]
 Choices = tuple[str, ...]
@@ -52,6 +53,16 @@ TIMING = (
     Field("timing.late_page_s", N_("Later than s calls nobody")),
     Field("timing.cooldown_s", N_("Not again within s after closing")),
 )
+GROUPS = (
+    Field("groups.with", N_("One case with the rules (separated by spaces)"), "text"),
+    Field("groups.within_s", N_("when within s of each other")),
+)
+OWN_CLEAR = (
+    Field("clear.word", N_("Its own end"), "choice", ("", *COMPARISONS)),
+    Field("clear.bound", N_("Value of its end")),
+    Field("clear.hold_s", N_("for s at its end")),
+    Field("clear.times", N_("or times at its end")),
+)
 HOURS = (
     Field("active.from", N_("Only from"), "time"),
     Field("active.until", N_("until"), "time"),
@@ -76,11 +87,11 @@ HEAD: dict[str, tuple[Field, ...]] = {
     "all": (Field("of", N_("Together (rule.level, separated by spaces)"), "text"), Field("mutes", N_("Meanwhile mutes"), "text")),
 }
 LEVEL: dict[str, tuple[Field, ...]] = {
-    "threshold": (NAME, *LIMIT, PRIORITY, VISIT),
-    "score": (NAME, *LIMIT[:3], PRIORITY, VISIT),
+    "threshold": (NAME, *LIMIT, *OWN_CLEAR, PRIORITY, VISIT),
+    "score": (NAME, *LIMIT[:3], *OWN_CLEAR[:3], PRIORITY, VISIT),
     "trend": (
         NAME,
-        Field("turn", N_("Turn"), "choice", ("rise", "fall")),
+        Field("turn", N_("Turn"), "choice", TURNS),
         Field("bound", N_("by at least")),
         Field("within_s", N_("within s")),
         Field("baseline", N_("against"), "choice", ("median", "mean", "min", "max", "first")),
@@ -101,14 +112,14 @@ LEVEL: dict[str, tuple[Field, ...]] = {
     "all": (NAME, Field("overlap_s", N_("for s")), PRIORITY, VISIT),
 }
 REST: dict[str, tuple[Field, ...]] = {
-    "threshold": (*CLEAR, *TIMING, *HOURS),
-    "score": (*CLEAR[:3], *TIMING[2:], *HOURS),
-    "trend": (Field("clear.change_below", N_("Ends when the change is below")), *TIMING[1:], *HOURS),
-    "absence": HOURS,
-    "event": (*TIMING[2:], *HOURS),
-    "all": (*TIMING[2:], *HOURS),
+    "threshold": (*CLEAR, *TIMING, *HOURS, *GROUPS),
+    "score": (*CLEAR[:3], *TIMING, *HOURS, *GROUPS),
+    "trend": (Field("clear.change_below", N_("Ends when the change is below")), *TIMING[1:], *HOURS, *GROUPS),
+    "absence": (*HOURS, *GROUPS),
+    "event": (*TIMING[2:], *HOURS, *GROUPS),
+    "all": (*TIMING[2:], *HOURS, *GROUPS),
 }
-LISTS = frozenset({"held_while", "of", "mutes"})
+LISTS = frozenset({"held_while", "of", "mutes", "with"})
 WHOLE = frozenset({"times", "quantities_min", "spo2_scale", "samples_min"})
 
 
@@ -140,13 +151,13 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     for word in COMPARISONS:
         if word in table:
             found |= {f"{prefix}word": word, f"{prefix}bound": f"{table[word]:.10g}"}
-    for turn in ("rise", "fall"):
-        if f"{turn}_at_least" in table:
-            found |= {"turn": turn, "bound": f"{table[f'{turn}_at_least']:.10g}"}
+    for turn in TURNS:
+        if turn in table:
+            found |= {"turn": turn, "bound": f"{table[turn]:.10g}"}
     return found
 
 
-def body_of(given: Mapping[str, str], *, groups: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def body_of(given: Mapping[str, str]) -> dict[str, Any]:
     """The body of a rule from what was entered. Empty fields are left out. What is no number stays text, and is refused by the rule."""
     kind = given.get("kind", "")
     body: dict[str, Any] = {"id": given.get("id", "").strip(), "kind": kind, "source": given.get("source", "").strip()}
@@ -159,7 +170,9 @@ def body_of(given: Mapping[str, str], *, groups: Mapping[str, Any] | None = None
             level: dict[str, Any] = {}
             for one in LEVEL.get(kind, ()):
                 _put(level, one, given.get(f"levels.{row}.{one.path}", ""))
-            body["levels"].append(_compared(level))
+            if "clear" in level:
+                level["clear"] = _compared(level["clear"])
+            body["levels"].append(_compared({key: value for key, value in level.items() if value != {}}))
     if isinstance(body.get("clear"), dict):
         body["clear"] = _compared(body["clear"])
     if body.get("active", {}).keys() == {"zone"}:
@@ -167,7 +180,26 @@ def body_of(given: Mapping[str, str], *, groups: Mapping[str, Any] | None = None
     for key in ("clear", "timing", "active"):
         if body.get(key) == {}:
             del body[key]
-    return body | ({"groups": dict(groups)} if groups else {})
+    return body
+
+
+def changes(old: AnyRule, new: AnyRule) -> dict[str, Any]:
+    """What an override must change, key by key, so that `old` becomes `new`; empty where they are the same."""
+    before, after = (rule.model_dump(mode="json") for rule in (old, new))
+    found = _changes(before, {key: value for key, value in after.items() if key not in ("levels", "title", "source")})
+    if before["levels"] != after["levels"]:
+        by_name = {level["name"]: level for level in before["levels"]}
+        found["levels"] = [{"name": level["name"]} | _changes(by_name.get(level["name"], {}), level) for level in after["levels"]]
+    return found
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in new.items():
+        if value == old.get(key) or (value is None and key in (*COMPARISONS, *TURNS)):
+            continue
+        found[key] = _changes(old.get(key) or {}, value) if isinstance(value, dict) else value
+    return found
 
 
 def _put(table: dict[str, Any], one: Field, text: str) -> None:
@@ -198,7 +230,7 @@ def _compared(table: dict[str, Any]) -> dict[str, Any]:
     """`word` and `bound` as the comparison they stand for; `turn` as a change."""
     rest = {key: value for key, value in table.items() if key not in ("word", "bound", "turn")}
     if "turn" in table:
-        return rest | ({f"{table['turn']}_at_least": table["bound"]} if "bound" in table else {})
+        return rest | ({table["turn"]: table["bound"]} if "bound" in table else {})
     if "word" in table and "bound" in table:
         return rest | {table["word"]: table["bound"]}
     return rest if "word" not in table or rest else {}

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from backend.rules.model import COOLDOWN_S, LATE_PAGE_S, SEVERITY, Level, RuleBase, RuleShape, span_us
+from backend.rules.model import COOLDOWN_S, LATE_PAGE_S, LONGEST_S, SEVERITY, Level, RuleBase, RuleShape, span_us
 from backend.rules.track import Episode
 
 MEMBER = r"^[a-z][a-z0-9_]{0,39}\.[a-z]+$"
@@ -20,8 +20,8 @@ class AllLevel(Level):
 class AllTiming(RuleShape):
     """As of a threshold."""
 
-    late_page_s: float = Field(default=LATE_PAGE_S, ge=0)
-    cooldown_s: float = Field(default=COOLDOWN_S, ge=0)
+    late_page_s: float = Field(default=LATE_PAGE_S, ge=0, le=LONGEST_S)
+    cooldown_s: float = Field(default=COOLDOWN_S, ge=0, le=LONGEST_S)
 
 
 class AllRule(RuleBase):

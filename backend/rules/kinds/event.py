@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from backend.rules.hours import stretch
-from backend.rules.model import COOLDOWN_S, Event, Level, RuleBase, RuleShape, span_us
+from backend.rules.model import COOLDOWN_S, LONGEST_S, Event, Level, RuleBase, RuleShape, span_us
 from backend.rules.track import Episode
 
 LATE_EVENT_S = 3600
@@ -16,8 +16,8 @@ LATE_EVENT_S = 3600
 class EventTiming(RuleShape):
     """`late_page_s`: an older event is marked late, and still pages. `cooldown_s`: further events of an open alert within it only count."""
 
-    late_page_s: float = Field(default=LATE_EVENT_S, ge=0)
-    cooldown_s: float = Field(default=COOLDOWN_S, ge=0)
+    late_page_s: float = Field(default=LATE_EVENT_S, ge=0, le=LONGEST_S)
+    cooldown_s: float = Field(default=COOLDOWN_S, ge=0, le=LONGEST_S)
 
 
 class EventRule(RuleBase):

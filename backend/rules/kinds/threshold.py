@@ -13,6 +13,7 @@ from backend.rules.hours import stretch
 from backend.rules.model import (
     COOLDOWN_S,
     LATE_PAGE_S,
+    LONGEST_S,
     SEVERITY,
     Judgement,
     Level,
@@ -65,10 +66,10 @@ class ThresholdLevel(Level, Limit):
 class Timing(RuleShape):
     """`max_gap_s`: a longer silence breaks a run. `fresh_s`: without data for longer the verdict is UNKNOWN."""
 
-    max_gap_s: float = Field(default=MAX_GAP_S, gt=0)
-    fresh_s: float = Field(default=FRESH_S, gt=0)
-    late_page_s: float = Field(default=LATE_PAGE_S, ge=0)
-    cooldown_s: float = Field(default=COOLDOWN_S, ge=0)
+    max_gap_s: float = Field(default=MAX_GAP_S, gt=0, le=LONGEST_S)
+    fresh_s: float = Field(default=FRESH_S, gt=0, le=LONGEST_S)
+    late_page_s: float = Field(default=LATE_PAGE_S, ge=0, le=LONGEST_S)
+    cooldown_s: float = Field(default=COOLDOWN_S, ge=0, le=LONGEST_S)
 
 
 class Ladder(RuleBase):

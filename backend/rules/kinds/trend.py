@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from backend.rules.hours import stretch
-from backend.rules.model import COOLDOWN_S, LATE_PAGE_S, SEVERITY, Level, Quantity, RuleBase, RuleShape, Verdict, span_us
+from backend.rules.model import COOLDOWN_S, LATE_PAGE_S, LONGEST_S, SEVERITY, Level, Quantity, RuleBase, RuleShape, Verdict, span_us
 from backend.rules.track import Episode, Latch, Point, gravest, word_of
 
 Baseline = Literal["median", "mean", "min", "max", "first"]
@@ -18,9 +18,9 @@ Baseline = Literal["median", "mean", "min", "max", "first"]
 class TrendTiming(RuleShape):
     """As of a threshold; weights and the like are measured once a day, so fresh is what is at most two days old."""
 
-    fresh_s: float = Field(default=172_800, gt=0)
-    late_page_s: float = Field(default=LATE_PAGE_S, ge=0)
-    cooldown_s: float = Field(default=COOLDOWN_S, ge=0)
+    fresh_s: float = Field(default=172_800, gt=0, le=LONGEST_S)
+    late_page_s: float = Field(default=LATE_PAGE_S, ge=0, le=LONGEST_S)
+    cooldown_s: float = Field(default=COOLDOWN_S, ge=0, le=LONGEST_S)
 
 
 class TrendLevel(Level):

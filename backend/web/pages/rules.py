@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import sys
 from collections import defaultdict
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from backend.config import DatabaseConfig
@@ -20,8 +20,10 @@ from backend.rules.drafts import Draft
 from backend.rules.kinds import RULE, AnyRule
 from backend.rules.patch import Override, Why
 from backend.rules.sentence import sentence
-from backend.web import render, rule_form
+from backend.web import auth, case_form, render, rule_faults, rule_form
 from backend.web.auth import Now, Somebody, TheWeb
+from backend.web.case_form import FormCase
+from backend.web.labels import N_
 
 router = APIRouter(prefix="/rules", include_in_schema=False)
 
@@ -59,42 +61,76 @@ async def list_overrides(request: Request, web: TheWeb, who: Lead, now: Now, eld
         return await _overrides(request, conn, now, elder=elder or None)
 
 
-async def _overrides(
-    request: Request, conn: Connection, now: datetime, *, elder: str | None, fault: str = "", given: dict[str, str] | None = None
-) -> Response:
+async def _overrides(request: Request, conn: Connection, now: datetime, *, elder: str | None, fault: str = "") -> Response:
     known = await drafts.in_force(conn)
     found = [row | {"rule": _patched(known, row)} for row in await overrides.listed(conn, today=now.date(), elder_id=elder)]
     return render.page(
         request, "rule_overrides.html", status=422 if fault else 200, overrides=found, rules=known, elder=elder, fault=fault,
-        given=defaultdict(str, given or {}), until=now.date() + timedelta(days=90), sentence=sentence,
+        sentence=sentence,
     )  # fmt: skip
 
 
-@router.post("/overrides")
-async def add_override(
-    request: Request, web: TheWeb, who: Lead, now: Now, rule: Annotated[str, Form()], numbers: Annotated[str, Form(max_length=4000)],
-    reason: Annotated[str, Form()], until: Annotated[date, Form()], elder: Annotated[str, Form()] = "", team: Annotated[str, Form()] = "",
+@router.get("/overrides/new")
+async def new_override(
+    request: Request, web: TheWeb, who: Lead, now: Now, rule: str, elder: Annotated[str, Query(max_length=40)] = "",
+    team: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:  # fmt: skip
-    """Put an override in force."""
-    async with web.pool.connection() as conn, conn.transaction():
-        try:
-            why = Why(reason=reason.strip(), by=who.name, until=until)
-            body = form.patch_of(numbers)
-            override = Override(elder=elder.strip() or None, group=team.strip() or None, rule=rule, patch=body, why=why)
-            known = await drafts.in_force(conn)
-            if rule not in known:
-                raise BadInput(f"there is no rule {rule}")
-            number = await overrides.add(conn, override, known[rule], now=now)
-        except ValueError as error:
-            fault = str(error)
-        except BadInput as error:
-            fault = str(error)
-        else:
-            await accounts.audit(conn, by=who.name, action="rule_override", subject=f"rule:{rule}", now=now, detail={"override": number})
-            return _go(f"/rules/overrides?elder={elder.strip()}" if elder.strip() else "/rules/overrides")
-    given = {"rule": rule, "numbers": numbers, "reason": reason, "elder": elder, "team": team}
+    """The rule's own numbers as a form, to be changed for one elder or one team."""
     async with web.pool.connection() as conn:
-        return await _overrides(request, conn, now, elder=elder.strip() or None, fault=fault, given=given)
+        chosen = (await drafts.in_force(conn)).get(rule)
+    if chosen is None:
+        raise NotFound(f"there is no rule {rule} in force")
+    until = (now.date() + timedelta(days=90)).isoformat()
+    given = rule_form.fill(chosen) | {"elder": elder.strip(), "team": team.strip(), "until": until, "reason": ""}
+    return _override_form(request, chosen, given, changed=chosen)
+
+
+def _override_form(request: Request, rule: AnyRule, given: dict[str, str], *, changed: AnyRule | None, fault: str = "") -> Response:
+    return render.page(
+        request, "rule_override.html", status=422 if fault else 200, rule=rule, changed=changed, given=defaultdict(str, given), fault=fault,
+        **_fields(rule.kind), sentence=sentence,
+    )  # fmt: skip
+
+
+def _fields(kind: str) -> dict[str, Any]:
+    return {
+        "kind": kind, "head": rule_form.HEAD[kind], "level": rule_form.LEVEL[kind], "rest": rule_form.REST[kind],
+        "level_rows": rule_form.level_rows(kind),
+    }  # fmt: skip
+
+
+@router.post("/overrides")
+async def add_override(request: Request, web: TheWeb, who: Lead, now: Now) -> Response:
+    """Put an override in force: what differs from the rule, field by field."""
+    given = await _given(request)
+    rule_id, elder, team = (given.get(name, "").strip() for name in ("id", "elder", "team"))
+    async with web.pool.connection() as conn:
+        rule = (await drafts.in_force(conn)).get(rule_id)
+        if rule is None:
+            raise NotFound(f"there is no rule {rule_id} in force")
+        changed: AnyRule | None = None
+        try:
+            changed = _changed(rule, given)
+            body = rule_form.changes(rule, changed)
+            if not body:
+                raise BadInput(N_("Nothing differs from the rule itself."))
+            why = Why.model_validate({"reason": given.get("reason", "").strip(), "by": who.name, "until": given.get("until", "")})
+            override = Override(elder=elder or None, group=team or None, rule=rule_id, patch=body, why=why)
+            async with conn.transaction():
+                number = await overrides.add(conn, override, rule, now=now)
+                await accounts.audit(
+                    conn, by=who.name, action="rule_override", subject=f"rule:{rule_id}", now=now, detail={"override": number}
+                )
+        except (ValueError, BadInput) as error:
+            fault = rule_faults.words_of(error, auth.say_of(request))
+            return _override_form(request, rule, given, changed=changed, fault=fault)
+    return _go(f"/rules/overrides?elder={elder}" if elder else "/rules/overrides")
+
+
+def _changed(rule: AnyRule, given: dict[str, str]) -> AnyRule:
+    """The rule with what stands in the form. Raises ValidationError, a ValueError."""
+    body = rule_form.body_of(given | {"id": rule.id, "kind": rule.kind, "title.zh": rule.title.zh, "title.en": rule.title.en})
+    return RULE.validate_python(body | {"source": rule.source})
 
 
 @router.post("/overrides/{override_id}/end")
@@ -110,31 +146,31 @@ async def end_override(web: TheWeb, who: Lead, now: Now, override_id: int) -> Re
 async def new_draft(request: Request, web: TheWeb, who: Lead, kind: str = "threshold", rule: str = "", version: int = 0) -> Response:
     """An empty form, or one filled with a version of a rule: to change it, or to go back to it."""
     given: dict[str, str] = {"kind": kind, "active.zone": "home"}
-    cases = ""
+    cases: list[FormCase] = []
     chosen: AnyRule | None = None
     if rule:
         async with web.pool.connection() as conn:
-            versions = await drafts.history(conn, rule)
+            versions, known = await drafts.history(conn, rule), await drafts.in_force(conn)
         row = next((one for one in versions if version in (0, one["version"])), None)
         if row is None:
             raise NotFound(f"there is no rule {rule}")
         chosen = RULE.validate_python(row["body"])
         given = rule_form.fill(chosen)
-        cases = row["cases"] or _shipped_cases(rule)
+        cases = case_form.fill(drafts.cases_of(row["cases"] or form.shipped_cases(rule), chosen, known), chosen)
     if given["kind"] not in rule_form.HEAD:
         raise NotFound(f"there is no kind {given['kind']}")
     return _form(request, given, cases=cases, reason="", draft=None, rule=chosen)
 
 
 def _form(
-    request: Request, given: dict[str, str], *, cases: str, reason: str, draft: Draft | None, fault: str = "", is_retirement: bool = False,
-    **more: Any,
+    request: Request, given: dict[str, str], *, cases: list[FormCase], reason: str, draft: Draft | None, fault: str = "",
+    is_retirement: bool = False, **more: Any,
 ) -> Response:  # fmt: skip
     kind = given["kind"]
     return render.page(
-        request, "rule_draft.html", status=422 if fault else 200, given=defaultdict(str, given), kind=kind, head=rule_form.HEAD[kind],
-        level=rule_form.LEVEL[kind], rest=rule_form.REST[kind], level_rows=rule_form.level_rows(kind), cases=cases, reason=reason,
-        draft=draft, fault=fault, is_retirement=is_retirement, **({"outcomes": [], "test": None, "rule": None} | more), sentence=sentence,
+        request, "rule_draft.html", status=422 if fault else 200, given=defaultdict(str, given), **_fields(kind), cases=cases,
+        case_form=case_form, what=case_form.what_of(kind, given), reason=reason, draft=draft, fault=fault, is_retirement=is_retirement,
+        **({"outcomes": [], "test": None, "rule": None} | more), sentence=sentence, of_case=rule_faults.of_case,
     )  # fmt: skip
 
 
@@ -146,18 +182,33 @@ async def _given(request: Request) -> dict[str, str]:
 async def begin_draft(request: Request, web: TheWeb, who: Lead, now: Now) -> Response:
     """Begin a draft."""
     given = await _given(request)
-    cases, reason = given.get("cases", "")[:CASES_MAX], given.get("reason", "").strip()
-    fault = "" if len(reason) >= 3 else "reason: say why"
+    cases, reason = case_form.entered(given), given.get("reason", "").strip()
+    if given.get("kind") not in rule_form.HEAD:
+        raise NotFound("there is no such kind")
     async with web.pool.connection() as conn:
-        if not fault:
-            try:
-                async with conn.transaction():
-                    draft_id = await drafts.begin(conn, rule_form.body_of(given), cases=cases, reason=reason, by=who.name, now=now)
-                    await accounts.audit(conn, by=who.name, action="rule_draft", subject=f"draft:{draft_id}", now=now)
-                return _go(f"/rules/drafts/{draft_id}")
-            except BadInput as error:
-                fault = str(error)
+        try:
+            async with conn.transaction():
+                draft_id = await drafts.begin(
+                    conn, rule_form.body_of(given), cases=_text(cases, given), reason=_why(reason), by=who.name, now=now
+                )
+                await accounts.audit(conn, by=who.name, action="rule_draft", subject=f"draft:{draft_id}", now=now)
+            return _go(f"/rules/drafts/{draft_id}")
+        except BadInput as error:
+            fault = rule_faults.words_of(error, auth.say_of(request))
     return _form(request, given, cases=cases, reason=reason, draft=None, fault=fault)
+
+
+def _why(reason: str) -> str:
+    if len(reason) < 3:
+        raise BadInput(N_("Say why."))
+    return reason[:400]
+
+
+def _text(cases: list[FormCase], given: dict[str, str]) -> str:
+    text = case_form.text_of(cases, given.get("id", ""))
+    if len(text) > CASES_MAX:
+        raise BadInput(N_("These are too many cases: leave some out."))
+    return text
 
 
 @router.post("/sentence")
@@ -169,7 +220,7 @@ async def say_it(request: Request, web: TheWeb, who: Lead) -> Response:
             rule: AnyRule | None = await drafts.check(conn, rule_form.body_of(given))
             fault = ""
         except BadInput as error:
-            rule, fault = None, str(error)
+            rule, fault = None, rule_faults.words_of(error, auth.say_of(request))
     return render.page(request, "rule_sentence.html", rule=rule, fault=fault, sentence=sentence)
 
 
@@ -184,11 +235,11 @@ async def show_draft(request: Request, web: TheWeb, who: Lead, now: Now, draft_i
 
 async def _draft(request: Request, conn: Connection, draft: Draft, now: datetime, *, fault: str = "", **entered: Any) -> Response:
     rule = draft.rule
-    cases = entered.get("cases", draft.cases)
     try:
         outcomes = await drafts.tried(conn, rule, draft.cases)
     except BadInput as error:
-        outcomes, fault = [], fault or str(error)
+        outcomes, fault = [], fault or rule_faults.words_of(error, auth.say_of(request))
+    cases = entered["cases"] if "cases" in entered else case_form.fill((one.case for one in outcomes), rule)
     test = await drafts.last_test(conn, draft.id)
     given = entered.get("given") or rule_form.fill(rule)
     return _form(
@@ -208,18 +259,19 @@ def _living(test: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None
 async def change_draft(request: Request, web: TheWeb, who: Lead, now: Now, draft_id: int) -> Response:
     """Change a draft; what was tried with other numbers is forgotten."""
     given = await _given(request)
-    cases, reason = given.get("cases", "")[:CASES_MAX], given.get("reason", "").strip()
+    cases, reason = case_form.entered(given), given.get("reason", "").strip()
     async with web.pool.connection() as conn:
         try:
             async with conn.transaction():
                 body = rule_form.body_of(given)
-                await drafts.change(conn, draft_id, body, cases=cases, reason=reason, by=who.name)
+                await drafts.change(conn, draft_id, body, cases=_text(cases, given), reason=_why(reason), by=who.name)
                 await accounts.audit(conn, by=who.name, action="rule_draft_changed", subject=f"draft:{draft_id}", now=now)
             return _go(f"/rules/drafts/{draft_id}")
         except BadInput as error:
             async with conn.transaction():
                 draft = await drafts.find(conn, draft_id)
-                return await _draft(request, conn, draft, now, fault=str(error), given=given, cases=cases, reason=reason)
+                fault = rule_faults.words_of(error, auth.say_of(request))
+                return await _draft(request, conn, draft, now, fault=fault, given=given, cases=cases, reason=reason)
 
 
 @router.post("/drafts/{draft_id}/back-test")
@@ -285,9 +337,11 @@ async def show_rule(request: Request, web: TheWeb, who: Lead, rule_id: str) -> R
         if not versions:
             raise NotFound(f"there is no rule {rule_id}")
         rule = versions[0]["rule"]
-        cases = versions[0]["cases"] or _shipped_cases(rule_id)
+        cases = versions[0]["cases"] or form.shipped_cases(rule_id)
         outcomes = await drafts.tried(conn, rule, cases) if rule is not None and cases else []
-    return render.page(request, "rule.html", versions=versions, rule=rule, outcomes=outcomes, sentence=sentence)
+    return render.page(
+        request, "rule.html", versions=versions, rule=rule, outcomes=outcomes, sentence=sentence, of_case=rule_faults.of_case
+    )
 
 
 @router.post("/{rule_id}/retire")
@@ -316,10 +370,6 @@ def _patched(known: dict[str, AnyRule], row: dict[str, Any]) -> AnyRule | None:
         return patch.apply(known[row["rule_id"]], row["patch"]) if row["rule_id"] in known else None
     except ValueError:
         return None
-
-
-def _shipped_cases(rule_id: str) -> str:
-    return form.shipped_cases(rule_id)
 
 
 def _go(path: str) -> RedirectResponse:

@@ -36,7 +36,7 @@ def test_a_feed_is_read_word_by_word() -> None:
     [
         (RULE + '[[case]]\nrule = "high"\nfeed = { values = "1" }\nexpect = [{ at_s = 0, verdict = "CLEAR" }]', "there is no rule high"),
         (RULE + '[[case]]\nrule = "low"\nfeed = { values = "95y6" }\nexpect = [{ at_s = 0, verdict = "CLEAR" }]', "'95y6' is no value"),
-        (RULE + '[[case]]\nrule = "low"\nfeed = { at = "5-3" }\nexpect = [{ at_s = 0, verdict = "CLEAR" }]', "is no timed feed"),
+        (RULE + '[[case]]\nrule = "low"\nfeed = { at = "5-3" }\nexpect = [{ at_s = 0, verdict = "CLEAR" }]', "is no timed value of a feed"),
         (RULE + '[[case]]\nrule = "low"\nfeed = { values = "1" }\nexpect = [{ at_s = 0 }]', "give verdict"),
         (RULE + '[[case]]\nrule = "low"\nfeed = { values = "1" }\nexpect = []', "at least 1 item"),
         (RULE + '[[override]]\nelder = 1\nrule = "low"\npatch = { clear = { at_least = 80 } }\n'
@@ -48,12 +48,39 @@ def test_a_feed_is_read_word_by_word() -> None:
         ('[[rule]]\nid = "both"\nkind = "all"\nsource = "a test"\nof = ["spo2_low.attention", "glucose_low.attention"]\n'
          'levels = [{ name = "urgent" }]', "rule glucose_low has no level attention"),
         ('[[rules]]\nid = "both"', "unknown block rules"),
+        (RULE + '[[case]]\nrule = "low"\nfeed = { values = { glow = "1" } }\nexpect = [{ at_s = 0, level = "x" }]', "glow is neither"),
+        (RULE + '[[case]]\nrule = "low"\nzone = "Mars/Base"\nfeed = { values = "1" }\nexpect = [{ at_s = 0, verdict = "CLEAR" }]',
+         "there is no time zone Mars/Base"),
+        (RULE + '[[case]]\nrule = "low"\nfeed = { values = "1" }\nexpect = [{ at_s = 1e300, verdict = "CLEAR" }]', "less than or equal"),
+        (RULE.replace('source', 'timing = { fresh_s = 1e300 }\nsource'), "timing.fresh_s: input should be less than"),
+        ("a = " + "[" * 5000, "is not TOML"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_meant_is_refused_with_one_line(text: str, says: str) -> None:
     with pytest.raises(BadInput, match=re.escape(says)) as refusal:
         form.parse(text, "rules.toml", known=form.shipped())
     assert "\n" not in str(refusal.value)
+
+
+def test_a_case_is_tried_with_the_overrides_of_whom_it_names() -> None:
+    text = (
+        RULE
+        + """
+[[override]]
+elder = 4711
+rule = "low"
+patch = { levels = [{ name = "urgent", below = 84 }], clear = { at_least = 86 } }
+why = { reason = "COPD", by = "Wang", until = 2026-12-31 }
+[[case]]
+rule = "low"
+elder = 4711
+feed = { every_s = 10, values = "85 83" }
+expect = [{ at_s = 0, stands = "none" }, { at_s = 10, stands = "urgent" }]
+"""
+    )
+    file = form.parse(text, "rules.toml")
+    [outcome] = [try_case(case, file.rules, file.overrides) for case in file.cases]
+    assert outcome.faults == []
 
 
 def test_a_member_of_another_file_is_noted_and_unknown() -> None:

@@ -135,6 +135,58 @@ def test_an_override_ends_with_its_last_day_in_the_zone_of_the_home() -> None:
     assert [one["opened_at"] for one in played([*before, *after], elder="2") if one["rule"] == "low"] == ["1970-01-01T20:00:20Z"]
 
 
+def test_several_overrides_of_one_elder_hold_each_to_its_own_end() -> None:
+    text = (
+        RULES
+        + """
+[[override]]
+elder = 2
+rule = "low"
+patch = { levels = [{ name = "urgent", hold_s = 30 }] }
+why = { reason = "restless sleeper", by = "Wang", until = 9999-12-31 }
+"""
+    )
+    file = form.parse(text, "rules.toml")
+    played = [*rows("83 83 83 83 95 95 95 95"), *rows("87 87 87 87", start_s=20 * 3600)]
+    found = [one.as_json() for one in replay_all(file.rules, file.overrides, {"2": played}) if one.active.rule.id == "low"]
+    assert [(one["opened_at"], one["overrides"]) for one in found] == [
+        ("1970-01-01T00:00:30Z", [1, 2]),
+        ("1970-01-01T20:00:30Z", [2]),
+    ]
+
+
+SILENCE = """
+[[rule]]
+id = "quiet"
+kind = "absence"
+of = "motion"
+source = "a test"
+levels = [{ name = "urgent", for_s = 600 }]
+[[rule]]
+id = "fall"
+kind = "event"
+event = "fall"
+cancelled_by = "fall_cancelled"
+cancel_s = 30
+source = "a test"
+levels = [{ name = "emergency" }]
+"""
+
+
+@pytest.mark.parametrize("delay_s", [0, 5000])
+def test_neither_silence_nor_a_cancel_window_ends_with_the_last_arrival(delay_s: int) -> None:
+    rules = form.parse(SILENCE, "rules.toml").rules
+    made = [Row((at + delay_s) * SECOND, at * SECOND, name, 1.0) for at, name in ((0, "motion"), (500, "motion"), (700, "fall"))]
+    [interval] = [one.as_json() for one in replay_all(rules, [], {"1": made})]
+    assert (interval["rule"], interval["opened_at"], interval["paged"]) == ("fall", "1970-01-01T00:12:10Z", True)
+    assert interval["known_at"] == ("1970-01-01T00:12:10Z" if delay_s == 0 else "1970-01-01T01:35:00Z")
+
+
+@pytest.mark.parametrize(("text", "at_s"), [("20260301", 20260301), ("1772334000.5", 1772334000.5), ("+60", 60), ("1970-01-02", 86400)])
+def test_digits_alone_are_seconds(text: str, at_s: float) -> None:
+    assert command.instant(text, "x") == round(at_s * SECOND)
+
+
 CSV = """elder,quantity,measured_at,value,received_at
 e1,spo2,2026-03-01T00:00:00Z,86,2026-03-01T00:00:01Z
 e1,spo2,2026-03-01T00:00:10Z,86,2026-03-01T00:00:11Z
@@ -157,12 +209,19 @@ def test_the_command_prints_a_line_of_json_per_interval(tmp_path: Path, capsys: 
     [
         ("e1,spo2,yesterday,86,", "line 2: 'yesterday' is no instant"),
         ("e1,glow,2026-03-01T00:00:00Z,86,", "line 2: 'glow' is neither a quantity nor an event"),
-        ("e1,spo2,2026-03-01T00:00:00Z,low,", "line 2: could not convert"),
+        ("e1,spo2,2026-03-01T00:00:00Z,low,", "line 2: 'low' is no number"),
         ("e1,spo2,2026-03-01T00:00:00Z,,", "line 2: value is empty"),
+        (",spo2,2026-03-01T00:00:00Z,86,", "line 2: elder is empty"),
+        ("e1,spo2", "line 2: measured_at is empty"),
+        ("e1,spo2,1772323220000,86,", "seconds since 1970 are no milliseconds"),
+        ("e1,spo2,0001-01-01T00:00:00+14:00,86,", "is not between 1900 and 2200"),
+        ("e1,spo2,nan,86,", "'nan' is no instant"),
+        ('e1,spo2,"' + "1" * 200_000, "is not CSV in UTF-8"),
+        ("e1,spo2,\udcff,86,", "is not CSV in UTF-8"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, says: str) -> None:
-    (tmp_path / "r.csv").write_text(f"{CSV.splitlines()[0]}\n{line}\n", "utf-8")
+    (tmp_path / "r.csv").write_text(f"{CSV.splitlines()[0]}\n{line}\n", "utf-8", "surrogateescape")
     assert main(["rules", "replay", "--rules", "shipped", "--readings", str(tmp_path / "r.csv")]) == 2
     assert says in capsys.readouterr().err
 

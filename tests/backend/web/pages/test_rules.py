@@ -16,15 +16,24 @@ from contract.quantities import QuantityName, Statistic
 from tests.backend.street import NOW, one, rows
 from tests.backend.web.conftest import SignedIn
 
-CASE = """[[case]]
-name = "89 for a minute"
-feed = { every_s = 10, values = "89x7" }
-expect = [{ at_s = 50, stands = "none" }, { at_s = 60, stands = "urgent" }]
-"""
+CASE = {
+    "cases.0.name": "89 for a minute",
+    "cases.0.feed.0.at": "0", "cases.0.feed.0.of": "spo2", "cases.0.feed.0.value": "89",
+    "cases.0.feed.0.times": "7", "cases.0.feed.0.every": "10",
+    "cases.0.expect.0.at": "50", "cases.0.expect.0.stands": "none",
+    "cases.0.expect.1.at": "60", "cases.0.expect.1.stands": "urgent",
+    "cases.1.name": "", "cases.1.feed.0.at": "", "cases.1.feed.0.of": "spo2",
+}  # fmt: skip
 FORM = {
     "kind": "threshold", "id": "spo2_very_low", "title.zh": "血氧很低", "title.en": "Very low SpO2", "source": "a test of the editor",
     "quantity": "spo2", "levels.0.name": "urgent", "levels.0.word": "below", "levels.0.bound": "90", "levels.0.hold_s": "60",
-    "levels.0.priority": "high", "clear.word": "at_least", "clear.bound": "92", "cases": CASE, "reason": "asked for by Dr Li",
+    "levels.0.priority": "high", "clear.word": "at_least", "clear.bound": "92", "reason": "asked for by Dr Li",
+} | CASE  # fmt: skip
+
+OVERRIDE = {
+    "id": "spo2_low", "kind": "threshold", "quantity": "spo2", "reason": "COPD, target 88-92", "until": "2099-12-31",
+    "levels.1.name": "urgent", "levels.1.word": "below", "levels.1.bound": "84", "levels.1.hold_s": "60", "levels.1.priority": "high",
+    "clear.word": "at_least", "clear.bound": "86", "clear.hold_s": "60", "timing.max_gap_s": "30", "timing.fresh_s": "60",
 }  # fmt: skip
 
 
@@ -107,24 +116,26 @@ async def test_whoever_changes_a_draft_is_its_author_and_what_was_tried_is_forgo
 async def test_what_contradicts_itself_is_said_and_nothing_entered_is_lost(leads: tuple[httpx.AsyncClient, httpx.AsyncClient]) -> None:
     answer = await leads[0].post("/rules/drafts", data=FORM | {"clear.bound": "80"})
     assert answer.status_code == 422
-    assert "clear must not pass a value that breaches a level" in answer.text and "asked for by Dr Li" in answer.text
+    assert "解除条件不得包含触发某级别（紧急）的数值" in answer.text and "asked for by Dr Li" in answer.text
     said = await leads[0].post("/rules/sentence", data=FORM | {"levels.0.bound": "ninety"})
-    assert "problem" in said.text and "below" in said.text
+    assert "problem" in said.text and "限值 1：须为数字" in said.text
 
 
 async def test_a_case_that_fails_keeps_a_rule_from_being_switched_on(
     street: Pool, leads: tuple[httpx.AsyncClient, httpx.AsyncClient]
 ) -> None:
-    page = await begin(leads[0], cases=CASE.replace("at_s = 50", "at_s = 60"))
+    page = await begin(leads[0], **{"cases.0.expect.0.at": "60"})
     await try_out(street, leads[0], page)
-    assert "expected none stands, found BREACHED urgent, urgent stands" in (await leads[0].get(page)).text
+    assert "第 60 s 应为：持续级别：无；实为：已触发、紧急、持续级别：紧急" in (await leads[0].get(page)).text
+    await leads[0].post("/language", data={"language": "en", "next": page})
+    assert "at 60 s expected: none stands; found: breached, Urgent, Urgent stands" in (await leads[0].get(page)).text
     assert (await leads[0].post(f"{page}/submit")).status_code == 409
 
 
 async def test_a_version_of_old_comes_back_as_a_draft(street: Pool, leads: tuple[httpx.AsyncClient, httpx.AsyncClient]) -> None:
     author, other = leads
     filled = (await author.get("/rules/drafts/new?rule=spo2_low&version=1")).text
-    assert 'value="120"' in filled and "NEWS2 chart 1" in filled and "[[case]]" in filled
+    assert 'value="120"' in filled and "NEWS2 chart 1" in filled and 'name="cases.0.expect.0.at"' in filled
     page = (await author.post("/rules/heart_rate_low/retire", data={"why": "replaced by another"})).headers["location"]
     assert (await author.post(f"{page}/submit")).status_code == 303
     assert (await other.post(f"{page}/approve")).status_code == 303
@@ -136,15 +147,26 @@ async def test_a_version_of_old_comes_back_as_a_draft(street: Pool, leads: tuple
 async def test_an_override_is_in_force_for_one_elder_until_it_is_ended(
     street: Pool, leads: tuple[httpx.AsyncClient, httpx.AsyncClient]
 ) -> None:
-    numbers = 'levels = [{ name = "urgent", below = 84 }]\nclear = { at_least = 86 }'
-    given = {"elder": "elder-1", "rule": "spo2_low", "numbers": numbers, "reason": "COPD, target 88-92", "until": "2099-12-31"}
+    page = (await leads[0].get("/rules/overrides/new?rule=spo2_low&elder=elder-1")).text
+    assert 'name="levels.1.bound" value="88"' in page
+    given = OVERRIDE | {"elder": "elder-1"}
     assert (await leads[0].post("/rules/overrides", data=given)).status_code == 303
-    bad = await leads[0].post("/rules/overrides", data=given | {"numbers": "clear = { at_least = 80 }"})
-    assert bad.status_code == 422 and "clear must not pass" in bad.text
+    bad = await leads[0].post("/rules/overrides", data=given | {"clear.bound": "80"})
+    assert bad.status_code == 422 and "解除条件不得包含" in bad.text and "COPD" in bad.text
+    for changed, says in (
+        ({"elder": ""}, "请填写老人或团队"),
+        ({"until": ""}, "截止日：须"),
+        ({"reason": "x"}, "至少 3 个字"),
+        ({"elder": "e9"}, "没有这位老人"),
+    ):
+        refused = await leads[0].post("/rules/overrides", data=given | changed)
+        assert refused.status_code == 422 and says in refused.text
     async with street.connection() as conn:
         book = await rules.load(conn)
         own = book.of_elder("elder-1").by_id["spo2_low"]
         assert isinstance(own.rule, ThresholdRule) and [level.below for level in own.rule.levels] == [84]
+        kept = await one(conn, "SELECT patch FROM rule_override")
+        assert kept["patch"] == {"levels": [{"name": "urgent", "below": 84.0}], "clear": {"at_least": 86.0}}, "only what differs"
         assert own.overrides and book.of_elder("elder-2").by_id["spo2_low"].overrides == ()
     shown = (await leads[0].get("/rules/overrides?elder=elder-1")).text
     assert "COPD, target 88-92" in shown and "低于 84 持续 1 分钟" in shown
@@ -154,7 +176,7 @@ async def test_an_override_is_in_force_for_one_elder_until_it_is_ended(
 
 
 async def test_an_override_of_a_team_holds_for_its_elders(street: Pool, leads: tuple[httpx.AsyncClient, httpx.AsyncClient]) -> None:
-    given = {"team": "team-a", "rule": "spo2_low", "numbers": "clear = { hold_s = 30 }", "reason": "asked for", "until": "2099-12-31"}
+    given = OVERRIDE | {"team": "team-a", "clear.bound": "93", "clear.hold_s": "30"}
     assert (await leads[1].post("/rules/overrides", data=given)).status_code == 303
     async with street.connection() as conn:
         book = await rules.load(conn)
