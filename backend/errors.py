@@ -2,6 +2,7 @@
 
 JiahuError
 ├── BadInput       what was given cannot be used; the text says what to do
+│   └── WrongPin   a record was not signed; the same with the right PIN can be
 ├── NotFound       no such thing, or none that this person may see
 ├── IllegalMove    the state does not allow this step
 │   └── Taken      somebody else was faster; `by` says who
@@ -15,6 +16,10 @@ class JiahuError(Exception):
 
 class BadInput(JiahuError):
     """What was given cannot be used; the text says what to do."""
+
+
+class WrongPin(BadInput):
+    """A record was not signed; the same with the right PIN can be."""
 
 
 class NotFound(JiahuError):

@@ -18,7 +18,7 @@ from backend.commands import store as commands
 from backend.config import Config
 from backend.db import partitions
 from backend.db.pool import TRANSIENT, Pool, open_pool
-from backend.dispatch import day_store
+from backend.dispatch import day_store, round_store
 from backend.dispatch import store as dispatch
 from backend.dispatch.day import run as day_run
 from backend.dispatch.day.solver import Limit
@@ -238,7 +238,7 @@ class Worker:
         """Put on the due list what the date rules ask for today."""
         now = datetime.now(UTC)
         async with self._pool.connection() as conn, conn.transaction():
-            await day_store.add_by_rules(conn, today=now.astimezone(day_store.ZONE).date(), now=now)
+            await day_store.add_by_rules(conn, today=now.astimezone(round_store.ZONE).date(), now=now)
 
     async def report_week(self) -> None:
         """Make the chatter report of the last week, once."""

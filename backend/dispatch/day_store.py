@@ -3,24 +3,23 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from psycopg import IntegrityError
 
 from backend.db.pool import Connection
-from backend.dispatch import travel
+from backend.dispatch import round_store, travel
 from backend.dispatch.day import assemble as making
+from backend.dispatch.day import progress
 from backend.dispatch.day.assemble import Day, DueRow, Frozen, Worker
-from backend.dispatch.day.due import Known, due_by_rules, two_week_check
+from backend.dispatch.day.due import Known, due_by_rules
 from backend.dispatch.day.model import DueVisit, Kind
 from backend.dispatch.planning.model import PlannedTour, Unserved
+from backend.dispatch.round_store import ZONE, midnight
 from backend.dispatch.travel_fit import Trip, fit
 from backend.errors import BadInput, NotFound
 
-ZONE = ZoneInfo("Asia/Shanghai")
-"""All of a team's homes are in one zone: that of the country."""
 ALONE_S = 30
 """A search not heard for so long is taken up by another worker."""
 ROWS_AT_ONCE = 5_000
@@ -32,8 +31,25 @@ VALUES (%(elder_id)s, %(kind)s, %(opens_on)s, %(due_on)s, %(part)s, %(lasts_min)
         %(source)s, %(note)s, %(now)s, %(by)s)
 ON CONFLICT (elder_id, kind, due_on) DO NOTHING
 """
+MADE_DUE = """
+UPDATE due_visit SET state = 'done', done_on = %(on)s
+WHERE elder_id = %(elder_id)s AND kind = ANY(%(kinds)s) AND state = 'due' AND opens_on <= %(on)s AND cardinality(roles) = 1
+"""
+IS_PROMISED = """
+SELECT FROM due_visit WHERE elder_id = %(elder_id)s AND kind = %(kind)s AND state = 'due' AND promised_at IS NOT NULL
+    AND due_on <= %(due_on)s LIMIT 1
+"""
+MOVE_DUE = """
+UPDATE due_visit d SET opens_on = %(opens_on)s, due_on = %(due_on)s, note = %(note)s, source = 'findings'
+WHERE d.id = (
+        SELECT id FROM due_visit
+        WHERE elder_id = %(elder_id)s AND kind = %(kind)s AND state = 'due' AND promised_at IS NULL ORDER BY due_on LIMIT 1
+    )
+    AND NOT EXISTS (SELECT FROM due_visit o WHERE o.elder_id = d.elder_id AND o.kind = d.kind AND o.due_on = %(due_on)s AND o.id <> d.id)
+"""
 SIGNED = """
 SELECT e.id, e.born_on, e.conditions,
+       ARRAY(SELECT DISTINCT kind FROM due_visit WHERE elder_id = e.id AND state = 'due') AS listed,
        (SELECT coalesce(jsonb_object_agg(d.kind, d.done_on), '{}')
         FROM (SELECT kind, max(done_on) AS done_on FROM due_visit WHERE elder_id = e.id AND done_on IS NOT NULL GROUP BY kind) d) AS done
 FROM elder e JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL AND %(today)s BETWEEN c.signed_on AND c.ends_on
@@ -47,6 +63,12 @@ JOIN elder e ON e.id = d.elder_id
 JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL AND %(day)s BETWEEN c.signed_on AND c.ends_on
 WHERE d.state = 'due' AND d.opens_on <= %(day)s AND c.team_id = %(team_id)s
     AND (d.promised_at IS NULL OR d.promised_at BETWEEN %(from)s AND %(to)s)
+    AND NOT EXISTS (
+        SELECT FROM plan_stop p JOIN day_plan y ON y.id = p.plan_id
+        WHERE p.due_id = d.id AND y.day = %(day)s AND p.skip_reason NOT IN ('no_time', 'urgent_visit')
+    )
+    AND NOT EXISTS (SELECT FROM visit v WHERE v.due_id = d.id AND v.requested_at >= %(from)s AND v.outcome = 'not_met')
+    AND NOT EXISTS (SELECT FROM visit v WHERE v.due_id = d.id AND v.requested_at < %(from)s AND v.state NOT IN ('done', 'cancelled'))
 ORDER BY d.due_on, d.id LIMIT 5000
 """
 OF_PLAN = """
@@ -63,7 +85,7 @@ SELECT d.id, d.name, d.role, s.starts_at, s.ends_at,
         WHERE p.doctor_id = d.id AND y.state = 'published' AND y.day <> %(day)s
             AND date_trunc('week', y.day) = date_trunc('week', %(day)s::date)) AS busy_min
 FROM doctor d JOIN shift s ON s.doctor_id = d.id AND s.starts_at < %(to)s AND s.ends_at > %(from)s
-WHERE d.team_id = %(team_id)s ORDER BY d.id, s.starts_at
+WHERE d.team_id = %(team_id)s AND d.is_active ORDER BY d.id, s.starts_at
 """
 TEAM = """
 SELECT t.id, t.name, t.latitude, t.longitude, c.a_s, c.b_s, c.c_s
@@ -113,12 +135,20 @@ PROMISE = """
 UPDATE due_visit d SET promised_at = p.starts_at, promised_doctor_id = p.doctor_id
 FROM plan_stop p WHERE p.plan_id = %(id)s AND p.due_id = d.id AND p.side = 0 AND d.state = 'due'
 """
-DONE = "UPDATE due_visit SET state = 'done', done_on = %(on)s WHERE id = %(id)s AND state = 'due'"
-ROUND = """
-SELECT p.due_id, p.side, p.half, p.position, p.starts_at, p.ends_at, p.leg_min, p.terms, d.kind, d.elder_id, e.name, e.address
-FROM plan_stop p JOIN day_plan y ON y.id = p.plan_id JOIN due_visit d ON d.id = p.due_id JOIN elder e ON e.id = d.elder_id
-WHERE y.state = 'published' AND p.doctor_id = %(doctor_id)s AND y.day = %(day)s ORDER BY p.starts_at
+LOST = """
+SELECT FROM visit v
+WHERE v.due_id IN (
+        SELECT p.due_id FROM plan_stop p JOIN day_plan y ON y.id = p.plan_id
+        WHERE y.team_id = %(team_id)s AND y.day = %(day)s AND y.state = 'published'
+    )
+    AND v.requested_at >= %(from)s AND v.state <> 'cancelled' AND v.outcome IS DISTINCT FROM 'not_met'
+    AND NOT EXISTS (
+        SELECT FROM plan_stop p
+        WHERE p.plan_id = %(id)s AND p.due_id = v.due_id AND p.side = v.due_side AND p.doctor_id = v.doctor_id
+    )
+LIMIT 1
 """
+BEGUN_MEANWHILE = "Meanwhile a doctor has begun a visit that this plan gives to somebody else. Plan again."
 
 TRIPS = """
 SELECT d.team_id, arrived.at - left_at.at AS took, home.latitude, home.longitude,
@@ -163,20 +193,25 @@ async def add_by_rules(conn: Connection, *, today: date, now: datetime) -> int:
     while rows := await (await conn.execute(SIGNED, {"today": today, "after": after, "limit": ROWS_AT_ONCE})).fetchall():
         for row in rows:
             done = {Kind(kind): date.fromisoformat(on) for kind, on in row["done"].items()}
-            known = Known(row["id"], row["born_on"], row["conditions"], done)
+            known = Known(row["id"], row["born_on"], row["conditions"], done, frozenset(map(Kind, row["listed"])))
             new += await add(conn, due_by_rules(known, today), source="date_rule", by="system", now=now)
         after = rows[-1]["id"]
     return new
 
 
-async def add_two_week_check(conn: Connection, elder_id: str, *, seen_on: date, note: str, by: str, now: datetime) -> int:
-    """After findings that ask for it: unsatisfied, a drug reaction, an emergency or a referral."""
-    return await add(conn, [two_week_check(elder_id, seen_on, note)], source="findings", by=by, now=now)
+async def made(conn: Connection, elder_id: str, kinds: Sequence[Kind], *, on: date) -> int:
+    """A visit has done what was due of these kinds and may be done by one person. Returns how many are off the list."""
+    values = {"elder_id": elder_id, "kinds": list(kinds), "on": on}
+    return (await conn.execute(MADE_DUE, values)).rowcount
 
 
-async def finish(conn: Connection, due_id: int, *, on: date) -> bool:
-    """A due visit was made. False when it was not due any more."""
-    return (await conn.execute(DONE, {"id": due_id, "on": on})).rowcount == 1
+async def move_or_add(conn: Connection, due: DueVisit, *, by: str, now: datetime) -> None:
+    """Findings say when to come again: what is listed of this kind moves there, else it is new. What was promised before stays."""
+    values = due.columns()
+    if await (await conn.execute(IS_PROMISED, values)).fetchone() is not None:
+        return
+    if (await conn.execute(MOVE_DUE, values)).rowcount == 0:
+        await add(conn, [due], source="findings", by=by, now=now)
 
 
 async def teams(conn: Connection) -> list[dict[str, Any]]:
@@ -215,17 +250,16 @@ async def assemble(conn: Connection, team_id: str, day: date, *, now: datetime, 
     team = await (await conn.execute(TEAM, {"team_id": team_id})).fetchone()
     if team is None:
         raise NotFound(f"there is no team {team_id}")
-    start = datetime.combine(day, time(), ZONE)
-    values = {"team_id": team_id, "day": day, "from": start, "to": start + timedelta(days=1)}
+    values = {"team_id": team_id, "day": day, "from": midnight(day), "to": midnight(day) + timedelta(days=1)}
     rows = await (await conn.execute(OF_PLAN, {"id": plan_id}) if plan_id else await conn.execute(DUE, values)).fetchall()
     workers = _workers(await (await conn.execute(WORKERS, values)).fetchall())
     dues = [_due(row) for row in rows]
     frozen = await _frozen(conn, values, now) if plan_id is None else ()
-    chosen = dues if plan_id else making.choose(dues, workers, day, ZONE)
-    known = [due for due in dues if any(due.id in one.due_ids for one in frozen) and due not in chosen]
+    fixed = {due_id for one in frozen for due_id in one.due_ids}
+    chosen = dues if plan_id else making.choose([due for due in dues if due.id not in fixed], workers, day, ZONE)
     curve = travel.DEFAULT if team["a_s"] is None else travel.Curve(team["a_s"], team["b_s"], team["c_s"])
     centre = None if team["latitude"] is None or team["longitude"] is None else (team["latitude"], team["longitude"])
-    return making.assemble(day, ZONE, workers, [*chosen, *known], centre=centre, curve=curve, frozen=frozen)
+    return making.assemble(day, ZONE, workers, chosen, centre=centre, curve=curve, frozen=frozen)
 
 
 def _due(row: Mapping[str, Any]) -> DueRow:
@@ -258,18 +292,9 @@ def _workers(rows: Sequence[Mapping[str, Any]]) -> list[Worker]:
 
 
 async def _frozen(conn: Connection, values: Mapping[str, Any], now: datetime) -> list[Frozen]:
-    published = await (await conn.execute(PUBLISHED, values)).fetchone()
-    if published is None or not values["from"] <= now < values["to"]:
+    if not values["from"] <= now < values["to"]:
         return []
-    tours: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in await (await conn.execute(STOPS, {"id": published["id"]})).fetchall():
-        tours.setdefault((row["doctor_id"], row["half"]), []).append(row)
-    frozen = []
-    for (doctor_id, half), stops in tours.items():
-        begun = sum(stop["starts_at"] <= now for stop in stops)
-        if kept := stops[: begun + 1] if begun else ():
-            frozen.append(Frozen(doctor_id, half, tuple(stop["due_id"] for stop in kept), kept[-1]["ends_at"]))
-    return frozen
+    return list(progress.frozen(await round_store.driven(conn, values["team_id"], values["day"]), now))
 
 
 async def keep(
@@ -287,7 +312,7 @@ async def keep(
     await conn.execute(FORGET_STOPS, {"id": plan_id})
     await conn.execute(FORGET_UNSERVED, {"id": plan_id})
     row = await _one(conn, PLAN, {"id": plan_id})
-    begun = await _carry(conn, row, plan_id, now) if not row["made_at"] else {}
+    begun = await _carry(conn, row, plan_id, day.frozen) if not row["made_at"] else {}
     for number, planned in enumerate(tours):
         doctor_id, half = day.instance.tours[number].id.split("/")
         for position, stop in enumerate(planned.stops):
@@ -305,18 +330,18 @@ async def keep(
     await conn.execute(MADE, {"id": plan_id, "now": now, "cost": cost, "travel": way, "moves": moves, "problem": problem})
 
 
-async def _carry(conn: Connection, plan: Mapping[str, Any], plan_id: int, now: datetime) -> dict[tuple[str, str], int]:
+async def _carry(conn: Connection, plan: Mapping[str, Any], plan_id: int, frozen: Sequence[Frozen]) -> dict[tuple[str, str], int]:
     """Copy the frozen stops of the published plan. Returns how many per doctor and half."""
-    start = datetime.combine(plan["day"], time(), ZONE)
-    values = {"team_id": plan["team_id"], "day": plan["day"], "from": start, "to": start + timedelta(days=1)}
-    frozen = {(one.doctor_id, one.half): one.due_ids for one in await _frozen(conn, values, now)}
     if not frozen:
         return {}
-    published = await _one(conn, PUBLISHED, values)
+    kept = {(one.doctor_id, one.half): one.due_ids for one in frozen}
+    published = await _one(conn, PUBLISHED, plan)
     for row in await (await conn.execute(STOPS, {"id": published["id"]})).fetchall():
-        if row["due_id"] in frozen.get((row["doctor_id"], row["half"]), ()):
-            await conn.execute(STOP, row | {"id": plan_id, "leg": row["leg_min"], "terms": json.dumps(row["terms"] | {"frozen": 0.0})})
-    return {key: len(due_ids) for key, due_ids in frozen.items()}
+        due_ids = kept.get((row["doctor_id"], row["half"]), ())
+        if row["due_id"] in due_ids:
+            values = {"id": plan_id, "position": due_ids.index(row["due_id"]), "leg": row["leg_min"]}
+            await conn.execute(STOP, row | values | {"terms": json.dumps(row["terms"] | {"frozen": 0.0})})
+    return {key: len(due_ids) for key, due_ids in kept.items()}
 
 
 async def published_tours(conn: Connection, team_id: str, day: date) -> dict[str, list[tuple[int, int]]]:
@@ -360,20 +385,20 @@ async def lock(conn: Connection, plan_id: int) -> dict[str, Any]:
 
 
 async def publish(conn: Connection, plan_id: int, *, now: datetime) -> None:
-    """Make a draft the day's plan: its starts are now promised, and the plan before is replaced. Raises NotFound, BadInput."""
+    """Make a draft the day's plan: its starts are now promised, and the plan before is replaced. Raises NotFound, BadInput.
+
+    A draft that would take a visit from a doctor who has begun it is refused.
+    """
     plan = await lock(conn, plan_id)
     if plan["state"] != "draft":
         raise BadInput(f"a plan that is {plan['state']} cannot be published; make a new one")
-    start = datetime.combine(plan["day"], time(), ZONE)
+    start = midnight(plan["day"])
+    if await (await conn.execute(LOST, plan | {"from": start})).fetchone() is not None:
+        raise BadInput(BEGUN_MEANWHILE)
     await conn.execute(REPLACE, plan)
     await conn.execute(PUBLISH, {"id": plan_id, "now": now})
     await conn.execute(RELEASE, {"id": plan_id, "from": start, "to": start + timedelta(days=1)})
     await conn.execute(PROMISE, {"id": plan_id})
-
-
-async def doctors_round(conn: Connection, doctor_id: str, day: date) -> list[dict[str, Any]]:
-    """What the published plan gives a doctor on a day, in order."""
-    return await (await conn.execute(ROUND, {"doctor_id": doctor_id, "day": day})).fetchall()
 
 
 async def learn_travel(conn: Connection, *, now: datetime) -> int:

@@ -61,6 +61,17 @@ class DeclineReason(StrEnum):
     OTHER = "other"
 
 
+class SkipReason(StrEnum):
+    """Why a stop of the plan is not made today. `urgent_visit`: somebody else needed the doctor more."""
+
+    NOT_AT_HOME = "not_at_home"
+    REFUSED = "refused"
+    IN_HOSPITAL = "in_hospital"
+    NO_TIME = "no_time"
+    OTHER = "other"
+    URGENT_VISIT = "urgent_visit"
+
+
 class Outcome(StrEnum):
     """What became of the person visited."""
 
@@ -72,10 +83,11 @@ class Outcome(StrEnum):
 
 
 class Why(StrEnum):
-    """Why this doctor was asked. `by_hand`: an operator asked by telephone and the doctor said yes."""
+    """Why this doctor was asked. `by_hand`: by an operator on the telephone; `planned`: by the published plan."""
 
     OWN_DOCTOR = "own_doctor"
     OWN_TEAM = "own_team"
     AREA_TEAM = "area_team"
     FALLBACK_TEAM = "fallback_team"
     BY_HAND = "by_hand"
+    PLANNED = "planned"

@@ -36,7 +36,13 @@ VALUES (%(elder_id)s, %(alert_id)s, %(visit_class)s, %(reason)s, %(now)s, %(by)s
 ON CONFLICT (alert_id) WHERE state NOT IN ('done', 'cancelled') DO NOTHING
 RETURNING id
 """
-COLUMNS = "id, elder_id, alert_id, class, state, doctor_id, rounds, rung, search_at, depart_by"
+BEGIN_STOP = """
+INSERT INTO visit (elder_id, class, reason, requested_at, requested_by, changed_at, next_at, search_at, due_id, due_side)
+VALUES (%(elder_id)s, 'by_date', %(reason)s, %(now)s, %(by)s, %(now)s, %(now)s, %(now)s, %(due_id)s, %(side)s)
+ON CONFLICT (due_id, due_side) WHERE state NOT IN ('done', 'cancelled') DO NOTHING
+RETURNING id
+"""
+COLUMNS = "id, elder_id, alert_id, class, state, doctor_id, rounds, rung, search_at, depart_by, due_id"
 LOCK = f"SELECT {COLUMNS} FROM visit WHERE id = %(id)s FOR UPDATE"
 CLAIM_DUE = f"SELECT {COLUMNS} FROM visit WHERE next_at <= %(now)s ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED"
 MOVE = """
@@ -90,9 +96,10 @@ VALUES (%(id)s, %(round)s, %(doctor_id)s, %(why)s, %(now)s, %(widens_at)s, %(way
 """
 TAKE = """
 INSERT INTO visit_offer (visit_id, round, doctor_id, why, offered_at, widens_at, answer, answered_at)
-VALUES (%(id)s, %(round)s, %(doctor_id)s, 'by_hand', %(now)s, %(now)s, 'accepted', %(now)s)
+VALUES (%(id)s, %(round)s, %(doctor_id)s, %(why)s, %(now)s, %(now)s, 'accepted', %(now)s)
 ON CONFLICT (visit_id, round, doctor_id) DO UPDATE SET answer = 'accepted', answered_at = %(now)s, decline_reason = NULL
 """
+WAS_ASKED = "SELECT FROM visit_offer WHERE visit_id = %(id)s AND doctor_id = %(doctor_id)s"
 KNOWN_DOCTOR = "SELECT FROM doctor WHERE id = %(doctor_id)s"
 ANSWER = """
 UPDATE visit_offer SET answer = %(answer)s, answered_at = %(now)s, decline_reason = %(reason)s
@@ -242,22 +249,44 @@ async def assign(conn: Connection, visit_id: int, *, doctor_id: str, by: str, no
     if await (await conn.execute(KNOWN_DOCTOR, {"doctor_id": doctor_id})).fetchone() is None:
         raise NotFound(f"there is no doctor {doctor_id}")
     await conn.execute(RELEASE, {"id": visit_id})
-    await conn.execute(TAKE, {"id": visit_id, "round": visit["rounds"], "doctor_id": doctor_id, "now": now})
-    await conn.execute(ANSWER_ALL, {"id": visit_id, "answer": "withdrawn", "now": now})
-    await _promise(conn, visit | {"doctor_id": doctor_id}, VisitMove.ASSIGN, by=by, now=now, leaves_in=leaves_in)
+    await _give(conn, visit, doctor_id, why=Why.BY_HAND, by=by, now=now, leaves_in=leaves_in)
 
 
-async def _promise(conn: Connection, visit: dict[str, Any], move: VisitMove, *, by: str, now: datetime, leaves_in: timedelta) -> None:
+async def begin_stop(
+    conn: Connection, *, due_id: int, side: int, elder_id: str, reason: str, doctor_id: str, by: str, now: datetime
+) -> int:
+    """Make a stop of the day's plan a visit that this doctor has accepted. Returns its id. Raises IllegalMove when it has begun."""
+    values = {"due_id": due_id, "side": side, "elder_id": elder_id, "reason": reason, "by": by, "now": now}
+    row = await (await conn.execute(BEGIN_STOP, values)).fetchone()
+    if row is None:
+        raise IllegalMove(f"the planned visit {due_id} has begun already")
+    await _step(conn, row["id"], by=by, state=VisitState.REQUESTED, doctor_id=None, now=now, detail={"reason": reason, "due_id": due_id})
+    await _give(conn, await _lock(conn, row["id"]), doctor_id, why=Why.PLANNED, by=by, now=now, leaves_in=timedelta(0))
+    return int(row["id"])
+
+
+async def _give(conn: Connection, visit: dict[str, Any], doctor_id: str, *, why: Why, by: str, now: datetime, leaves_in: timedelta) -> None:
+    await conn.execute(TAKE, {"id": visit["id"], "round": visit["rounds"], "doctor_id": doctor_id, "why": why, "now": now})
+    await conn.execute(ANSWER_ALL, {"id": visit["id"], "answer": "withdrawn", "now": now})
+    await _promise(conn, visit | {"doctor_id": doctor_id}, VisitMove.ASSIGN, by=by, now=now, leaves_in=leaves_in, why=why)
+
+
+async def _promise(
+    conn: Connection, visit: dict[str, Any], move: VisitMove, *, by: str, now: datetime, leaves_in: timedelta, why: Why | None = None
+) -> None:
     if not timedelta(0) <= leaves_in <= DEPART_MAX:
         raise BadInput("a departure is promised for now or the next 24 hours")
     depart_by = now + leaves_in
-    detail = {"depart_by": depart_by.isoformat(), "by_hand": move is VisitMove.ASSIGN}
+    detail = {"depart_by": depart_by.isoformat(), "by_hand": why is Why.BY_HAND}
     await _move(conn, visit | {"depart_by": depart_by}, move, by=by, now=now, next_at=depart_by + DEPART_GRACE, detail=detail)
 
 
 async def release(conn: Connection, visit_id: int, *, doctor_id: str, by: str, reason: DeclineReason, now: datetime) -> None:
-    """The doctor who accepted cannot come after all; others are asked at once. Raises as `depart`."""
-    await _release(conn, await _own(conn, visit_id, doctor_id), by=by, now=now, detail={"reason": reason})
+    """The doctor who accepted cannot come after all; others are asked at once. A planned stop is skipped instead. Raises as `depart`."""
+    visit = await _own(conn, visit_id, doctor_id)
+    if visit["due_id"] is not None:
+        raise IllegalMove(f"visit {visit_id} is a stop of the plan: it is skipped, not given back")
+    await _release(conn, visit, by=by, now=now, detail={"reason": reason})
 
 
 async def _release(conn: Connection, visit: dict[str, Any], *, by: str, now: datetime, detail: dict[str, Any]) -> None:
@@ -319,6 +348,14 @@ async def finish(conn: Connection, visit_id: int, *, doctor_id: str, findings: s
     """The visit is done, with what was found. Raises as `depart`."""
     visit = await _own(conn, visit_id, doctor_id)
     await _move(conn, visit, VisitMove.FINISH, by=by, now=now, findings=findings, outcome=outcome, detail={"outcome": outcome})
+
+
+async def note(conn: Connection, visit_id: int, *, doctor_id: str, text: str, by: str, now: datetime) -> None:
+    """Keep what a doctor who was asked has to say of a visit, whoever makes it now. Raises NotFound for a doctor who never was."""
+    visit = await _lock(conn, visit_id)
+    if await (await conn.execute(WAS_ASKED, {"id": visit_id, "doctor_id": doctor_id})).fetchone() is None:
+        raise NotFound(f"visit {visit_id} was never this doctor's")
+    await _step(conn, visit_id, by=by, state=visit["state"], doctor_id=doctor_id, now=now, detail={"note": text})
 
 
 async def cancel(conn: Connection, visit_id: int, *, by: str, reason: str, now: datetime) -> None:

@@ -22,7 +22,6 @@ from backend.web.language import STATIC
 from backend.web.live import Live
 from backend.web.meter import Meter
 from backend.web.pages import ROUTERS as PAGES
-from backend.web.pages import planner
 from backend.web.shield import Shield
 
 BLIND_AFTER = timedelta(seconds=10)
@@ -71,7 +70,7 @@ def create_app(config: Config, clock: Callable[[], datetime] = _now) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/readyz", readyz, include_in_schema=False)
-    for router in (*API, *PAGES, planner.router):
+    for router in (*API, *PAGES):
         app.include_router(router)
     return app
 

@@ -108,13 +108,21 @@ Admin = Annotated[Account, Depends(_admin)]
 
 async def sign_in(web: Web, name: str, password: str, *, now: datetime) -> tuple[Account, str] | Refused:
     """Check a password and begin a session. Returns the account and the session's token, or why not. Success and failure are audited."""
+    found = await check_password(web, name, password, now=now)
+    if isinstance(found, Refused):
+        return found
+    async with web.pool.connection() as conn:
+        await accounts.audit(conn, by=found.name, action="signed_in", subject="", now=now)
+        return found, await accounts.open_session(conn, found.name, now=now)
+
+
+async def check_password(web: Web, name: str, password: str, *, now: datetime) -> Account | Refused:
+    """Whose password it is, or why not; a failure is audited and counts as a failed sign-in. At most SIGN_INS_MAX at a time."""
     async with web.sign_ins, web.pool.connection() as conn:
         found = await accounts.verify(conn, name, password, now=now)
         if isinstance(found, Refused):
             await accounts.audit(conn, by=name[:40], action="sign_in_refused", subject="", now=now)
-            return found
-        await accounts.audit(conn, by=found.name, action="signed_in", subject="", now=now)
-        return found, await accounts.open_session(conn, found.name, now=now)
+        return found
 
 
 def refusal(refused: Refused, say: Translator) -> str:

@@ -96,6 +96,7 @@ WHY = {
     "area_team": N_("Not signed with anybody, in your team's area"),
     "fallback_team": N_("Your team stands in for another"),
     "by_hand": N_("Asked for by the operator"),
+    "planned": N_("In your plan of the day"),
 }
 WHY_SHORT = {
     "own_doctor": N_("signed doctor"),
@@ -103,6 +104,7 @@ WHY_SHORT = {
     "area_team": N_("team of the area"),
     "fallback_team": N_("team standing in"),
     "by_hand": N_("by hand"),
+    "planned": N_("plan of the day"),
 }
 DECLINE = {
     "with_patient": N_("With another patient"),
@@ -111,6 +113,28 @@ DECLINE = {
     "not_my_field": N_("Not my field"),
     "other": N_("Another reason"),
 }
+SKIP = {
+    "not_at_home": N_("Not at home"),
+    "refused": N_("Does not want it"),
+    "in_hospital": N_("In hospital"),
+    "no_time": N_("No time left"),
+    "other": N_("Another reason"),
+}
+SKIPPED = SKIP | {"urgent_visit": N_("An urgent visit came between")}
+STOP_PROGRESS = {
+    "on_the_way": N_("On the way"),
+    "at_home": N_("At the home"),
+    "done": N_("Visit done"),
+    "elsewhere": N_("Made on another visit"),
+    "skipped": N_("Not today"),
+}
+CONTROL = {
+    "satisfied": N_("satisfied"),
+    "first_not": N_("not satisfied for the first time"),
+    "second_not": N_("not satisfied twice running"),
+    "emergency": N_("emergency"),
+}
+"""Words of records/followup.py."""
 LEAVES_IN = (0, 10, 20, 30, 60)
 """Minutes until a doctor leaves, as the offer proposes them."""
 OUTCOME = {
@@ -234,6 +258,8 @@ PLAN_FAULT = {
     "gap": N_("the two would not come as far apart as asked"),
     "circular": N_("two people would wait for each other"),
 }
+PLAN_REFUSALS = (N_("Meanwhile a doctor has begun a visit that this plan gives to somebody else. Plan again."),)
+"""What dispatch/day_store.py refuses with."""
 HALF = {"morning": N_("Morning"), "afternoon": N_("Afternoon")}
 PLAN_STATE = {
     "asked": N_("Being planned"),

@@ -1,8 +1,8 @@
 """Filled-in forms of a visit: what was typed becomes a record with its advice, ready to be signed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from backend.db.pool import Connection
@@ -13,17 +13,24 @@ from backend.records.followup import Advice, Condition
 from backend.records.forms import Answers, Form
 from backend.records.store import Record
 from backend.web import read
+from backend.web.labels import N_
 from backend.web.render import years
+
+NEXT_MAX = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """Names of the forms, what was given for each field (`form.field`), where the elder is referred to, and the PIN."""
+    """Names of the forms, what was given for each field (`form.field`), where the elder is referred to, the PIN, and a next date.
+
+    Without a next date the table of the 规范 says it.
+    """
 
     forms: Sequence[str]
     given: Mapping[str, Sequence[str]]
     refer_to: str
     pin: str
+    next_on: date | None = None
 
 
 async def record_of(conn: Connection, visit: read.Row, paper: Paper, *, findings: str, now: datetime) -> Record:
@@ -39,8 +46,18 @@ async def record_of(conn: Connection, visit: read.Row, paper: Paper, *, findings
         for form in chosen
         if form.condition is not None
     }
-    next_on = followup.joint(list(advices.values())).next_on if advices else None
-    return Record(visit["id"], visit["elder_id"], answers, advices, findings, paper.refer_to, next_on)
+    record = Record(visit["id"], visit["elder_id"], answers, advices, findings, paper.refer_to, paper.next_on)
+    if record.next_on is None:
+        return replace(record, next_on=_next_on(record, today))
+    if not today < record.next_on <= today + NEXT_MAX:
+        raise BadInput(N_("The next visit is after today, and within a year."))
+    return record
+
+
+def _next_on(record: Record, today: date) -> date | None:
+    """By the table; who is referred is looked after within two weeks, whatever was found."""
+    dates = [followup.joint(list(record.advices.values())).next_on] if record.advices else []
+    return min([*dates, *([today + followup.TWO_WEEKS] if record.refer else [])], default=None)
 
 
 def _read(form: Form, paper: Paper) -> Answers:

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse,
 from starlette.exceptions import HTTPException
 
 from backend.db.pool import TRANSIENT
-from backend.errors import BadInput, IllegalMove, JiahuError, NotFound, Taken
+from backend.errors import BadInput, IllegalMove, JiahuError, NotFound, Taken, WrongPin
 from backend.web import auth, render
 from backend.web.labels import N_
 
@@ -51,6 +51,8 @@ def problem_of(request: Request, error: Exception) -> Problem:
             found = NOT_POSSIBLE
         case NotFound():
             found = NOT_FOUND
+        case WrongPin():
+            return Problem(403, "wrong_pin", say(str(error)))
         case BadInput():
             return Problem(422, "bad_input", say(str(error)))
         case RequestValidationError():

@@ -139,6 +139,11 @@ VISITS = """
 SELECT v.id, v.version, v.elder_id, e.name AS elder_name, e.zone, e.address, e.latitude, e.longitude, v.alert_id, v.class AS visit_class,
        v.reason, v.state, v.doctor_id, d.name AS doctor_name, d.phone AS doctor_phone, v.requested_at,
        v.changed_at, v.next_at, v.rounds, v.rung, v.depart_by, v.called_120_at, v.findings, v.outcome,
+       v.due_id, due.kind AS due_kind, r.next_on, r.control,
+       coalesce((
+           SELECT jsonb_agg(jsonb_build_object('who', coalesce(a.title, s.by), 'text', s.detail ->> 'note') ORDER BY s.id)
+           FROM visit_step s LEFT JOIN account a ON a.name = s.by WHERE s.visit_id = v.id AND s.detail ? 'note'
+       ), '[]') AS notes,
        coalesce((
            SELECT jsonb_agg(jsonb_build_object('doctor_id', o.doctor_id, 'doctor_name', od.name, 'doctor_phone', od.phone, 'why', o.why,
                                                'offered_at', o.offered_at, 'widens_at', o.widens_at, 'way_s', o.way_s,
@@ -148,6 +153,8 @@ SELECT v.id, v.version, v.elder_id, e.name AS elder_name, e.zone, e.address, e.l
 FROM visit v
 JOIN elder e ON e.id = v.elder_id
 LEFT JOIN doctor d ON d.id = v.doctor_id
+LEFT JOIN due_visit due ON due.id = v.due_id
+LEFT JOIN visit_record r ON r.visit_id = v.id
 WHERE v.id = ANY(%(ids)s)
 ORDER BY v.requested_at, v.id
 """

@@ -30,7 +30,7 @@ def environment() -> Environment:
     env.globals["labels"] = labels
     env.globals["centre_zone"] = ZONE
     env.globals["quantities"] = QUANTITIES
-    env.filters |= {"day_clock": day_clock, "instant": datetime.fromisoformat, "number": number, "since": since}
+    env.filters |= {"clock": clock, "day_clock": day_clock, "instant": datetime.fromisoformat, "number": number, "since": since}
     env.tests["placed"] = is_placed
     env.filters["merge"] = lambda one, other: {**one, **other}
     env.filters |= {"tel": tel, "unit": unit, "years": years}
@@ -70,6 +70,11 @@ def day_clock(at: datetime, now: datetime, zone: str = ZONE) -> str:
     """h:m:s, with month and day in front when it was not today."""
     there = at.astimezone(_zone(zone))
     return f"{there:%H:%M:%S}" if there.date() == now.astimezone(_zone(zone)).date() else f"{there:%m-%d %H:%M:%S}"
+
+
+def clock(at: datetime, zone: str = ZONE) -> str:
+    """h:m, for what is planned to the minute."""
+    return f"{at.astimezone(_zone(zone)):%H:%M}"
 
 
 def since(at: datetime, now: datetime, say: Translator) -> str:

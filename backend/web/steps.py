@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from backend import monitor, visit_news
 from backend.alerts import store as alerts
@@ -14,15 +15,16 @@ from backend.cases import store as cases
 from backend.cases.lifecycle import Action, Disposition, State
 from backend.commands import store as commands
 from backend.db.pool import Connection
+from backend.dispatch import round_store as rounds
 from backend.dispatch import store as dispatch
-from backend.dispatch.lifecycle import DeclineReason, Outcome
+from backend.dispatch.lifecycle import DeclineReason, Outcome, SkipReason
 from backend.dispatch.store import Once
-from backend.errors import BadInput, NotFound, Taken
+from backend.errors import BadInput, IllegalMove, NotFound, Taken, WrongPin
 from backend.people import accounts, photos
 from backend.people.accounts import Account
 from backend.records import store as records
 from backend.rules.model import VisitClass
-from backend.web import auth, read
+from backend.web import auth, due_list, read
 from backend.web.labels import N_
 from backend.web.paper import Paper, record_of
 
@@ -191,21 +193,58 @@ async def finish(
 ) -> None:  # fmt: skip
     """End a visit with what was found; `paper`: the forms filled in, to be signed.
 
-    Raises NotFound, Taken, IllegalMove, BadInput for a wrong PIN or an answer that cannot be.
+    What was due is off the due list, what follows is on it. Raises NotFound, Taken, IllegalMove, WrongPin, BadInput for an answer that
+    cannot be.
     """
     visit = await auth.open_visit(conn, who, visit_id, now=now)
     record = None
     if paper is not None:
         if not await accounts.check_pin(conn, who.name, paper.pin, now=now):
-            raise BadInput(N_("This PIN is not right; after five wrong ones it is locked for a minute."))
+            raise WrongPin(N_("This PIN is not right; after five wrong ones it is locked for a minute."))
         record = await record_of(conn, visit, paper, findings=findings, now=now)
     async with conn.transaction():
         if not await dispatch.is_first(conn, visit_id, once, step="finish", by=who.name, now=now):
             return
         await dispatch.finish(conn, visit_id, doctor_id=_doctor_id(who), findings=findings, outcome=outcome, by=who.name, now=now)
+        await rounds.finish(conn, visit_id, outcome, now=now)
         if record is not None:
             await records.save(conn, record, by=who.name, now=now)
+        if record is not None and outcome is not Outcome.NOT_MET:
+            on = now.astimezone(ZoneInfo(visit["zone"])).date()
+            await due_list.settle(conn, record, on=on, by=who.name, now=now)
         await _audit(conn, who, "finished", f"visit:{visit_id}", now, outcome=outcome, signed=record is not None)
+
+
+async def begin_stop(conn: Connection, who: Account, due_id: int, *, now: datetime, once: Once | None = None) -> None:
+    """Set out to a stop of the plan: it becomes a visit that is on the way. Raises NotFound, Taken, IllegalMove."""
+    async with _naming_the_winner(conn), conn.transaction():
+        begun = await rounds.begin(conn, due_id, doctor_id=_doctor_id(who), by=who.name, now=now)
+        if begun.is_new:
+            await _audit(conn, who, "began", f"visit:{begun.visit_id}", now, due_id=due_id)
+        await depart(conn, who, begun.visit_id, now=now, once=once)
+
+
+async def visit_of_stop(conn: Connection, who: Account, due_id: int) -> int:
+    """The visit that a stop of the plan has become. Raises IllegalMove before it has begun."""
+    visit_id = await rounds.own_visit(conn, due_id, _doctor_id(who))
+    if visit_id is None:
+        raise IllegalMove(f"the planned visit {due_id} has not begun")
+    return visit_id
+
+
+async def skip_stop(conn: Connection, who: Account, due_id: int, *, reason: SkipReason, now: datetime) -> None:
+    """Leave out a stop of the plan today; it goes back to the due list. Raises NotFound, Taken, IllegalMove."""
+    async with _naming_the_winner(conn), conn.transaction():
+        await rounds.skip(conn, due_id, doctor_id=_doctor_id(who), reason=reason, by=who.name, now=now)
+        await _audit(conn, who, "skipped", f"due:{due_id}", now, reason=reason)
+
+
+async def keep_note(conn: Connection, who: Account, visit_id: int, *, text: str, now: datetime, once: Once | None = None) -> None:
+    """Keep with a visit what a doctor who was asked has written, whoever makes it now. Raises NotFound."""
+    async with conn.transaction():
+        if await dispatch.is_first(conn, visit_id, once, step="note", by=who.name, now=now):
+            await dispatch.note(conn, visit_id, doctor_id=_doctor_id(who), text=text, by=who.name, now=now)
+            await _audit(conn, who, "noted", f"visit:{visit_id}", now)
 
 
 async def cancel(conn: Connection, who: Account, visit_id: int, *, reason: str, now: datetime) -> None:

@@ -153,6 +153,8 @@ def _of_visit(row: Row, say: Translator) -> Entry:
         text = say("%(doctor)s has not left in time: others are asked", doctor=row["asked_name"])
     elif "released" in detail:
         text = say("%(doctor)s cannot come after all: %(reason)s", doctor=row["asked_name"], reason=say(labels.DECLINE[detail["reason"]]))
+    elif "note" in detail:
+        return Entry(row["at"], _who(row), say("%(doctor)s writes down", doctor=row["doctor_name"]), str(detail["note"]), "visit")
     elif "called" in detail:
         text = say("120 was called")
     elif detail.get("by_hand"):

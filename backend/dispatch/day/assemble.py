@@ -54,12 +54,13 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """Stops of a published plan that have begun or are next, per doctor and half: they stay as they are."""
+    """Stops of a published plan that have begun or are next, per doctor and half: they stay. Then the doctor leaves `place`."""
 
     doctor_id: str
     half: str
     due_ids: tuple[int, ...]
     ends_at: datetime
+    place: Place | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Day:
     dues: tuple[DueRow, ...]
     placeless: tuple[DueRow, ...]
     names: Mapping[str, str]
+    frozen: tuple[Frozen, ...] = ()
 
     def at(self, minute: float) -> datetime:
         """The instant of a minute of the day."""
@@ -89,21 +91,20 @@ def assemble(
     frozen: Sequence[Frozen] = (),
 ) -> Day:
     """The instance. Visits of elders without coordinates cannot be planned and are listed apart."""
-    fixed = {due_id for one in frozen for due_id in one.due_ids}
-    placed = tuple(due for due in dues if due.place is not None and due.id not in fixed)
+    placed = tuple(due for due in dues if due.place is not None)
     base = centre or _middle([due.place for due in dues if due.place is not None])
-    where = {due.id: due.place for due in dues}
     points = [base, *(due.place or base for due in placed)]
     leaving: dict[tuple[str, str], tuple[int, float]] = {}
     for one in frozen:
-        points.append(where.get(one.due_ids[-1]) or base)
+        points.append(one.place or base)
         leaving[one.doctor_id, one.half] = (len(points) - 1, minute_of(one.ends_at, day, zone))
     travel = [[0.0 if a == b else curve.seconds(crow_km(a, b)) / 60 for b in points] for a in points]
     tours = [tour for worker in workers for tour in _tours(worker, day, zone, leaving)]
     visits = [_visit(due, at, day, zone) for at, due in enumerate(placed, start=1)]
     load = {worker.doctor_id: worker.busy_min for worker in workers}
     names = {worker.doctor_id: worker.name for worker in workers}
-    return Day(day, zone, Instance(travel, visits, tours, DAY_PRICES, load), placed, tuple(due for due in dues if due.place is None), names)
+    placeless = tuple(due for due in dues if due.place is None)
+    return Day(day, zone, Instance(travel, visits, tours, DAY_PRICES, load), placed, placeless, names, tuple(frozen))
 
 
 def minute_of(at: datetime, day: date, zone: ZoneInfo) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.db.pool import Connection
-from backend.dispatch import day_store
+from backend.dispatch import day_store, round_store
 from backend.dispatch.day import run
 from backend.dispatch.day.assemble import DueRow
 from backend.dispatch.day.model import read_csv
@@ -91,7 +91,7 @@ async def _lines(conn: Connection, team: Mapping[str, Any], plan_id: int, now: d
 
 
 def _stop(stop: Mapping[str, Any], due: DueRow, *, explain: bool) -> Iterator[str]:
-    begins, ends = (stop[key].astimezone(day_store.ZONE) for key in ("starts_at", "ends_at"))
+    begins, ends = (stop[key].astimezone(round_store.ZONE) for key in ("starts_at", "ends_at"))
     yield f"{begins:%H:%M}-{ends:%H:%M} {due.elder_id} {due.kind}"
     if explain:
         yield f"({', '.join(reasons(stop['terms']))})"

@@ -4,7 +4,7 @@ Sources: 国家基本公共卫生服务规范 第三版: 65+ once a year; 高血
 after a control that is not satisfied or an emergency. 家庭病床 rounds have no interval in it: they come by import.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -20,16 +20,17 @@ CONDITIONS: Mapping[Kind, str] = {Kind.HYPERTENSION_FOLLOWUP: "高血压", Kind.
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the rules need of an elder. `done`: the last day each kind was done."""
+    """What the rules need of an elder. `done`: the last day each kind was done; `listed`: kinds of which a visit is on the list already."""
 
     elder_id: str
     born_on: date | None
     conditions: Sequence[str]
     done: Mapping[Kind, date]
+    listed: Collection[Kind] = ()
 
 
 def due_by_rules(elder: Known, today: date) -> Iterator[DueVisit]:
-    """The visits whose window is open today and that were not made in it."""
+    """The visits whose window is open today, that were not made in it and are not listed: who is overdue is visited once, not twice."""
     age = (
         None
         if elder.born_on is None
@@ -46,7 +47,7 @@ def due_by_rules(elder: Known, today: date) -> Iterator[DueVisit]:
 
 def _unless_done(elder: Known, kind: Kind, opens_on: date, due_on: date) -> Iterator[DueVisit]:
     done_on = elder.done.get(kind)
-    if done_on is None or done_on < opens_on:
+    if kind not in elder.listed and (done_on is None or done_on < opens_on):
         yield DueVisit(elder=elder.elder_id, kind=kind, opens_on=opens_on, due_on=due_on)
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from pydantic import BaseModel, Field
 
 from backend.db.pool import Connection
-from backend.dispatch import day_store
+from backend.dispatch import day_store, round_store
 from backend.dispatch.day import edit
 from backend.dispatch.day.assemble import Day, DueRow
 from backend.errors import BadInput, NotFound
@@ -38,7 +38,7 @@ class Move(BaseModel):
 @router.get("")
 async def board(request: Request, web: TheWeb, who: Operator, now: Now, team: str = "", day: date | None = None) -> Response:
     """The board of a team's day; without words in the address the first team and today."""
-    chosen_day = day or now.astimezone(day_store.ZONE).date()
+    chosen_day = day or now.astimezone(round_store.ZONE).date()
     async with web.pool.connection() as conn:
         teams = await day_store.teams(conn)
         team_id = team if any(one["id"] == team for one in teams) else teams[0]["id"] if teams else ""
@@ -146,7 +146,7 @@ def _left(due: DueRow, reason: str, say: Translator) -> dict[str, Any]:
 
 
 def _row(stop: dict[str, Any], due: DueRow, day: Day, say: Translator) -> dict[str, Any]:
-    begins, ends = (stop[key].astimezone(day_store.ZONE) for key in ("starts_at", "ends_at"))
+    begins, ends = (stop[key].astimezone(round_store.ZONE) for key in ("starts_at", "ends_at"))
     return {
         "due": due.id,
         "side": stop["side"],

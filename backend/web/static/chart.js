@@ -18,7 +18,7 @@ export function drawCharts() {
       charts.delete(element);
     }
   }
-  for (const element of document.querySelectorAll(".chart")) if (!charts.has(element)) begin(element);
+  for (const element of document.querySelectorAll(".chart")) if (!charts.has(element) && !element.closest("details:not([open])")) begin(element);
   for (const element of document.querySelectorAll(".fall")) if (!charts.has(element)) drawFall(element);
 }
 
@@ -29,6 +29,7 @@ export function refreshCharts() {
 
 setInterval(refreshCharts, REFRESH_MS);
 new ResizeObserver(resize).observe(document.body);
+document.addEventListener("toggle", drawCharts, true); // what was folded away is drawn when it is seen
 
 function begin(element) {
   charts.set(element, null);

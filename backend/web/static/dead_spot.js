@@ -1,18 +1,22 @@
 // Steps taken without a connection: kept on the phone in order, shown as done, sent by themselves, and never counted twice.
-
-/* global htmx */
+// One that the server refuses for good stays on the page with the reason, and what was typed with it, until the doctor discards it.
 
 import { say } from "./page.js";
 import { _ } from "./words.js";
 
 const STORE = `jiahu-steps-${document.getElementById("rounds").dataset.doctor}`; // another doctor on this phone neither sees nor sends them
 const RETRY_MS = 5_000;
-const STEP = /^\/doctor\/visits\/(\d+)\//;
+const STEP = /^(\/doctor\/(?:visits|stops)\/\d+)\/([a-z-]+)$/;
+const WRONG_PIN = 403;
+const GONE_ON = 409;
+const box = document.getElementById("kept");
 const pins = new Map(); // key of a step -> PIN: never written to the phone's memory
 let isSending = false;
+let refresh = () => {};
 
-/** Wire the forms of `main`; `refresh` is called when something kept was sent. */
-export function keepSteps(main, refresh) {
+/** Wire the forms of `main`; `onSent` is called when something kept was sent or refused. */
+export function keepSteps(main, onSent) {
+  refresh = onSent;
   main.addEventListener("htmx:configRequest", (event) => {
     const form = event.detail.elt;
     if (!STEP.test(event.detail.path) || !form.matches("form")) return;
@@ -34,75 +38,225 @@ export function keepSteps(main, refresh) {
     });
   }
   main.addEventListener("htmx:afterSettle", show);
-  addEventListener("online", () => send(refresh));
-  setInterval(() => send(refresh), RETRY_MS);
+  box.addEventListener("submit", sign);
+  box.addEventListener("click", act);
+  addEventListener("online", send);
+  setInterval(send, RETRY_MS);
   show();
-  send(refresh);
+  send();
 }
 
 /** True while steps wait: what the server shows of these visits is older than what the phone shows. */
 export function hasKept() {
-  return kept().length > 0;
+  return kept().some((step) => !step.refused);
 }
 
 function keep(path, form, parameters) {
   const entries = parameters instanceof FormData ? [...parameters.entries()] : Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
   const { key, said, next } = form.dataset;
-  const pin = entries.find(([name]) => name === "pin");
+  const name = form.closest("[data-name]")?.dataset.name ?? "";
+  const labels = Object.fromEntries([...form.elements].filter((field) => field.name).map((field) => [field.name, labelOf(field)]));
+  const chosen = Object.fromEntries([...form.querySelectorAll("select")].map((field) => [field.name, field.selectedOptions[0]?.textContent]));
+  const pin = entries.find(([field]) => field === "pin");
   if (pin) pins.set(key, pin[1]);
-  const steps = kept().filter((step) => step.key !== key);
-  steps.push({ key, said, next, path, fields: entries.filter(([name]) => name !== "pin"), pin: Boolean(pin) });
-  localStorage.setItem(STORE, JSON.stringify(steps));
-  show();
+  const fields = entries.filter(([field]) => field !== "pin");
+  write([...kept().filter((step) => step.key !== key), { key, said, next, path, name, fields, labels, chosen, pin: Boolean(pin) }]);
 }
 
 function kept() {
   return JSON.parse(localStorage.getItem(STORE) ?? "[]");
 }
 
-/** Show each visit as it is after the steps that wait. */
+function write(steps) {
+  localStorage.setItem(STORE, JSON.stringify(steps));
+  show();
+}
+
+function change(key, values) {
+  write(kept().map((step) => (step.key === key ? { ...step, ...values } : step)));
+}
+
+function drop(keys) {
+  write(kept().filter((step) => !keys.includes(step.key)));
+}
+
+const subject = (step) => STEP.exec(step.path)[1];
+
+/** Show each visit as it is after the steps that wait, and above the page what needs the doctor: a PIN, or a decision on what was refused. */
 function show() {
-  for (const { path, next } of kept()) {
-    const card = document.querySelector(`article.visit-card[data-visit="${STEP.exec(path)[1]}"]`);
+  const steps = kept();
+  for (const step of steps.filter((one) => !one.refused)) {
+    const card = document.querySelector(`article.visit-card[data-steps="${subject(step)}"]`);
     if (!card) continue;
-    card.dataset.state = next;
+    card.dataset.state = step.next;
     card.querySelector(".queued").hidden = false;
+  }
+  const unsigned = steps.filter((step) => step.pin && !step.refused && !pins.has(step.key));
+  const refused = new Map();
+  for (const step of steps.filter((one) => one.refused)) refused.set(subject(step), [...(refused.get(subject(step)) ?? []), step]);
+  const news = JSON.stringify([unsigned.map(({ key, wrong }) => [key, wrong]), [...refused]]);
+  if (box.dataset.shown === news) return; // nobody's half-typed PIN is taken away
+  box.dataset.shown = news;
+  box.replaceChildren(...unsigned.map(toSign), ...[...refused].map(([path, group]) => toDecide(path, group)));
+  box.hidden = box.childElementCount === 0;
+}
+
+function toSign(step) {
+  const form = element("form", "unsigned");
+  form.dataset.key = step.key;
+  const label = element("label", "", _("PIN, as your signature"));
+  const field = element("input");
+  Object.assign(field, { type: "password", inputMode: "numeric", autocomplete: "off", maxLength: 12, required: true });
+  label.append(" ", field);
+  form.append(element("b", "", step.name), element("p", "", step.wrong ?? _("What you wrote down is kept on this phone and waits for your signature.")), label, element("button", "main", _("Sign and send")));
+  return form;
+}
+
+function toDecide(path, steps) {
+  const article = element("article", "refused");
+  article.dataset.path = path;
+  const typed = element("dl");
+  for (const [field, value] of steps.flatMap(typedIn)) typed.append(element("dt", "", field), element("dd", "", value));
+  const buttons = element("p", "links");
+  const last = steps.at(-1);
+  if (typed.childElementCount) {
+    if (last.status !== GONE_ON && formOf(path, last)) buttons.append(button("correct", _("Correct it")));
+    buttons.append(button("copy", _("Copy")), button("note", _("Keep as a note")));
+  }
+  buttons.append(button("discard", _("Discard")));
+  article.append(element("b", "", _("%(name)s: this was not taken", { name: steps[0].name })), element("p", "reason", steps[0].refused), typed, buttons);
+  return article;
+}
+
+/** What the doctor typed or chose in a step, as [label, value]; which forms were picked says nothing by itself. */
+function typedIn({ fields, labels, chosen }) {
+  const said = fields.filter(([field, value]) => field !== "sheet" && value !== "");
+  return said.map(([field, value]) => [labels[field] || field, chosen?.[field] || value]);
+}
+
+function labelOf(field) {
+  const label = field.closest("label");
+  return label ? [...label.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.textContent.trim()).join(" ").trim() : "";
+}
+
+function formOf(path, step) {
+  return document.querySelector(`article.visit-card[data-steps="${path}"] form[hx-post="${step.path}"]`);
+}
+
+function sign(event) {
+  event.preventDefault();
+  pins.set(event.target.dataset.key, event.target.querySelector("input").value);
+  change(event.target.dataset.key, { wrong: undefined });
+  send();
+}
+
+async function act(event) {
+  const chosen = event.target.closest("[data-act]");
+  if (!chosen) return;
+  const { path } = chosen.closest(".refused").dataset;
+  const steps = kept().filter((step) => step.refused && subject(step) === path);
+  const text = steps.flatMap(typedIn).map(([field, value]) => `${field}: ${value}`).join("\n");
+  if (chosen.dataset.act === "copy") await copy(text);
+  if (chosen.dataset.act === "note" && !(await sendNote(path, text, steps[0].key))) return;
+  if (chosen.dataset.act === "correct") putBack(path, steps.at(-1));
+  if (chosen.dataset.act !== "copy") drop(steps.map(({ key }) => key));
+  refresh();
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(_("Copied."));
+  } catch {
+    say(text); // no clipboard without HTTPS: there it can be marked by hand
   }
 }
 
-async function send(refresh) {
-  if (isSending || !hasKept()) return;
+/** Keep what was typed with the visit, whoever makes it now. The same key as the refused step: sent twice, it is one note. */
+async function sendNote(path, text, key) {
+  try {
+    const headers = { "HX-Request": "true", "Idempotency-Key": key, "Said-At": new Date().toISOString() };
+    const answer = await fetch(`${path}/note`, { method: "POST", headers, body: new URLSearchParams({ text: text.slice(0, 2000) }) });
+    say(answer.ok ? _("Kept as a note with the visit.") : await answer.text());
+    return answer.ok;
+  } catch {
+    say(_("There is no connection. It stays on this phone."));
+    return false;
+  }
+}
+
+function putBack(path, step) {
+  const form = formOf(path, step);
+  for (const field of form.elements) {
+    if (field.name === "pin" || !field.name) continue;
+    const values = step.fields.filter(([name]) => name === field.name).map(([, value]) => value);
+    if (field.type === "checkbox") field.checked = values.includes(field.value);
+    else field.value = values[0] ?? "";
+    if (field.name === "sheet") field.dispatchEvent(new Event("change", { bubbles: true }));
+    else field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  form.scrollIntoView();
+}
+
+async function send() {
+  if (isSending) return;
   isSending = true;
   try {
-    while (hasKept() && (await sendOne(kept()[0]))) refresh();
+    let step;
+    while ((step = next()) && (await sendOne(step))) refresh();
   } finally {
     isSending = false;
   }
 }
 
-/** Send the oldest step. True when it is off the list: taken by the server, or refused by it for good. */
+/** The oldest step that can go: a step waits for those before it of the same visit, and for its PIN. */
+function next() {
+  const held = new Set();
+  for (const step of kept()) {
+    if (step.refused) continue;
+    if (!held.has(subject(step)) && (!step.pin || pins.has(step.key))) return step;
+    held.add(subject(step));
+  }
+  return undefined;
+}
+
+/** Send a step. True when the server has spoken: it took it, refused it for good, or wants another PIN. */
 async function sendOne(step) {
   const body = new URLSearchParams(step.fields);
-  if (step.pin) {
-    const pin = pins.get(step.key) ?? prompt(_("There is a connection again. Please sign with your PIN."));
-    if (pin === null) return false;
-    body.set("pin", pin);
-  }
+  if (step.pin) body.set("pin", pins.get(step.key));
   const headers = { "HX-Request": "true", "Idempotency-Key": step.key, "Said-At": step.said };
   let answer;
+  let words;
   try {
     answer = await fetch(step.path, { method: "POST", headers, body });
+    words = answer.ok ? "" : await answer.text();
   } catch {
     return false;
   }
-  if (answer.status >= 500 || answer.status === 401) return false;
-  if (!answer.ok) say(await answer.text());
-  if (answer.status === 422 && step.pin) {
-    pins.delete(step.key); // a wrong PIN loses nothing: it is asked for again
-    return false;
+  if (answer.status >= 500 || answer.status === 401 || answer.status === 429) return false; // later, or after signing in again
+  if (answer.ok) {
+    drop([step.key]);
+  } else if (answer.status === WRONG_PIN && step.pin) {
+    pins.delete(step.key);
+    change(step.key, { wrong: words });
+  } else {
+    change(step.key, { refused: words, status: answer.status });
   }
-  localStorage.setItem(STORE, JSON.stringify(kept().filter(({ key }) => key !== step.key)));
   return true;
+}
+
+function element(name, className = "", text = "") {
+  const made = document.createElement(name);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+function button(act, text) {
+  const made = element("button", "", text);
+  made.type = "button";
+  made.dataset.act = act;
+  return made;
 }
 
 function newKey() {

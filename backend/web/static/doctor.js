@@ -4,6 +4,7 @@ import { drawCharts, refreshCharts } from "./chart.js";
 import { hasKept, keepSteps } from "./dead_spot.js";
 import { listen, watchStaleness } from "./live.js";
 import { debounced, isTyping, say, wire } from "./page.js";
+import { drawRoute } from "./route.js";
 import { ring } from "./sound.js";
 import { _ } from "./words.js";
 
@@ -14,13 +15,20 @@ const refreshVisits = debounced("visits-idle");
 let isDue = false;
 let isFirst = true;
 
-wire(drawCharts);
+keepFolds();
+wire(draw);
 keepSteps(document.getElementById("rounds"), sent);
 openPickedForms();
+leaveOutForms();
 navigator.serviceWorker?.register("/doctor/worker.js", { scope: "/" }).catch(() => {}); // without it the page still works, while it is open
 listen("/api/live?kinds=visit", { hello, visit: onVisit, gone: onGone });
 setInterval(watchStaleness, 1000);
 setInterval(refreshWhenIdle, 500);
+
+function draw() {
+  drawCharts();
+  drawRoute();
+}
 
 function hello() {
   offered.clear();
@@ -60,7 +68,7 @@ function sent() {
 }
 
 function refreshWhenIdle() {
-  if (!isDue || hasKept() || isTyping(document.getElementById("visits")) || document.querySelector("#visits .form[open]")) return;
+  if (!isDue || hasKept() || isTyping(document.getElementById("visits")) || document.querySelector("#visits [data-state=at_home] .form[open]")) return;
   isDue = false;
   refreshVisits();
   refreshCharts();
@@ -74,5 +82,22 @@ function openPickedForms() {
     const form = document.getElementById(opens);
     form.open = event.target.checked;
     for (const field of form.querySelectorAll("[data-needed]")) field.required = event.target.checked;
+  });
+}
+
+/** Who met nobody has no form to fill in. */
+function leaveOutForms() {
+  document.addEventListener("change", ({ target }) => {
+    if (target.name !== "outcome" || target.value !== "not_met") return;
+    for (const pick of target.form.querySelectorAll("[name=sheet]:checked")) pick.click();
+  });
+}
+
+/** What was unfolded stays so when the list is shown anew. */
+function keepFolds() {
+  let open = [];
+  document.addEventListener("htmx:beforeSwap", () => (open = [...document.querySelectorAll("#rounds details[open]")].map(({ id }) => id)));
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   });
 }

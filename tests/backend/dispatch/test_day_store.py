@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backend.db.pool import Connection, Pool
-from backend.dispatch import day_store
+from backend.dispatch import day_store, round_store
 from backend.dispatch.day import command, run
 from backend.dispatch.day.model import DueVisit, Kind
 from backend.dispatch.day.solver import Limit
@@ -17,7 +17,7 @@ from backend.errors import BadInput, NotFound
 from tests.backend.street import NOW, one, rows
 
 DAY = date(2026, 3, 2)
-MORNING = datetime(2026, 3, 2, 8, tzinfo=day_store.ZONE)
+MORNING = datetime(2026, 3, 2, 8, tzinfo=round_store.ZONE)
 QUICK = Limit(moves=20_000, seconds=20.0)
 PLACES = """
 UPDATE elder SET latitude = 29.52 + 0.01 * right(id, 1)::int, longitude = 106.50, born_on = '1945-01-01', conditions = '{高血压}';
@@ -59,10 +59,26 @@ def homes(*numbers: int) -> Sequence[DueVisit]:
 async def test_rules_fill_the_list_once(district: Connection) -> None:
     assert await day_store.add_by_rules(district, today=DAY, now=NOW) == 4  # two elders, a check-up and a follow-up each
     assert await day_store.add_by_rules(district, today=DAY, now=NOW) == 0
-    listed = await rows(district, "SELECT id FROM due_visit WHERE kind = 'hypertension_followup'")
-    assert all([await day_store.finish(district, row["id"], on=DAY) for row in listed])
+    for elder_id in ("elder-1", "elder-2"):
+        assert await day_store.made(district, elder_id, [Kind.HYPERTENSION_FOLLOWUP], on=DAY) == 1
     assert await day_store.add_by_rules(district, today=DAY, now=NOW) == 0
     assert await day_store.add_by_rules(district, today=date(2026, 4, 1), now=NOW) == 2
+
+
+async def test_who_was_not_visited_in_a_quarter_is_listed_once_all_the_same(district: Connection) -> None:
+    await day_store.add_by_rules(district, today=DAY, now=NOW)
+    assert await day_store.add_by_rules(district, today=date(2026, 4, 1), now=NOW) == 0
+
+
+async def test_findings_move_what_is_listed_and_leave_what_was_promised(district: Connection) -> None:
+    check = due("home-1", kind=Kind.TWO_WEEK_CHECK)
+    for days in (5, 9):
+        moved = check.model_copy(update={"due_on": DAY + timedelta(days=days)})
+        await day_store.move_or_add(district, moved, by="li", now=NOW)
+    assert await rows(district, "SELECT due_on, source FROM due_visit") == [{"due_on": DAY + timedelta(days=9), "source": "findings"}]
+    await district.execute("UPDATE due_visit SET promised_at = %s, promised_doctor_id = 'doctor-li'", [MORNING])
+    await day_store.move_or_add(district, check.model_copy(update={"due_on": DAY + timedelta(days=12)}), by="li", now=NOW)
+    assert await one(district, "SELECT due_on FROM due_visit") == {"due_on": DAY + timedelta(days=9)}
 
 
 async def test_an_unknown_elder_is_refused(district: Connection) -> None:

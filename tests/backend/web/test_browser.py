@@ -11,16 +11,18 @@ import pytest
 from fastapi import FastAPI
 
 from backend.db.pool import Pool
+from backend.dispatch.round_store import ZONE
 from backend.people import accounts
 from backend.readings import store as readings
 from backend.readings.model import Columns, Home
 from backend.web.language import STATIC
 from contract.quantities import QuantityName, Statistic
+from tests.backend.dispatch import rounds
 from tests.backend.street import one, rows
 from tests.backend.web.conftest import PASSWORD, Clock, offer_visit, open_alert, serving
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect  # noqa: E402
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect  # noqa: E402
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -235,6 +237,70 @@ async def test_a_visit_goes_on_through_a_dead_spot_and_counts_once(busy_street: 
     assert [row["step"] for row in taken] == ["accept", "depart", "arrive", "finish"]
     assert (record["control"], record["refer"], record["signed_by"]) == ({"hypertension": "emergency"}, True, "li")
     assert record["answers"]["hypertension"]["blood_pressure_systolic"] == 182
+
+
+async def test_a_morning_from_sign_in_to_the_last_visit_with_a_dead_spot_in_the_middle(
+    street: Pool, clock: Clock, browser: Browser, url: str
+) -> None:
+    """Three stops: one with a network, one without, and one that goes to a colleague meanwhile: what was typed for it stays."""
+    async with street.connection() as conn:
+        await accounts.set_pin(conn, "li", "4711")
+        await conn.execute("UPDATE contract SET ends_on = '2099-12-31', team_id = 'team-a', doctor_id = 'doctor-li'")
+        await conn.execute("UPDATE elder SET latitude = 29.52 + 0.01 * right(id, 1)::int, longitude = 106.5")
+        await conn.execute("INSERT INTO elder (id, name, sex, address) VALUES ('elder-3', '赵桂兰', 'female', '幸福里 3 号')")
+        stops = [("elder-1", "hypertension_followup"), ("elder-2", "elder_checkup"), ("elder-3", "other")]
+        dues = await rounds.publish(conn, clock.at.astimezone(ZONE).date(), clock.at, [(*stop, ["doctor-li"]) for stop in stops])
+    page = await (await browser.new_context(viewport={"width": 360, "height": 740})).new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    await page.goto(f"{url}/doctor")
+    await page.locator("input[name=name]").first.fill("li")
+    await page.locator("input[name=password]").first.fill(PASSWORD)
+    await page.get_by_role("button", name="登录", exact=True).click()
+    await expect(page.locator("#round > ol > li")).to_have_count(3)
+    await expect(page.locator("#round .route circle")).to_have_count(2)
+    await page.evaluate("navigator.serviceWorker.ready")
+    await page.reload()
+
+    async def go(name: str) -> Locator:
+        """Unfold a stop, set out and arrive. Returns its card."""
+        await page.locator("#round summary.stop", has_text=name).click()
+        card = page.locator(f"article[data-name={name}]")
+        await card.get_by_role("button", name="我已出发").click()
+        await card.get_by_role("button", name="我已到达").click()
+        return card
+
+    async def end(card: Locator, findings: str) -> None:
+        await card.locator("textarea[name=findings]").fill(findings)
+        await card.locator("select[name=outcome]").select_option("well")
+        await card.get_by_label("签名PIN码").fill("4711")
+        await card.get_by_role("button", name="出诊完成").click()
+
+    card = await go("王秀英")
+    await card.get_by_label("收缩压").first.fill("136")
+    await card.get_by_label("舒张压").first.fill("82")
+    await end(card, "血压平稳")
+    await expect(page.locator("#round > ol > li").first).to_have_class("done")
+    await page.reload()
+    await page.context.set_offline(True)
+    await end(await go("张建国"), "走路稳")
+    await end(await go("赵桂兰"), "左膝肿")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+    async with street.connection() as conn:
+        await conn.execute("UPDATE plan_stop SET doctor_id = 'doctor-yang' WHERE due_id = %s", [dues[2]])
+    await page.context.set_offline(False)
+    await expect(page.locator("#kept .refused")).to_contain_text("已被杨医生抢先接下", timeout=20_000)
+    await page.reload()  # it stays until the doctor says so
+    await expect(page.locator("#kept .refused dd", has_text="左膝肿")).to_be_visible()
+    await expect(page.locator("#round > ol > li")).to_have_count(2)
+    await page.get_by_role("button", name="丢弃").click()
+    await expect(page.locator("#kept")).to_be_hidden()
+    async with street.connection() as conn:
+        made = await rows(conn, "SELECT elder_id, state, findings FROM visit ORDER BY id")
+        listed = await rows(conn, "SELECT state FROM due_visit WHERE source = 'import' ORDER BY id")
+    assert [tuple(row.values()) for row in made] == [("elder-1", "done", "血压平稳"), ("elder-2", "done", "走路稳")]
+    assert [row["state"] for row in listed] == ["done", "done", "due"]
+    assert faults == []
 
 
 async def test_an_offer_appears_on_the_phone_by_itself(street: Pool, clock: Clock, open_page: OpenPage) -> None:

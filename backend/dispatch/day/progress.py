@@ -1,0 +1,67 @@
+"""How far a published day is: which stops stay as they are, and when each doctor is free again. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from backend.dispatch.day.assemble import Frozen
+from backend.dispatch.lifecycle import VisitState
+from backend.dispatch.travel import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """A stop of the published plan with what has become of it. `state`: of its visit, None before it begins; `since`: when that began."""
+
+    due_id: int
+    side: int
+    starts_at: datetime
+    ends_at: datetime
+    leg: timedelta
+    place: Place | None
+    state: VisitState | None = None
+    since: datetime | None = None
+
+
+def frozen(tours: Mapping[tuple[str, str], Sequence[Driven]], now: datetime) -> Iterator[Frozen]:
+    """For each tour (doctor, half) that has begun: the stops up to the last begun one and the next, which a new plan leaves alone.
+
+    A stop has begun when the doctor has said so, or when its time has come: buttons are forgotten. A visit of two is frozen for both.
+    """
+    for (doctor_id, half), count in _counts(tours, now).items():
+        if kept := tours[doctor_id, half][:count]:
+            yield Frozen(doctor_id, half, tuple(stop.due_id for stop in kept), free_at(kept, now), kept[-1].place)
+
+
+def _counts(tours: Mapping[tuple[str, str], Sequence[Driven]], now: datetime) -> dict[tuple[str, str], int]:
+    counts = {}
+    for key, stops in tours.items():
+        begun = [at for at, stop in enumerate(stops) if stop.state is not None or stop.starts_at <= now]
+        counts[key] = min(len(stops), begun[-1] + 2) if begun else 0
+    while True:  # where a partner's stop is kept, so is everything before it
+        fixed = {stop.due_id for key, stops in tours.items() for stop in stops[: counts[key]]}
+        again = {
+            key: max([counts[key], *(at + 1 for at, stop in enumerate(stops) if stop.due_id in fixed)]) for key, stops in tours.items()
+        }
+        if again == counts:
+            return counts
+        counts = again
+
+
+def free_at(stops: Sequence[Driven], now: datetime) -> datetime:
+    """When the last of these stops ends, by what the doctor has said so far and by the plan for the rest; never before now."""
+    free = now
+    said = max((at for at, stop in enumerate(stops) if stop.state is not None), default=-1)
+    for at, stop in enumerate(stops):
+        lasts = stop.ends_at - stop.starts_at
+        if stop.state is VisitState.DONE or (stop.state is None and (at < said or stop.ends_at <= now)):
+            continue
+        if stop.state is VisitState.AT_HOME and stop.since is not None:
+            free = max(free, stop.since + lasts)
+        elif stop.state is VisitState.ON_THE_WAY and stop.since is not None:
+            free = max(free, stop.since + stop.leg) + lasts
+        elif stop.starts_at <= now:
+            free = max(free, stop.ends_at)
+        else:
+            free = max(stop.starts_at, free + stop.leg) + lasts
+    return free

@@ -1,0 +1,169 @@
+"""A published day as it is driven: each doctor's stops, which become visits or are skipped. The caller owns the transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from backend.db.pool import LIVE_CHANNEL, Connection, hint
+from backend.dispatch import store as visits
+from backend.dispatch.day.progress import Driven
+from backend.dispatch.lifecycle import Outcome, SkipReason, VisitState
+from backend.errors import IllegalMove, NotFound, Taken
+
+ZONE = ZoneInfo("Asia/Shanghai")
+"""All of a team's homes are in one zone: that of the country."""
+
+ROUND = """
+SELECT p.due_id, p.side, p.half, p.position, p.starts_at, p.ends_at, p.leg_min, p.terms, p.skipped_at, p.skip_reason,
+       d.kind, d.note, d.state AS due_state, d.elder_id, e.name AS elder_name, e.address, e.zone, e.latitude, e.longitude, d.promised_at,
+       partner.name AS partner_name, other.starts_at AS partner_starts_at, v.id AS visit_id, v.state AS visit_state, v.outcome
+FROM plan_stop p
+JOIN day_plan y ON y.id = p.plan_id
+JOIN due_visit d ON d.id = p.due_id
+JOIN elder e ON e.id = d.elder_id
+LEFT JOIN plan_stop other ON other.plan_id = p.plan_id AND other.due_id = p.due_id AND other.side <> p.side
+LEFT JOIN doctor partner ON partner.id = other.doctor_id
+LEFT JOIN LATERAL (
+    SELECT v.id, v.state, v.outcome FROM visit v
+    WHERE v.due_id = p.due_id AND v.due_side = p.side AND v.state <> 'cancelled' AND v.requested_at >= %(from)s ORDER BY v.id DESC LIMIT 1
+) v ON true
+WHERE y.state = 'published' AND p.doctor_id = %(doctor_id)s AND y.day = %(day)s ORDER BY p.starts_at
+"""
+DRIVEN = """
+SELECT p.due_id, p.side, p.doctor_id, p.half, p.starts_at, p.ends_at, p.leg_min, e.latitude, e.longitude, v.state, v.changed_at
+FROM day_plan y
+JOIN plan_stop p ON p.plan_id = y.id
+JOIN due_visit d ON d.id = p.due_id
+JOIN elder e ON e.id = d.elder_id
+LEFT JOIN LATERAL (
+    SELECT v.state, v.changed_at FROM visit v
+    WHERE v.due_id = p.due_id AND v.due_side = p.side AND v.state <> 'cancelled' AND v.requested_at >= %(from)s ORDER BY v.id DESC LIMIT 1
+) v ON true
+WHERE y.team_id = %(team_id)s AND y.day = %(day)s AND y.state = 'published' AND p.skipped_at IS NULL
+ORDER BY p.doctor_id, p.half DESC, p.position
+"""
+LOCK_DUE = "SELECT id, elder_id, kind, roles, state FROM due_visit WHERE id = %(due_id)s FOR UPDATE"
+OWN_VISIT = """
+SELECT id FROM visit WHERE due_id = %(due_id)s AND doctor_id = %(doctor_id)s AND state <> 'cancelled' ORDER BY id DESC LIMIT 1
+"""
+STOP = """
+SELECT p.plan_id, p.side, p.doctor_id, p.skipped_at FROM plan_stop p JOIN day_plan y ON y.id = p.plan_id
+WHERE p.due_id = %(due_id)s AND y.state = 'published' ORDER BY y.day DESC, p.doctor_id <> %(doctor_id)s
+"""
+SKIP = """
+UPDATE plan_stop SET skipped_at = %(now)s, skip_reason = %(reason)s
+WHERE plan_id = %(plan_id)s AND due_id = %(due_id)s AND side = %(side)s AND skipped_at IS NULL
+"""
+BACK_TO_LIST = "UPDATE due_visit SET promised_at = NULL, promised_doctor_id = NULL WHERE id = %(due_id)s AND state = 'due'"
+SIDES_DONE = """
+SELECT count(DISTINCT due_side) AS n FROM visit WHERE due_id = %(due_id)s AND state = 'done' AND outcome <> 'not_met'
+"""
+DONE = "UPDATE due_visit SET state = 'done', done_on = %(on)s WHERE id = %(due_id)s AND state = 'due'"
+DUE_OF = "SELECT due_id FROM visit WHERE id = %(visit_id)s AND due_id IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The visit that a stop has become. `is_new`: by this very step."""
+
+    visit_id: int
+    is_new: bool
+
+
+def midnight(day: date) -> datetime:
+    """The instant at which the day begins."""
+    return datetime.combine(day, time(), ZONE)
+
+
+async def of_doctor(conn: Connection, doctor_id: str, day: date) -> list[dict[str, Any]]:
+    """What the published plan gives a doctor on a day, in order, with what has become of each stop."""
+    return await (await conn.execute(ROUND, {"doctor_id": doctor_id, "day": day, "from": midnight(day)})).fetchall()
+
+
+async def driven(conn: Connection, team_id: str, day: date) -> dict[tuple[str, str], list[Driven]]:
+    """The published plan's tours by (doctor, half), without what was skipped; empty when none is published."""
+    tours: dict[tuple[str, str], list[Driven]] = {}
+    rows = await (await conn.execute(DRIVEN, {"team_id": team_id, "day": day, "from": midnight(day)})).fetchall()
+    for row in rows:
+        tours.setdefault((row["doctor_id"], row["half"]), []).append(_driven(row))
+    return tours
+
+
+def _driven(row: Mapping[str, Any]) -> Driven:
+    place = None if row["latitude"] is None or row["longitude"] is None else (row["latitude"], row["longitude"])
+    state = None if row["state"] is None else VisitState(row["state"])
+    leg = timedelta(minutes=row["leg_min"])
+    return Driven(row["due_id"], row["side"], row["starts_at"], row["ends_at"], leg, place, state, row["changed_at"])
+
+
+async def begin(conn: Connection, due_id: int, *, doctor_id: str, by: str, now: datetime) -> Begun:
+    """Make a stop a visit of this doctor, or say which it is already.
+
+    Raises NotFound when no published plan has it, Taken when it is somebody else's, IllegalMove when it was skipped or is done.
+    """
+    due = await _lock_due(conn, due_id)
+    own = await own_visit(conn, due_id, doctor_id)
+    if own is not None:
+        return Begun(own, is_new=False)
+    stop = await _stop(conn, due_id, doctor_id)
+    if stop["skipped_at"] is not None or due["state"] != "due":
+        raise IllegalMove(f"the planned visit {due_id} is off the list")
+    visit_id = await visits.begin_stop(
+        conn, due_id=due_id, side=stop["side"], elder_id=due["elder_id"], reason=due["kind"], doctor_id=doctor_id, by=by, now=now
+    )
+    return Begun(visit_id, is_new=True)
+
+
+async def own_visit(conn: Connection, due_id: int, doctor_id: str) -> int | None:
+    """The visit that this doctor makes, or made, of a due visit."""
+    row = await (await conn.execute(OWN_VISIT, {"due_id": due_id, "doctor_id": doctor_id})).fetchone()
+    return None if row is None else int(row["id"])
+
+
+async def skip(conn: Connection, due_id: int, *, doctor_id: str, reason: SkipReason, by: str, now: datetime) -> None:
+    """This stop is not made today; the visit goes back to the due list. To skip it again changes nothing.
+
+    Raises IllegalMove once the doctor is at the home: such a visit ends with its outcome. Raises NotFound, Taken as `begin`.
+    """
+    await _lock_due(conn, due_id)
+    stop = await _stop(conn, due_id, doctor_id)
+    if stop["skipped_at"] is not None:
+        return
+    if (visit_id := await own_visit(conn, due_id, doctor_id)) is not None:
+        await visits.cancel(conn, visit_id, by=by, reason=reason, now=now)
+    await conn.execute(SKIP, {"plan_id": stop["plan_id"], "due_id": due_id, "side": stop["side"], "reason": reason, "now": now})
+    await conn.execute(BACK_TO_LIST, {"due_id": due_id})
+    await hint(conn, LIVE_CHANNEL)
+
+
+async def finish(conn: Connection, visit_id: int, outcome: Outcome, *, now: datetime) -> None:
+    """A visit has ended. Where it was a stop, what was due is done when all of its people were there, and due again when nobody was met."""
+    row = await (await conn.execute(DUE_OF, {"visit_id": visit_id})).fetchone()
+    if row is None:
+        return
+    due = await _lock_due(conn, row["due_id"])
+    if outcome is Outcome.NOT_MET:
+        await conn.execute(BACK_TO_LIST, row)
+        return
+    done = await (await conn.execute(SIDES_DONE, row)).fetchone()
+    if done is not None and done["n"] >= len(due["roles"]):
+        await conn.execute(DONE, row | {"on": now.astimezone(ZONE).date()})
+
+
+async def _lock_due(conn: Connection, due_id: int) -> dict[str, Any]:
+    due = await (await conn.execute(LOCK_DUE, {"due_id": due_id})).fetchone()
+    if due is None:
+        raise NotFound(f"nothing is due under {due_id}")
+    return due
+
+
+async def _stop(conn: Connection, due_id: int, doctor_id: str) -> dict[str, Any]:
+    stops: Sequence[dict[str, Any]] = await (await conn.execute(STOP, {"due_id": due_id, "doctor_id": doctor_id})).fetchall()
+    if not stops:
+        raise NotFound(f"no published plan has {due_id}")
+    own = next((stop for stop in stops if stop["doctor_id"] == doctor_id), None)
+    if own is None:
+        raise Taken(stops[0]["doctor_id"])
+    return own
