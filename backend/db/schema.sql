@@ -677,15 +677,20 @@ CREATE TABLE plan_stop (
     ends_at timestamp with time zone NOT NULL,
     leg_min real NOT NULL,
     terms jsonb DEFAULT '{}'::jsonb NOT NULL,
+    skipped_at timestamp with time zone,
+    skip_reason text,
     CONSTRAINT plan_stop_pkey PRIMARY KEY (plan_id, due_id, side),
     CONSTRAINT plan_stop_half_check CHECK ((half = ANY (ARRAY['morning'::text, 'afternoon'::text]))),
     CONSTRAINT plan_stop_position_check CHECK (("position" >= 0)),
     CONSTRAINT plan_stop_side_check CHECK ((side = ANY (ARRAY[0, 1]))),
+    CONSTRAINT plan_stop_skip_reason_check CHECK ((skip_reason = ANY (ARRAY['not_at_home'::text, 'refused'::text, 'in_hospital'::text, 'no_time'::text, 'other'::text, 'urgent_visit'::text]))),
+    CONSTRAINT plan_stop_skipped_for_a_reason CHECK (((skipped_at IS NULL) = (skip_reason IS NULL))),
     CONSTRAINT plan_stop_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id),
     CONSTRAINT plan_stop_due_id_fkey FOREIGN KEY (due_id) REFERENCES due_visit(id) ON DELETE CASCADE,
     CONSTRAINT plan_stop_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES day_plan(id) ON DELETE CASCADE
 );
 CREATE INDEX plan_stop_by_doctor ON public.plan_stop USING btree (doctor_id, starts_at);
+CREATE INDEX plan_stop_by_due ON public.plan_stop USING btree (due_id);
 
 CREATE TABLE plan_unserved (
     plan_id bigint NOT NULL,
@@ -1007,23 +1012,30 @@ CREATE TABLE visit (
     rung smallint DEFAULT 0 NOT NULL,
     depart_by timestamp with time zone,
     called_120_at timestamp with time zone,
+    due_id bigint,
+    due_side smallint,
     CONSTRAINT visit_pkey PRIMARY KEY (id),
     CONSTRAINT visit_check1 CHECK (((doctor_id IS NOT NULL) OR (state = ANY (ARRAY['requested'::text, 'offered'::text, 'cancelled'::text])))),
     CONSTRAINT visit_check2 CHECK (((state = 'done'::text) = ((findings IS NOT NULL) AND (outcome IS NOT NULL)))),
     CONSTRAINT visit_class_check CHECK ((class = ANY (ARRAY['emergency'::text, 'urgent'::text, 'same_day'::text, 'by_date'::text]))),
+    CONSTRAINT visit_due_side_check CHECK ((due_side = ANY (ARRAY[0, 1]))),
     CONSTRAINT visit_has_a_promise CHECK (((state <> 'accepted'::text) OR (depart_by IS NOT NULL))),
     CONSTRAINT visit_has_a_timer CHECK (((next_at IS NOT NULL) = (state = ANY (ARRAY['requested'::text, 'offered'::text, 'accepted'::text])))),
+    CONSTRAINT visit_of_a_stop CHECK (((due_id IS NULL) = (due_side IS NULL))),
     CONSTRAINT visit_outcome_check CHECK ((outcome = ANY (ARRAY['well'::text, 'treated'::text, 'referred'::text, 'emergency'::text, 'not_met'::text]))),
     CONSTRAINT visit_rung_check CHECK (((rung >= 0) AND (rung <= 3))),
     CONSTRAINT visit_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'offered'::text, 'accepted'::text, 'on_the_way'::text, 'at_home'::text, 'done'::text, 'cancelled'::text]))),
     CONSTRAINT visit_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id),
     CONSTRAINT visit_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id),
+    CONSTRAINT visit_due_id_fkey FOREIGN KEY (due_id) REFERENCES due_visit(id),
     CONSTRAINT visit_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id)
 );
 CREATE INDEX visit_by_change ON public.visit USING btree (changed_at);
+CREATE INDEX visit_by_due ON public.visit USING btree (due_id) WHERE (due_id IS NOT NULL);
 CREATE INDEX visit_by_elder ON public.visit USING btree (elder_id, requested_at);
 CREATE INDEX visit_due ON public.visit USING btree (next_at) WHERE (next_at IS NOT NULL);
 CREATE UNIQUE INDEX visit_one_open_per_alert ON public.visit USING btree (alert_id) WHERE (state <> ALL (ARRAY['done'::text, 'cancelled'::text]));
+CREATE UNIQUE INDEX visit_one_open_per_stop ON public.visit USING btree (due_id, due_side) WHERE (state <> ALL (ARRAY['done'::text, 'cancelled'::text]));
 
 CREATE TABLE visit_offer (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -1045,7 +1057,7 @@ CREATE TABLE visit_offer (
     CONSTRAINT visit_offer_check1 CHECK (((NOT (answer IS DISTINCT FROM 'declined'::text)) = (decline_reason IS NOT NULL))),
     CONSTRAINT visit_offer_decline_reason_check CHECK ((decline_reason = ANY (ARRAY['with_patient'::text, 'too_far'::text, 'off_duty'::text, 'not_my_field'::text, 'other'::text]))),
     CONSTRAINT visit_offer_way_s_check CHECK ((way_s >= 0)),
-    CONSTRAINT visit_offer_why_check CHECK ((why = ANY (ARRAY['own_doctor'::text, 'own_team'::text, 'area_team'::text, 'fallback_team'::text, 'by_hand'::text]))),
+    CONSTRAINT visit_offer_why_check CHECK ((why = ANY (ARRAY['own_doctor'::text, 'own_team'::text, 'area_team'::text, 'fallback_team'::text, 'by_hand'::text, 'planned'::text]))),
     CONSTRAINT visit_offer_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id),
     CONSTRAINT visit_offer_visit_id_fkey FOREIGN KEY (visit_id) REFERENCES visit(id)
 );
