@@ -7,6 +7,7 @@ which only the SHA-256 is stored, so that nobody who reads the table can sign in
 import asyncio
 import hashlib
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,9 +18,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from backend.db.pool import Connection
+from backend.errors import BadInput
 
-Role = Literal["operator", "doctor", "admin"]
+Role = Literal["operator", "doctor", "admin", "family"]
 
+NAME = r"[a-z0-9][a-z0-9_.-]{0,39}"
 SESSION_AGE_MAX = timedelta(hours=12)
 """A shift of eight hours and its hand-over, so that nobody is signed out in the middle of an alarm."""
 FAILURES_MAX = 5
@@ -38,6 +41,10 @@ VALUES (%(name)s, %(role)s, %(title)s, %(doctor_id)s, %(password_hash)s, %(langu
 ON CONFLICT (name) DO UPDATE SET role = EXCLUDED.role, title = EXCLUDED.title, doctor_id = EXCLUDED.doctor_id,
     password_hash = EXCLUDED.password_hash, language = EXCLUDED.language, failed_count = 0, locked_until = NULL
 """
+CREATE = """
+INSERT INTO account (name, role, title, password_hash) VALUES (%(name)s, %(role)s, %(title)s, %(password_hash)s) ON CONFLICT DO NOTHING
+"""
+SET_PASSWORD = "UPDATE account SET password_hash = %(password_hash)s, failed_count = 0, locked_until = NULL WHERE name = %(name)s"
 OLD_HASH = "SELECT password_hash FROM account WHERE name = %(name)s FOR UPDATE"
 SUCCEED = "UPDATE account SET failed_count = 0, locked_until = NULL WHERE name = %(name)s"
 FAIL = """
@@ -112,6 +119,21 @@ async def add(
         await conn.execute(CLOSE_SESSIONS, {"name": name})
 
 
+async def create(conn: Connection, *, name: str, role: Role, title: str, password: str) -> None:
+    """Add an account under a name that is free. Raises BadInput when it is taken, or is none."""
+    if not re.fullmatch(NAME, name):
+        raise BadInput("A name has up to 40 small letters, digits, dots or dashes.")
+    values = {"name": name, "role": role, "title": title, "password_hash": await asyncio.to_thread(_hasher.hash, password)}
+    if (await conn.execute(CREATE, values)).rowcount == 0:
+        raise BadInput("This name is taken: choose another one.")
+
+
+async def set_password(conn: Connection, name: str, password: str) -> None:
+    """Change a password; its sessions end."""
+    await conn.execute(SET_PASSWORD, {"name": name, "password_hash": await asyncio.to_thread(_hasher.hash, password)})
+    await conn.execute(CLOSE_SESSIONS, {"name": name})
+
+
 async def verify(conn: Connection, name: str, password: str, *, now: datetime) -> Account | Refused:
     """Check a password. An unknown name costs the same time as a wrong password; FAILURES_MAX failures in a row lock for LOCK."""
     row = await (await conn.execute(FIND, {"name": name})).fetchone()
@@ -167,20 +189,20 @@ async def open_session(conn: Connection, name: str, *, now: datetime) -> str:
     """Begin a session of at most SESSION_AGE_MAX. Returns its token; only the token's hash is stored."""
     token = secrets.token_urlsafe(32)
     await conn.execute(FORGET_EXPIRED, {"now": now})
-    values = {"token_hash": _digest(token), "name": name, "now": now, "expires_at": now + SESSION_AGE_MAX}
+    values = {"token_hash": digest(token), "name": name, "now": now, "expires_at": now + SESSION_AGE_MAX}
     await conn.execute(OPEN_SESSION, values)
     return token
 
 
 async def find_session(conn: Connection, token: str, *, now: datetime) -> Account | None:
     """Whose session this is; None when it is unknown, expired, or its account was switched off."""
-    row = await (await conn.execute(FIND_SESSION, {"token_hash": _digest(token), "now": now})).fetchone()
+    row = await (await conn.execute(FIND_SESSION, {"token_hash": digest(token), "now": now})).fetchone()
     return _account(row) if row else None
 
 
 async def close_session(conn: Connection, token: str) -> None:
     """End a session; an unknown token is none."""
-    await conn.execute(CLOSE_SESSION, {"token_hash": _digest(token)})
+    await conn.execute(CLOSE_SESSION, {"token_hash": digest(token)})
 
 
 async def audit(conn: Connection, *, by: str, action: str, subject: str, now: datetime, detail: dict[str, Any] | None = None) -> None:
@@ -210,5 +232,6 @@ def _hash_of_nobody() -> str:
     return _hasher.hash(secrets.token_urlsafe(16))
 
 
-def _digest(token: str) -> bytes:
+def digest(token: str) -> bytes:
+    """What is stored of a secret token: its SHA-256, of which nobody can make the token."""
     return hashlib.sha256(token.encode()).digest()

@@ -126,15 +126,32 @@ class Elder(Shape):
     contract: Contract | None = None
 
 
+class Follows(Shape):
+    """An elder whom a member of the family may follow: through which contact, and what the elder has consented to, until when."""
+
+    elder: Id
+    contact: str = Field(min_length=1)
+    sees: list[Literal["state", "values", "alerts", "visits", "findings", "messages"]] = Field(min_length=1)
+    consented_to: str = Field(min_length=1)
+    ends_on: date
+
+
 class Account(Shape):
-    """Somebody who signs in. `password` is hashed on import and never stored."""
+    """Somebody who signs in. `password` is hashed on import and never stored. `follows`: for the role `family` only."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,39}$")
-    role: Literal["operator", "doctor", "admin"]
+    role: Literal["operator", "doctor", "admin", "family"]
     title: str = Field(min_length=1)
     password: str = Field(min_length=8)
     doctor: Id | None = None
     language: Literal["zh", "en"] = "zh"
+    follows: list[Follows] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _only_families_follow(self) -> Self:
+        if self.follows and self.role != "family":
+            raise ValueError("only an account of the role family follows elders")
+        return self
 
 
 class PeopleFile(Shape):

@@ -1,6 +1,7 @@
 """People in the database: loading an import file, and what other processes ask about an elder."""
 
 import tomllib
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import psycopg
@@ -9,8 +10,8 @@ from pydantic import ValidationError
 from backend.config import explain
 from backend.db.pool import Connection
 from backend.errors import BadInput
-from backend.people import accounts, photos
-from backend.people.model import Elder, PeopleFile, Team
+from backend.people import accounts, families, photos
+from backend.people.model import Elder, Follows, PeopleFile, Team
 
 TEAM = """
 INSERT INTO team (id, name, phone, latitude, longitude) VALUES (%(id)s, %(name)s, %(phone)s, %(latitude)s, %(longitude)s)
@@ -40,6 +41,7 @@ ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, pinyin = EXCLUDED.pinyin, s
     longitude = EXCLUDED.longitude, conditions = EXCLUDED.conditions, drugs = EXCLUDED.drugs, allergies = EXCLUDED.allergies,
     zone = EXCLUDED.zone, area_id = EXCLUDED.area_id, ability = EXCLUDED.ability, ability_on = EXCLUDED.ability_on
 """
+NOW = "SELECT now() AS now"
 KNOWN_ZONE = "SELECT now() AT TIME ZONE %(zone)s"
 """Fails for a zone that later queries could not use."""
 FORGET_CONTACTS = "DELETE FROM contact WHERE elder_id = %(elder_id)s"
@@ -96,7 +98,9 @@ async def load(conn: Connection, people: PeopleFile, *, folder: Path = Path()) -
             if elder.photo is not None:
                 await photos.put(conn, elder.id, _read_photo(folder / elder.photo), by="import")
         for account in people.account:
-            await accounts.add(conn, **account.model_dump(exclude={"doctor"}), doctor_id=account.doctor)
+            await accounts.add(conn, **account.model_dump(exclude={"doctor", "follows"}), doctor_id=account.doctor)
+            for follows in account.follows:
+                await _load_follows(conn, account.name, follows)
         await conn.execute(CHECK_NOW)
     except (psycopg.IntegrityError, psycopg.DataError) as error:
         raise BadInput(f"the file does not fit together: {_explain(error)}") from error
@@ -123,6 +127,16 @@ async def _load_team(conn: Connection, team: Team) -> None:
     await conn.execute(FORGET_AREAS, {"id": team.id})
     for area in team.areas:
         await conn.execute(SERVES, {"id": team.id, "area": area})
+
+
+async def _load_follows(conn: Connection, account: str, follows: Follows) -> None:
+    row = await (await conn.execute(NOW)).fetchone()
+    assert row is not None
+    ends_at = datetime.combine(follows.ends_on, time.max, UTC)
+    await families.grant_from_file(
+        conn, follows.elder, contact=follows.contact, sees=follows.sees, words=follows.consented_to, ends_at=ends_at, account=account,
+        now=row["now"],
+    )  # fmt: skip
 
 
 async def _load_elder(conn: Connection, elder: Elder) -> None:

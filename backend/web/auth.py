@@ -12,7 +12,7 @@ from backend.config import Config
 from backend.db.pool import Connection, Pool
 from backend.errors import NotFound
 from backend.people import accounts
-from backend.people.accounts import Account, Refused
+from backend.people.accounts import Account, Refused, Role
 from backend.web import read
 from backend.web.board import Board
 from backend.web.language import Language, Translator, choose, translator
@@ -22,6 +22,9 @@ from backend.web.read import Readers, Row
 SESSION_COOKIE = "jiahu_session"
 LANGUAGE_COOKIE = "jiahu_language"
 LANGUAGE_COOKIE_AGE_S = 365 * 24 * 3600
+CENTRE: frozenset[Role] = frozenset({"operator", "admin"})
+"""Roles that see every elder."""
+HOMES: dict[Role, str] = {"operator": "/operator", "admin": "/operator", "doctor": "/doctor", "family": "/family"}
 SIGN_INS_MAX = 2
 """Passwords checked at the same time: each check takes 64 MiB and a connection, and pages for alarms go first."""
 
@@ -80,7 +83,7 @@ async def _signed_in(request: Request) -> Account:
 
 
 async def _operator(account: Annotated[Account, Depends(_signed_in)]) -> Account:
-    if account.role == "doctor":
+    if account.role not in CENTRE:
         raise NotFound("this is a page of the operators")
     return account
 
@@ -88,6 +91,18 @@ async def _operator(account: Annotated[Account, Depends(_signed_in)]) -> Account
 async def _doctor(account: Annotated[Account, Depends(_signed_in)]) -> Account:
     if account.role != "doctor":
         raise NotFound("this is a page of the doctors")
+    return account
+
+
+async def _staff(account: Annotated[Account, Depends(_signed_in)]) -> Account:
+    if account.role == "family":
+        raise NotFound("this is for those who work here")
+    return account
+
+
+async def _relative(account: Annotated[Account, Depends(_signed_in)]) -> Account:
+    if account.role != "family":
+        raise NotFound("this is a page of the families")
     return account
 
 
@@ -100,9 +115,13 @@ async def _admin(account: Annotated[Account, Depends(_signed_in)]) -> Account:
 TheWeb = Annotated[Web, Depends(web_of)]
 Now = Annotated[datetime, Depends(now_of)]
 Somebody = Annotated[Account, Depends(_signed_in)]
+"""Anybody who is signed in, families too: for what is about nobody but oneself."""
+Staff = Annotated[Account, Depends(_staff)]
+"""Whoever works here; for a family it does not exist."""
 Operator = Annotated[Account, Depends(_operator)]
 """Operators and administrators; for a doctor the page does not exist."""
 Doctor = Annotated[Account, Depends(_doctor)]
+Relative = Annotated[Account, Depends(_relative)]
 Admin = Annotated[Account, Depends(_admin)]
 
 
@@ -156,19 +175,29 @@ def clear_session(response: Response) -> None:
 
 def home_of(account: Account) -> str:
     """The page an account begins with."""
-    return "/doctor" if account.role == "doctor" else "/operator"
+    return HOMES[account.role]
 
 
 def sees(account: Account, readers: Readers | None) -> bool:
-    """True when the account may see what these readers may see. None: it belongs to no elder, and only operators care for it."""
-    if account.role != "doctor":
+    """True when the account may see what these readers may see. None: it belongs to no elder, and only operators care for it.
+
+    Never for a family: what it may see is not the whole, see `family_sees`.
+    """
+    if account.role in CENTRE:
         return True
-    return readers is not None and (account.team_id == readers.team_id or account.doctor_id in readers.doctor_ids)
+    if account.role != "doctor" or readers is None:
+        return False
+    return (account.team_id is not None and account.team_id == readers.team_id) or account.doctor_id in readers.doctor_ids
+
+
+def family_sees(account: Account, readers: Readers | None) -> frozenset[str]:
+    """What a family's account may see of an elder: things of people/families.py; nothing for any other role."""
+    return readers.family.get(account.name, frozenset()) if account.role == "family" and readers is not None else frozenset()
 
 
 async def visible(conn: Connection, account: Account, rows: list[Row], *, now: datetime) -> list[Row]:
     """Those of the rows (each with an `elder_id`) that the account may see."""
-    if account.role != "doctor":
+    if account.role in CENTRE:
         return rows
     allowed = await read.readers(conn, {row["elder_id"] for row in rows if row["elder_id"]}, now=now)
     return [row for row in rows if sees(account, allowed.get(row["elder_id"]))]
@@ -180,6 +209,15 @@ async def open_elder(conn: Connection, account: Account, elder_id: str, *, now: 
     if allowed is None or not sees(account, allowed):
         await _refuse(conn, account, f"elder:{elder_id}", now=now)
     await accounts.audit_view(conn, by=account.name, subject=f"elder:{elder_id}", now=now)
+
+
+async def open_for_family(conn: Connection, account: Account, elder_id: str, *, now: datetime) -> frozenset[str]:
+    """What a family may see of an elder now; the look is written, as the refusal is. Raises NotFound where that is nothing."""
+    found = family_sees(account, (await read.readers(conn, [elder_id], now=now)).get(elder_id))
+    if not found:
+        await _refuse(conn, account, f"elder:{elder_id}", now=now)
+    await accounts.audit_view(conn, by=account.name, subject=f"elder:{elder_id}", now=now)
+    return found
 
 
 async def open_alert(conn: Connection, account: Account, alert_id: int, *, now: datetime) -> Row:

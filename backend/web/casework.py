@@ -62,7 +62,7 @@ async def end_rest(conn: Connection, who: Account, rest_id: int, *, now: datetim
 
 async def hand_over(conn: Connection, who: Account, *, to_name: str, note: str, now: datetime) -> list[int]:
     """Give all one has to the next shift, with a note. Returns the cases. Raises BadInput for oneself or nobody."""
-    others = {one["name"] for one in await accounts.everybody(conn) if one["role"] != "doctor" and one["is_active"]} - {who.name}
+    others = {one["name"] for one in await accounts.everybody(conn) if one["role"] in auth.CENTRE and one["is_active"]} - {who.name}
     if to_name not in others:
         raise BadInput(N_("Choose who takes over."))
     async with conn.transaction():

@@ -292,7 +292,46 @@ ABILITY = {
 }
 """The five levels of GB/T 42195-2022."""
 SEX = {"female": N_("Female"), "male": N_("Male"), "unknown": N_("Sex unknown")}
-ROLE = {"operator": N_("Operator"), "doctor": N_("Doctor"), "admin": N_("Administrator")}
+ROLE = {"operator": N_("Operator"), "doctor": N_("Doctor"), "admin": N_("Administrator"), "family": N_("Family")}
+FAMILY_SEES = {
+    "state": N_("How things are today"),
+    "values": N_("Newest values"),
+    "alerts": N_("Alarms and what was done"),
+    "visits": N_("Visits"),
+    "findings": N_("What visits found"),
+    "messages": N_("Messages"),
+}
+"""What an elder may let the family see."""
+FAMILY_OUTCOME = {
+    "real": N_("Help was needed, and given"),
+    "false": N_("It was a false alarm"),
+    "test": N_("It was a test"),
+    "technical": N_("A device was at fault"),
+    "no_reply": N_("Nobody could be reached"),
+}
+FAMILY_STANDING = {
+    "within": N_("within what is watched for"),
+    "above": N_("above what is watched for; if it stays so, the centre is called"),
+    "below": N_("below what is watched for; if it stays so, the centre is called"),
+}
+FAMILY_VISIT_CLASS = {
+    "emergency": N_("Emergency visit"),
+    "urgent": N_("Urgent visit"),
+    "same_day": N_("Visit on the same day"),
+    "by_date": N_("Visit by a date"),
+}
+FAMILY_REFUSALS = (
+    N_("Choose one of the elder's contacts."),
+    N_("Choose what may be seen, and write down the elder's words."),
+    N_("A consent ends after today, and within three years."),
+    N_("A password has at least 8 characters."),
+    N_("A name has up to 40 small letters, digits, dots or dashes."),
+    N_("This name is taken: choose another one."),
+    N_("You have written five times within an hour. In an emergency call 120; the centre reads what you wrote."),
+    N_("Choose somebody of the family who may read messages."),
+    N_("Write something first."),
+)
+"""What people/families.py and people/accounts.py refuse with."""
 DEVICE = {
     "bci_oximeter": N_("Oximeter"),
     "bluetooth": N_("Bluetooth"),

@@ -8,6 +8,9 @@ for a look that began after it: a hundred of them are one look.
 Consoles are told by the board (`board.py`), all alike. Other pages and programs listen here, to events: `hello` at the start, `case`,
 `alert` and `visit` (first all open ones, then changes), `gone` for what this person may no longer see, and `beat` every BEAT_S, but only
 while looking works: a page that hears no beat knows that it is blind.
+
+A family hears `family` alone: that something of what it may see has changed, or what it may see; never what. Its page then asks, and the
+answer is checked like every other.
 """
 
 import asyncio
@@ -54,6 +57,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Key = tuple[str, int]
 OVER = frozenset({"closed", "done", "cancelled"})
 """States of cases and alerts, and of visits, that are no longer open."""
+Rights = dict[str, frozenset[str]]
+THING_OF = {"alert": "alerts", "visit": "visits"}
+"""What a family must be allowed to see, to hear of a change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,8 @@ class Client:
     queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(CLIENT_QUEUE_MAX))
     sent: dict[Key, int] = field(default_factory=dict)
     waiting: list[Change] | None = None
+    rights: Rights | None = None
+    """What a family could see at the last look; None before the first."""
 
     def first(self, changes: Iterable[Change]) -> list[str]:
         """What a new page has to hear of what was open when it came."""
@@ -97,10 +105,30 @@ class Client:
             return []
         return self.first(changes)
 
+    @property
+    def is_family(self) -> bool:
+        """True for a page of a family, which hears of no case, alert or visit itself."""
+        return self.account.role == "family"
+
+    def notice(self, rights: Rights) -> list[str]:
+        """Compare what a family may see with the last look: begun, changed and withdrawn consents are heard at once."""
+        is_changed, self.rights = self.rights != rights, rights
+        return [message_of("family", json.dumps({"about": "rights"}))] if is_changed else []
+
+    def _family_message(self, change: Change) -> list[str]:
+        thing = THING_OF.get(change.key[0])
+        allowed = change.readers.family.get(self.account.name, frozenset()) if change.readers else frozenset()
+        if thing not in allowed or self.sent.get(change.key, 0) >= change.version:
+            return []
+        self.sent[change.key] = change.version
+        return [message_of("family", json.dumps({"about": thing}))]
+
     def _message(self, change: Change) -> list[str]:
         kind, number = change.key
         if kind not in self.kinds:
             return []
+        if self.is_family:
+            return self._family_message(change)
         if not self.sees(self.account, change.readers):
             was_known = self.sent.pop(change.key, None) is not None
             return [message_of("gone", json.dumps({"kind": kind, "id": number}))] if was_known else []
@@ -212,6 +240,7 @@ class Live:
             async for changes in self._read(conn, [key for key in changed if key[0] in kinds]):
                 self._tell(lambda client, changes=changes: client.messages(changes))  # type: ignore[misc]
         self._marks = marks
+        await self._notice_rights(conn)
         self.looked_at = self._clock()
 
     async def _look_around(self, conn: Connection) -> None:
@@ -245,6 +274,13 @@ class Live:
             Change((kind, view.id), view.version, readers.get(view.elder_id or ""), view.state in OVER, view.model_dump_json())
             for view in views
         ]
+
+    async def _notice_rights(self, conn: Connection) -> None:
+        """Tell families whose consent was given, changed, withdrawn or has run out since the last look."""
+        names = {client.account.name for client in self._clients if client.is_family}
+        if names:
+            rights = await read.family_rights(conn, names, now=self._clock())
+            self._tell(lambda client: client.notice(rights.get(client.account.name, {})) if client.is_family else [])
 
     async def _feel_pulse(self, conn: Connection, now: datetime) -> None:
         began_s = time.monotonic()

@@ -3,9 +3,9 @@
 Everything is "which ids, then their details": lists, single pages and live updates show the same rows from the same statements.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,11 +37,19 @@ SELECT e.id AS elder_id, c.team_id,
            WHERE v.elder_id = e.id AND o.answer IS NULL AND v.state = 'offered'
            UNION
            SELECT v.doctor_id FROM visit v WHERE v.elder_id = e.id AND v.state IN ('accepted', 'on_the_way', 'at_home')
-       ) AS doctor_ids
+       ) AS doctor_ids,
+       coalesce((SELECT jsonb_object_agg(r.account_name, r.sees) FROM family_right(%(now)s) r WHERE r.elder_id = e.id), '{}') AS family
 FROM elder e
 LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL
     AND (%(now)s::timestamptz AT TIME ZONE e.zone)::date BETWEEN c.signed_on AND c.ends_on
 WHERE e.id = ANY(%(elder_ids)s)
+"""
+FAMILY_RIGHTS = "SELECT account_name, elder_id, sees FROM family_right(%(now)s) WHERE account_name = ANY(%(names)s) ORDER BY elder_id"
+SIGNS = "SELECT name, at FROM last_sign WHERE elder_id = %(elder_id)s"
+ELDER_VISIT_IDS = "SELECT id FROM visit WHERE elder_id = %(elder_id)s ORDER BY requested_at DESC LIMIT %(limit)s"
+PROMISED = """
+SELECT v.kind, v.promised_at, d.name AS doctor_name FROM due_visit v JOIN doctor d ON d.id = v.promised_doctor_id
+WHERE v.elder_id = %(elder_id)s AND v.state = 'due' AND v.promised_at >= %(now)s ORDER BY v.promised_at LIMIT %(limit)s
 """
 ALERTS = """
 SELECT a.id, a.version, a.elder_id, e.name AS elder_name, coalesce(e.zone, 'Asia/Shanghai') AS zone, a.gateway_id, a.rule_id,
@@ -289,10 +297,14 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """Which doctors may see an elder: those of the signed team, and those who hold an open offer or visit."""
+    """Which doctors may see an elder: those of the signed team, and those who hold an open offer or visit.
+
+    `family`: account of a relative -> what that one may see (people/families.py).
+    """
 
     team_id: str | None
     doctor_ids: frozenset[str]
+    family: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -326,7 +338,36 @@ async def open_marks(conn: Connection) -> dict[tuple[str, int], Mark]:
 async def readers(conn: Connection, elder_ids: Collection[str], *, now: datetime) -> dict[str, Readers]:
     """Who may see these elders, by elder; one who does not exist is absent."""
     rows = await (await conn.execute(READERS, {"elder_ids": sorted(elder_ids), "now": now})).fetchall()
-    return {row["elder_id"]: Readers(row["team_id"], frozenset(row["doctor_ids"])) for row in rows}
+    return {
+        row["elder_id"]: Readers(
+            row["team_id"], frozenset(row["doctor_ids"]), {name: frozenset(sees) for name, sees in row["family"].items()}
+        )
+        for row in rows
+    }
+
+
+async def family_rights(conn: Connection, names: Collection[str], *, now: datetime) -> dict[str, dict[str, frozenset[str]]]:
+    """What accounts of families may see now: account -> elder -> things. Who may see nothing is absent."""
+    found: dict[str, dict[str, frozenset[str]]] = {}
+    for row in await _all(conn, FAMILY_RIGHTS, {"names": list(names), "now": now}):
+        found.setdefault(row["account_name"], {})[row["elder_id"]] = frozenset(row["sees"])
+    return found
+
+
+async def signs_of_life(conn: Connection, elder_id: str) -> dict[str, datetime]:
+    """When each sign of life was heard last, by its name."""
+    return {row["name"]: row["at"] for row in await _all(conn, SIGNS, {"elder_id": elder_id})}
+
+
+async def elder_visits(conn: Connection, elder_id: str) -> list[Row]:
+    """The newest LIST_MAX visits of an elder, open or ended, newest first."""
+    found = await visits(conn, await _ids(conn, ELDER_VISIT_IDS, {"elder_id": elder_id, "limit": LIST_MAX}))
+    return found[::-1]
+
+
+async def promised_visits(conn: Connection, elder_id: str, *, now: datetime) -> list[Row]:
+    """Planned visits that the elder was promised, soonest first."""
+    return await _all(conn, PROMISED, {"elder_id": elder_id, "now": now, "limit": LIST_MAX})
 
 
 async def alerts(conn: Connection, ids: Collection[int]) -> list[Row]:

@@ -1,5 +1,5 @@
 """The public HTTP API, one file per resource. Its description is at /api/openapi.json."""
 
-from backend.web.api import alerts, cases, elders, live, pulse, session, visits
+from backend.web.api import alerts, cases, elders, family, live, pulse, session, visits
 
-ROUTERS = (cases.router, alerts.router, visits.router, elders.router, pulse.router, live.router, session.router)
+ROUTERS = (cases.router, alerts.router, visits.router, elders.router, family.router, pulse.router, live.router, session.router)

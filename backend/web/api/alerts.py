@@ -4,14 +4,14 @@ from fastapi import APIRouter
 
 from backend.people.model import Id
 from backend.web import auth, read
-from backend.web.auth import Now, Somebody, TheWeb
+from backend.web.auth import Now, Staff, TheWeb
 from backend.web.model import AlertView
 
 router = APIRouter(prefix="/api/alerts", tags=["alerts"])
 
 
 @router.get("")
-async def list_alerts(web: TheWeb, who: Somebody, now: Now, elder_id: Id | None = None) -> list[AlertView]:
+async def list_alerts(web: TheWeb, who: Staff, now: Now, elder_id: Id | None = None) -> list[AlertView]:
     """Open alerts by priority, then those nobody has taken, then age; or the newest alerts of one elder, open and closed."""
     async with web.pool.connection() as conn:
         if elder_id is None:
@@ -23,7 +23,7 @@ async def list_alerts(web: TheWeb, who: Somebody, now: Now, elder_id: Id | None 
 
 
 @router.get("/{alert_id}")
-async def get_alert(web: TheWeb, who: Somebody, now: Now, alert_id: int) -> AlertView:
+async def get_alert(web: TheWeb, who: Staff, now: Now, alert_id: int) -> AlertView:
     """One alert."""
     async with web.pool.connection() as conn:
         return AlertView.of(await auth.open_alert(conn, who, alert_id, now=now))

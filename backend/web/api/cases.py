@@ -9,7 +9,7 @@ from backend.cases.lifecycle import Disposition
 from backend.people.model import Id
 from backend.rules.model import VisitClass
 from backend.web import auth, read, steps
-from backend.web.auth import Now, Operator, Somebody, TheWeb
+from backend.web.auth import Now, Operator, Staff, TheWeb
 from backend.web.model import CaseView, VisitView
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
@@ -51,7 +51,7 @@ class CloseBody(Body):
 
 
 @router.get("")
-async def list_cases(web: TheWeb, who: Somebody, now: Now, elder_id: Id | None = None) -> list[CaseView]:
+async def list_cases(web: TheWeb, who: Staff, now: Now, elder_id: Id | None = None) -> list[CaseView]:
     """Open cases by priority, then those nobody has taken, then age; or the newest cases of one elder, open and closed."""
     async with web.pool.connection() as conn:
         if elder_id is None:
@@ -63,7 +63,7 @@ async def list_cases(web: TheWeb, who: Somebody, now: Now, elder_id: Id | None =
 
 
 @router.get("/{case_id}")
-async def get_case(web: TheWeb, who: Somebody, now: Now, case_id: int) -> CaseView:
+async def get_case(web: TheWeb, who: Staff, now: Now, case_id: int) -> CaseView:
     """One case."""
     async with web.pool.connection() as conn:
         return CaseView.of(await auth.open_case(conn, who, case_id, now=now))

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 from backend.errors import BadInput
 from backend.people.model import Id
 from backend.web import auth, chart, series
-from backend.web.auth import Now, Somebody, TheWeb
+from backend.web.auth import Now, Staff, TheWeb
 from backend.web.labels import N_
 from backend.web.model import SeriesView
 from contract.quantities import QUANTITIES, QuantityName
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/elders", tags=["elders"])
 @router.get("/{elder_id}/series")
 async def get_series(
     web: TheWeb,
-    who: Somebody,
+    who: Staff,
     now: Now,
     elder_id: Id,
     quantity: QuantityName,

@@ -13,5 +13,8 @@ router = APIRouter(prefix="/api/live", tags=["live"])
 
 @router.get("", response_class=StreamingResponse)
 async def get_live(web: TheWeb, who: Somebody, kinds: Annotated[list[Kind] | None, Query()] = None) -> StreamingResponse:
-    """Events `hello`, `case`, `alert`, `visit`, `gone` and `beat`, see backend/web/live.py; only of `kinds`. Reconnect when it ends."""
+    """Events `hello`, `case`, `alert`, `visit`, `gone` and `beat`, only of `kinds`; for families `hello`, `family` and `beat`.
+
+    See backend/web/live.py. Reconnect when it ends.
+    """
     return StreamingResponse(web.live.stream(who, kinds or KINDS), media_type="text/event-stream", headers={"x-accel-buffering": "no"})

@@ -8,7 +8,7 @@ from pydantic import Field
 from backend.dispatch.lifecycle import DeclineReason, Outcome
 from backend.web import auth, read, steps
 from backend.web.api.cases import Body, Text
-from backend.web.auth import Doctor, Now, Operator, Somebody, TheWeb
+from backend.web.auth import Doctor, Now, Operator, Staff, TheWeb
 from backend.web.model import CandidateView, VisitView
 
 LEAVE_MINUTES_MAX = 24 * 60
@@ -48,7 +48,7 @@ class CancelBody(Body):
 
 
 @router.get("")
-async def list_visits(web: TheWeb, who: Somebody, now: Now) -> list[VisitView]:
+async def list_visits(web: TheWeb, who: Staff, now: Now) -> list[VisitView]:
     """Open visits, oldest request first; a doctor sees those of the elders it may see."""
     async with web.pool.connection() as conn:
         rows = await auth.visible(conn, who, await read.open_visits(conn), now=now)
@@ -56,7 +56,7 @@ async def list_visits(web: TheWeb, who: Somebody, now: Now) -> list[VisitView]:
 
 
 @router.get("/{visit_id}")
-async def get_visit(web: TheWeb, who: Somebody, now: Now, visit_id: int) -> VisitView:
+async def get_visit(web: TheWeb, who: Staff, now: Now, visit_id: int) -> VisitView:
     """One visit."""
     async with web.pool.connection() as conn:
         return VisitView.of(await auth.open_visit(conn, who, visit_id, now=now))

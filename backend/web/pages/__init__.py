@@ -7,6 +7,8 @@ from backend.web.pages import (
     centre,
     doctor,
     elder_card,
+    family,
+    family_desk,
     institutions,
     operator,
     planner,
@@ -35,4 +37,6 @@ ROUTERS = (
     centre.router,
     institutions.router,
     receipts.router,
+    family.router,
+    family_desk.router,
 )

@@ -11,6 +11,7 @@ from backend.cases import duty, report
 from backend.errors import BadInput
 from backend.people import accounts
 from backend.web import casework, read, render
+from backend.web.auth import CENTRE as CENTRE_ROLES
 from backend.web.auth import Admin, Now, Operator, TheWeb
 from backend.web.labels import N_
 
@@ -27,7 +28,7 @@ async def show_duty(request: Request, web: TheWeb, who: Operator, now: Now) -> R
     """Who is on duty now and next, hand-over notes, and what oneself has."""
     async with web.pool.connection() as conn:
         held = await read.held_cases(conn, who.name)
-        everybody = [one for one in await accounts.everybody(conn) if one["role"] != "doctor" and one["is_active"]]
+        everybody = [one for one in await accounts.everybody(conn) if one["role"] in CENTRE_ROLES and one["is_active"]]
         return render.page(
             request, "duty.html", shifts=await duty.coming(conn, now=now), notes=await duty.notes(conn, who.name), held=held,
             people=everybody, parts=duty.PARTS, centre=CENTRE,
@@ -42,7 +43,7 @@ async def plan_duty(web: TheWeb, who: Admin, now: Now, name: Name, part: Part, s
     except ValueError as error:
         raise BadInput(N_("The beginning is a day and a time.")) from error
     async with web.pool.connection() as conn:
-        known = {one["name"] for one in await accounts.everybody(conn) if one["role"] != "doctor"}
+        known = {one["name"] for one in await accounts.everybody(conn) if one["role"] in CENTRE_ROLES}
         if name not in known or hours > 24 * 31:
             raise BadInput(N_("Choose an operator, and at most 24 hours."))
         ends_at = starts_at + timedelta(hours=hours)

@@ -19,7 +19,7 @@ from backend.cases import store as cases
 from backend.config import Config, DatabaseConfig, DemoAccount, WebConfig
 from backend.db.pool import Connection, Pool
 from backend.dispatch import store as dispatch
-from backend.people import accounts
+from backend.people import accounts, families
 from backend.web import read
 from backend.web.app import create_app
 from tests.backend.street import NOW, settle
@@ -32,6 +32,7 @@ PEOPLE: list[tuple[str, accounts.Role, str, str | None]] = [
     ("yang", "doctor", "杨医生", "doctor-yang"),
     ("cao", "doctor", "曹医生", "doctor-cao"),
     ("root", "admin", "管理员", None),
+    ("fang", "family", "王芳 女儿", None),
 ]
 SAME_PASSWORD = """
 INSERT INTO account (name, role, title, doctor_id, password_hash) SELECT %s, %s, %s, %s, password_hash FROM account WHERE name = 'wang'
@@ -103,6 +104,16 @@ async def signed_in(app: FastAPI) -> AsyncIterator[SignedIn]:
             return client
 
         yield sign_in
+
+
+async def consent(
+    pool: Pool, *sees: families.Thing, elder_id: str = "elder-1", contact: str = "王芳", account: str | None = "fang", now: datetime = NOW
+) -> int:
+    """Let the daughter see these things for a year. Returns the consent's id."""
+    async with pool.connection() as conn:
+        return await families.grant(
+            conn, elder_id, contact=contact, sees=sees, words="好的", ends_at=now + timedelta(days=365), by="wang", now=now, account=account
+        )
 
 
 async def open_alert(
