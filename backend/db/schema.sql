@@ -19,7 +19,7 @@ CREATE TABLE account (
     CONSTRAINT account_check CHECK (((role = 'doctor'::text) = (doctor_id IS NOT NULL))),
     CONSTRAINT account_language_check CHECK ((language = ANY (ARRAY['zh'::text, 'en'::text]))),
     CONSTRAINT account_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9_.-]{0,39}$'::text)),
-    CONSTRAINT account_role_check CHECK ((role = ANY (ARRAY['operator'::text, 'doctor'::text, 'admin'::text]))),
+    CONSTRAINT account_role_check CHECK ((role = ANY (ARRAY['operator'::text, 'doctor'::text, 'admin'::text, 'family'::text]))),
     CONSTRAINT account_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id)
 );
 
@@ -441,6 +441,66 @@ CREATE TABLE event (
 CREATE INDEX event_by_alert ON public.event USING btree (alert_id);
 CREATE INDEX event_by_device ON public.event USING btree (gateway_id, device_id, kind, at);
 CREATE INDEX event_by_elder ON public.event USING btree (elder_id, at);
+
+CREATE TABLE family_consent (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    elder_id text NOT NULL,
+    contact_name text NOT NULL,
+    account_name text,
+    sees text[] NOT NULL,
+    consented_to text NOT NULL,
+    written_by text NOT NULL,
+    written_at timestamp with time zone NOT NULL,
+    begins_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    withdrawn_at timestamp with time zone,
+    withdrawn_by text,
+    CONSTRAINT family_consent_pkey PRIMARY KEY (id),
+    CONSTRAINT family_consent_check CHECK ((ends_at > begins_at)),
+    CONSTRAINT family_consent_check1 CHECK (((withdrawn_at IS NULL) = (withdrawn_by IS NULL))),
+    CONSTRAINT family_consent_consented_to_check CHECK ((consented_to <> ''::text)),
+    CONSTRAINT family_consent_sees_check CHECK (((sees <@ ARRAY['state'::text, 'values'::text, 'alerts'::text, 'visits'::text, 'findings'::text, 'messages'::text]) AND (cardinality(sees) > 0))),
+    CONSTRAINT family_consent_account_name_fkey FOREIGN KEY (account_name) REFERENCES account(name),
+    CONSTRAINT family_consent_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE
+);
+CREATE INDEX family_consent_by_account ON public.family_consent USING btree (account_name);
+CREATE INDEX family_consent_by_elder ON public.family_consent USING btree (elder_id);
+
+CREATE TABLE family_invitation (
+    token_hash bytea NOT NULL,
+    consent_id bigint NOT NULL,
+    made_by text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    used_by text,
+    CONSTRAINT family_invitation_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT family_invitation_check CHECK (((used_at IS NULL) = (used_by IS NULL))),
+    CONSTRAINT family_invitation_consent_id_fkey FOREIGN KEY (consent_id) REFERENCES family_consent(id) ON DELETE CASCADE
+);
+CREATE INDEX family_invitation_by_consent ON public.family_invitation USING btree (consent_id);
+
+CREATE TABLE family_message (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    elder_id text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    is_from_family boolean NOT NULL,
+    to_name text,
+    text text NOT NULL,
+    done_at timestamp with time zone,
+    done_by text,
+    CONSTRAINT family_message_pkey PRIMARY KEY (id),
+    CONSTRAINT family_message_check CHECK (((done_at IS NULL) = (done_by IS NULL))),
+    CONSTRAINT family_message_check1 CHECK ((is_from_family <= (to_name IS NULL))),
+    CONSTRAINT family_message_check2 CHECK (((done_at IS NULL) OR is_from_family)),
+    CONSTRAINT family_message_text_check CHECK ((text <> ''::text)),
+    CONSTRAINT family_message_by_fkey FOREIGN KEY (by) REFERENCES account(name),
+    CONSTRAINT family_message_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id) ON DELETE CASCADE,
+    CONSTRAINT family_message_to_name_fkey FOREIGN KEY (to_name) REFERENCES account(name)
+);
+CREATE INDEX family_message_by_elder ON public.family_message USING btree (elder_id, at);
+CREATE INDEX family_message_waiting ON public.family_message USING btree (at) WHERE (is_from_family AND (done_at IS NULL));
 
 CREATE TABLE gateway (
     id text NOT NULL,
@@ -1314,6 +1374,20 @@ AS $function$
         ELSE (day + quiet_to + CASE WHEN clock < quiet_to THEN interval '0' ELSE interval '1 day' END) AT TIME ZONE zone
     END
     FROM (SELECT (at AT TIME ZONE zone)::time AS clock, (at AT TIME ZONE zone)::date AS day) local
+$function$;
+
+CREATE OR REPLACE FUNCTION public.family_right(at timestamp with time zone)
+ RETURNS TABLE(account_name text, elder_id text, sees text[])
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT c.account_name, c.elder_id, array_agg(DISTINCT thing)
+    FROM family_consent c
+    JOIN account a ON a.name = c.account_name AND a.role = 'family' AND a.is_active
+    CROSS JOIN unnest(c.sees) AS thing
+    WHERE c.withdrawn_at IS NULL AND at >= c.begins_at AND at < c.ends_at
+        AND EXISTS (SELECT FROM contact p WHERE p.elder_id = c.elder_id AND p.name = c.contact_name)
+    GROUP BY c.account_name, c.elder_id
 $function$;
 
 CREATE OR REPLACE FUNCTION public.long_offsets_ms(step_ms integer, gaps integer[], length integer)
