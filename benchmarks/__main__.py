@@ -14,13 +14,14 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import cases, devices, drain, falls, fuzz, ingest, outbox, rules, storage
+from benchmarks import cases, console, devices, drain, falls, fuzz, ingest, outbox, rules, storage
 from benchmarks.peers import run as peers
 from benchmarks.routing import run as routing
 
 Part = Callable[[float], dict[str, float]]
 PARTS: dict[str, Part] = {
     "cases": cases.measure,
+    "console": console.measure,
     "devices": devices.measure,
     "drain": drain.measure,
     "falls": falls.measure,

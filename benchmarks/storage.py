@@ -21,7 +21,7 @@ from backend.db.pool import Connection
 from backend.readings import segments
 from backend.readings.compaction import compact
 from backend.rules import store as rules
-from backend.web import chart, read, series
+from backend.web import board, chart, read, series
 from contract.quantities import QUANTITIES, QuantityName
 from simulators.servers import Database
 
@@ -85,10 +85,21 @@ CROSS JOIN LATERAL (
 ) a
 """
 OPEN_ALERTS = """
-INSERT INTO alert (elder_id, rule_id, rule_version, priority, level, opened_at, known_at, changed_at, last_at)
-SELECT e.id, r.id, r.version, 'high', 'urgent', %(now)s, %(now)s, %(now)s, %(now)s
-FROM elder e, (SELECT id, version FROM rule ORDER BY id LIMIT 1) r LIMIT %(alerts)s
+WITH opened AS (
+    INSERT INTO care_case (elder_id, priority, opened_at, known_at, changed_at, waiting_since, next_step, next_at)
+    SELECT id, CASE WHEN n <= %(calls)s THEN 'high' WHEN n <= 10 * %(calls)s THEN 'medium' ELSE 'technical' END,
+           %(now)s, %(now)s, %(now)s, %(now)s, 'second', %(now)s + interval '30 days'
+    FROM (SELECT id, substr(id, 7)::integer AS n FROM elder) AS e ORDER BY n LIMIT %(alerts)s
+    RETURNING id, elder_id, priority
+)
+INSERT INTO alert (elder_id, rule_id, rule_version, priority, level, opened_at, known_at, changed_at, last_at, case_id)
+SELECT o.elder_id, r.id, r.version, o.priority, 'urgent', %(now)s, %(now)s, %(now)s, %(now)s, o.id
+FROM opened o
+JOIN (VALUES ('high', 'sos'), ('medium', 'heart_rate_high'), ('technical', 'battery_low')) AS k (priority, rule_id) USING (priority)
+JOIN rule r ON r.id = k.rule_id AND r.version = 1
 """
+CALLS = 100
+"""Of the open cases, that are high; nine times as many are medium, all others technical trouble."""
 SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(t.relid)), 0)::bigint AS bytes
 FROM unnest(%(tables)s::text[]) AS name, pg_partition_tree(name::regclass) AS t WHERE t.isleaf
@@ -110,12 +121,11 @@ async def _measure(url: str, homes: int) -> dict[str, float]:
         await migrate.migrate(conn, migrate.files())
         async with conn.transaction():
             await rules.save(conn, rules.read_file(rules.DEFAULTS), by="bench")
-        await conn.execute(PEOPLE.encode(), {"elders": ALERTS})
-        await conn.execute(HOMES, {"homes": homes, "quantities": list(LEVELS)})
+        await settle(conn, homes)
         figures: dict[str, float] = {"homes": homes}
         for number, minutes in enumerate(PERIODS_MIN):
             figures |= await _compacted(conn, minutes, NOW - timedelta(days=10 + number))
-        await _fill_year(conn)
+        await fill_year(conn, now=NOW)
         figures |= {
             "year_of_hours_and_days_mb": await _bytes(conn, DAY) / 1e6,
             f"minutes_of_{MINUTE_DAYS}_days_mb": await _bytes(conn, MINUTE) / 1e6,
@@ -168,14 +178,27 @@ async def _ids(conn: Connection) -> list[tuple[int, QuantityName]]:
     return [(row["id"], QuantityName(row["quantity"])) for row in rows]
 
 
-async def _fill_year(conn: Connection) -> None:
+async def settle(conn: Connection, homes: int) -> None:
+    """ALERTS elders, the first of them with a home and its series."""
+    await conn.execute(PEOPLE.encode(), {"elders": ALERTS})
+    await conn.execute(HOMES, {"homes": homes, "quantities": list(LEVELS)})
+
+
+async def fill_year(conn: Connection, *, now: datetime) -> None:
+    """What the homes' series hold after a year that ends at `now`."""
     await conn.execute("TRUNCATE rollup_day_usual, rollup_minute_usual, history_usual")
-    midnight = NOW.replace(hour=0)
-    await partitions.prepare_span(conn, ["rollup_day_usual", "rollup_minute_usual", "history_usual"], from_at=NOW - YEAR, to_at=NOW)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    await partitions.prepare_span(conn, ["rollup_day_usual", "rollup_minute_usual", "history_usual"], from_at=now - YEAR, to_at=now)
     await conn.execute(YEAR_OF_DAYS, {"from_at": midnight - YEAR, "to_at": midnight})
-    await conn.execute(DAYS_OF_MINUTES, {"from_at": midnight - timedelta(days=MINUTE_DAYS - 1), "to_at": NOW})
-    await conn.execute(DAYS_OF_READINGS, {"from_at": midnight - timedelta(days=RAW_DAYS - 1), "to_at": NOW - timedelta(hours=1)})
+    await conn.execute(DAYS_OF_MINUTES, {"from_at": midnight - timedelta(days=MINUTE_DAYS - 1), "to_at": now})
+    await conn.execute(DAYS_OF_READINGS, {"from_at": midnight - timedelta(days=RAW_DAYS - 1), "to_at": now - timedelta(hours=1)})
     await conn.execute("VACUUM ANALYZE")
+
+
+async def open_alerts(conn: Connection, *, now: datetime) -> None:
+    """One open alert with its case for each elder: CALLS of them calls."""
+    await conn.execute(OPEN_ALERTS, {"now": now, "alerts": ALERTS, "calls": CALLS})
+    await conn.execute("VACUUM ANALYZE alert, care_case")
 
 
 async def _charts(conn: Connection, homes: int) -> dict[str, float]:
@@ -200,18 +223,25 @@ async def _chart(conn: Connection, homes: int, span: timedelta, place: int) -> i
 
 
 async def _queue(conn: Connection) -> dict[str, float]:
-    await conn.execute(OPEN_ALERTS, {"now": NOW, "alerts": ALERTS})
-    await conn.execute("ANALYZE alert")
+    await open_alerts(conn, now=NOW)
 
-    async def ask(_: int) -> int:
-        return len(await read.open_alerts(conn))
+    async def head(_: int) -> int:
+        return sum((await read.queue(conn, limit=board.ROWS)).counts.values())
 
-    return {"open_alerts": await ask(0), "queue_ms": await _median_ms(ask)}
+    async def everything(_: int) -> int:
+        return len(await read.open_cases(conn))
+
+    found = {"open_cases": float(await head(0)), "queue_ms": await _median_ms(head), "all_open_cases_ms": await _median_ms(everything, 3)}
+    return found | {"look_ms": await _median_ms(partial(_look, conn))}
 
 
-async def _median_ms(ask: Callable[[int], Awaitable[int]]) -> float:
+async def _look(conn: Connection, _: int) -> int:
+    return len(await read.open_marks(conn))
+
+
+async def _median_ms(ask: Callable[[int], Awaitable[int]], times: int = QUERIES) -> float:
     spent: list[float] = []
-    for place in range(QUERIES):
+    for place in range(times):
         began = time.perf_counter()
         await ask(place * 7)
         spent.append(1000 * (time.perf_counter() - began))
