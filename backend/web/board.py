@@ -17,10 +17,10 @@ from datetime import datetime, timedelta
 
 from backend.db.pool import Connection
 from backend.errors import Unavailable
-from backend.web import read
+from backend.web import labels, read
 from backend.web.language import Language
 from backend.web.model import PulseView
-from backend.web.read import Queue
+from backend.web.read import Queue, Row
 
 ROWS = 40
 """Rows of the queue at first: what comes after them is a count, and may be asked for."""
@@ -32,6 +32,7 @@ STREAM_S_MAX = 900.0
 """A stream ends after this long, and the page comes back at once with its session checked again."""
 DRAWN_AGE_MAX = timedelta(seconds=1)
 """Ages are part of what is drawn; the page's own clock counts on from there."""
+STREET_AGE_MAX = timedelta(seconds=2)
 READ_AGE_MAX = timedelta(seconds=10)
 """Names of people change without a change of their cases; a queue is never older than this when somebody asks for it."""
 
@@ -68,6 +69,9 @@ class Board:
         self._is_stale = True
         self._drawn: dict[tuple[str, Language], tuple[datetime, bytes]] = {}
         self._consoles: set[Console] = set()
+        self._street: list[Row] = []
+        self._street_at: datetime | None = None
+        self._reading_street = asyncio.Lock()
 
     @property
     def pages(self) -> int:
@@ -107,6 +111,16 @@ class Board:
     def longer_html(self, language: Language, queue: Queue, rows: int) -> str:
         """A queue that was read with more rows, for the one who asked for them."""
         return self._draw("queue.html", language, shown(queue, rows))
+
+    async def street_html(self, conn: Connection, language: Language) -> str:
+        """The homes, at most STREET_AGE_MAX old. Who looks at them is the caller's to write down."""
+        async with self._reading_street:
+            now = self._clock()
+            if self._street_at is None or not now - STREET_AGE_MAX < self._street_at <= now:
+                self._street = await read.homes(conn, labels.STREET)
+                self._street_at = now
+                self._forget("street.html")
+        return self._html("street.html", language, homes=self._street).decode()
 
     async def stream(self, language: Language) -> AsyncIterator[bytes]:
         """Server-sent events for one console, until it leaves or STREAM_S_MAX is over. The caller has brought the board up to date.

@@ -19,7 +19,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ from backend.people.accounts import Account
 from backend.web import read
 from backend.web.board import STREAM_S_MAX, Board
 from backend.web.model import AlertView, CaseView, PulseView, VisitView
-from backend.web.read import Mark, Readers
+from backend.web.read import NO_MARKS, Marks, Readers
 
 logger = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ class Live:
         self._clients: set[Client] = set()
         self._looking = asyncio.Lock()
         self._looks = 0
-        self._marks: dict[Key, Mark] = {}
+        self._marks: dict[str, Marks] = {}
         self._rate = Rate()
         self._beat_at: datetime | None = None
         self._pulse_s = 0.0
@@ -232,12 +232,12 @@ class Live:
         """Tell all pages what differs from the last look."""
         self._looks += 1
         marks = await read.open_marks(conn)
-        changed = {key for key, mark in marks.items() if self._marks.get(key) != mark} | (self._marks.keys() - marks.keys())
-        if changed:
-            cases = {case_id for key in changed for mark in (marks.get(key), self._marks.get(key)) if mark and (case_id := mark[1])}
-            await self._board.note(conn, cases)
+        changed = {kind: marks[kind].changed_from(self._marks.get(kind, NO_MARKS)) for kind in KINDS}
+        if any(changed.values()):
+            both = [(one.get(kind, NO_MARKS), ids) for kind, ids in changed.items() for one in (marks, self._marks)]
+            await self._board.note(conn, set().union(*(one.cases_of(ids) for one, ids in both if ids)))
             kinds = {kind for client in self._clients for kind in client.kinds}
-            async for changes in self._read(conn, [key for key in changed if key[0] in kinds]):
+            async for changes in self._read(conn, {kind: ids for kind, ids in changed.items() if kind in kinds}):
                 self._tell(lambda client, changes=changes: client.messages(changes))  # type: ignore[misc]
         self._marks = marks
         await self._notice_rights(conn)
@@ -253,10 +253,10 @@ class Live:
             self._board.beat(now)
             self._tell(lambda _: [message_of("beat", json.dumps({"at": now.isoformat()}))])
 
-    async def _read(self, conn: Connection, keys: Iterable[Key]) -> AsyncIterator[list[Change]]:
-        """The newest states of these in chunks: cases and alerts in the order of the queue within a chunk, then visits."""
+    async def _read(self, conn: Connection, wanted: Mapping[Kind, Iterable[int]]) -> AsyncIterator[list[Change]]:
+        """The newest states of these in chunks: cases, then alerts, both in the order of the queue within a chunk, then visits."""
         for kind in KINDS:
-            ids = sorted(number for one, number in keys if one == kind)
+            ids = sorted(wanted.get(kind, ()))
             for place in range(0, len(ids), CHUNK):
                 yield await self._changes(conn, kind, ids[place : place + CHUNK])
 
@@ -318,7 +318,7 @@ class Live:
     async def _everything_open(self, kinds: Collection[str]) -> AsyncIterator[list[Change]]:
         async with self._pool.connection() as conn:
             marks = await read.open_marks(conn)
-            async for changes in self._read(conn, [key for key in marks if key[0] in kinds]):
+            async for changes in self._read(conn, {kind: marks[kind].versions for kind in KINDS if kind in kinds}):
                 yield changes
 
     def stop(self) -> None:

@@ -7,13 +7,11 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from backend.db.pool import LIVE_CHANNEL, TRANSIENT, Connection, Pool
 
 Row = dict[str, Any]
-Mark = tuple[int, int | None]
-"""A version, and the case it belongs to."""
 
 LIST_MAX = 200
 """Rows of a list: more than anybody reads; the newest are kept."""
@@ -119,18 +117,18 @@ WITH gateway_rule AS MATERIALIZED (
 ), silent AS MATERIALIZED (
     SELECT coalesce(a.elder_id, 'gateway:' || a.gateway_id) AS subject, min(a.case_id) AS first_case_id, max(a.case_id) AS last_case_id
     FROM alert a JOIN gateway_rule r ON r.id = a.rule_id AND r.version = a.rule_version WHERE a.state <> 'closed' GROUP BY 1
-), waiting AS (
-    SELECT c.id, c.priority, c.state, c.opened_at,
+), waiting AS MATERIALIZED (
+    SELECT c.id, c.priority, array_position(ARRAY['high', 'medium', 'low', 'technical'], c.priority) AS rank, c.state, c.opened_at,
            c.rests_until IS NOT NULL
            OR c.priority = 'technical' AND NOT c.is_group AND coalesce(s.first_case_id <> c.id OR s.last_case_id <> c.id, false) AS is_muted
     FROM care_case c LEFT JOIN silent s ON s.subject = coalesce(c.elder_id, 'gateway:' || c.gateway_id)
     WHERE c.state <> 'closed'
 )
-SELECT priority, count(*) FILTER (WHERE NOT is_muted) AS shown, count(*) FILTER (WHERE is_muted) AS resting,
-       (array_agg(id ORDER BY state <> 'new', opened_at, id) FILTER (WHERE NOT is_muted))[1:%(limit)s] AS ids
-FROM waiting GROUP BY priority ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], priority)
+SELECT (SELECT jsonb_object_agg(priority, n) FROM (SELECT priority, count(*) AS n FROM waiting WHERE NOT is_muted GROUP BY 1) c) AS counts,
+       (SELECT count(*) FROM waiting WHERE is_muted) AS resting,
+       ARRAY(SELECT id FROM waiting WHERE NOT is_muted ORDER BY rank, state <> 'new', opened_at, id LIMIT %(limit)s) AS ids
 """
-"""By priority: how many cases there are, how many of them rest, and the first that do not. Muted means what it does in CASES."""
+"""How many cases there are by priority, how many more rest, and the first that do not. Muted means what it does in CASES."""
 OPEN_CASE_IDS = "SELECT id FROM care_case WHERE state <> 'closed'"
 HELD_CASE_IDS = "SELECT id FROM care_case WHERE state <> 'closed' AND taken_by = %(name)s"
 ELDER_CASE_IDS = "SELECT id FROM care_case WHERE elder_id = %(elder_id)s ORDER BY opened_at DESC LIMIT %(limit)s"
@@ -287,6 +285,34 @@ FROM gateway g WHERE g.elder_id IS NOT NULL
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """The versions of what is open of one kind, by id, and the cases they belong to in the same order: plain numbers, since there may be
+    tens of thousands of them at each look."""
+
+    versions: dict[int, int]
+    case_ids: list[int | None]
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """From a row of OPEN_MARKS."""
+        return cls(dict(zip(row["ids"] or (), row["versions"] or (), strict=True)), row["case_ids"] or [])
+
+    def changed_from(self, before: Self) -> set[int]:
+        """Ids of what is new, another version, or gone."""
+        if self.versions == before.versions:
+            return set()
+        changed = {number for number, version in self.versions.items() if before.versions.get(number) != version}
+        return changed | (before.versions.keys() - self.versions.keys())
+
+    def cases_of(self, ids: Collection[int]) -> set[int]:
+        """The cases that these belong to."""
+        return {case_id for number, case_id in zip(self.versions, self.case_ids, strict=True) if case_id is not None and number in ids}
+
+
+NO_MARKS = Marks({}, [])
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """The head of the queue. `counts`: all open cases that do not rest, by priority; `resting`: the others."""
 
@@ -325,14 +351,10 @@ async def wait_for_hint(conn: Connection, timeout_s: float) -> None:
         return
 
 
-async def open_marks(conn: Connection) -> dict[tuple[str, int], Mark]:
-    """All open cases, alerts and visits by (`case`, `alert` or `visit`, id); alerts of a group item are told by that alone."""
+async def open_marks(conn: Connection) -> dict[str, Marks]:
+    """All that is open, by kind: `case`, `alert`, `visit`. Alerts of a group item are told by that alone."""
     rows = await (await conn.execute(OPEN_MARKS)).fetchall()
-    return {
-        (row["kind"], number): (version, case_id)
-        for row in rows
-        for number, version, case_id in zip(row["ids"] or (), row["versions"] or (), row["case_ids"] or (), strict=True)
-    }
+    return {row["kind"]: Marks.of(row) for row in rows}
 
 
 async def readers(conn: Connection, elder_ids: Collection[str], *, now: datetime) -> dict[str, Readers]:
@@ -401,10 +423,9 @@ async def open_cases(conn: Connection) -> list[Row]:
 
 async def queue(conn: Connection, *, limit: int) -> Queue:
     """The first `limit` open cases that do not rest, in the order of the queue, and how many there are."""
-    found = await _all(conn, QUEUE, {"limit": limit})
-    first = [case_id for row in found for case_id in row["ids"] or ()][:limit]
-    counts = {row["priority"]: row["shown"] for row in found if row["shown"]}
-    return Queue(await cases(conn, first), counts, sum(row["resting"] for row in found))
+    row = (await _all(conn, QUEUE, {"limit": limit}))[0]
+    counts = {name: row["counts"][name] for name in ("high", "medium", "low", "technical") if name in (row["counts"] or {})}
+    return Queue(await cases(conn, row["ids"]), counts, row["resting"])
 
 
 async def held_cases(conn: Connection, name: str) -> list[Row]:

@@ -18,7 +18,7 @@ from backend.people import accounts
 from backend.people.accounts import Account
 from backend.people.model import Id
 from backend.rules.model import VisitClass
-from backend.web import auth, board, chart, labels, read, render, steps, timeline
+from backend.web import auth, board, chart, read, render, steps, timeline
 from backend.web.api.cases import TEXT_MAX
 from backend.web.auth import Now, Operator, TheWeb, Web
 from backend.web.language import Translator
@@ -36,7 +36,7 @@ Text = Annotated[str, Form(min_length=1, max_length=TEXT_MAX)]
 async def show_board(request: Request, web: TheWeb, who: Operator, now: Now) -> Response:
     """The board with the street."""
     async with web.pool.connection() as conn:
-        return await _show(request, web, conn, who, {"homes": await _homes(conn, who, now)})
+        return await _show(request, web, conn, who, {"street_html": Markup(await _street(request, web, conn, who, now))})
 
 
 @router.get("/cases/{case_id}")
@@ -100,7 +100,7 @@ async def beside(request: Request, web: TheWeb, who: Operator) -> Response:
 async def street(request: Request, web: TheWeb, who: Operator, now: Now) -> Response:
     """The street alone."""
     async with web.pool.connection() as conn:
-        return render.page(request, "street.html", homes=await _homes(conn, who, now))
+        return HTMLResponse(await _street(request, web, conn, who, now))
 
 
 @router.get("/elders/{elder_id}/vitals")
@@ -210,9 +210,9 @@ async def fresh_story(request: Request, conn: Connection, who: Account, case_id:
     return render.page(request, "story.html", **await _story(conn, case, auth.say_of(request), now))
 
 
-async def _homes(conn: Connection, who: Account, now: datetime) -> list[Row]:
+async def _street(request: Request, web: Web, conn: Connection, who: Account, now: datetime) -> str:
     await accounts.audit_view(conn, by=who.name, subject="street", now=now)
-    return await read.homes(conn, labels.STREET)
+    return await web.board.street_html(conn, auth.language_of(request))
 
 
 async def _card(conn: Connection, elder_id: str | None, now: datetime) -> Row:
