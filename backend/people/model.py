@@ -127,13 +127,15 @@ class Elder(Shape):
 
 
 class Follows(Shape):
-    """An elder whom a member of the family may follow: through which contact, and what the elder has consented to, until when."""
+    """An elder whom a member of the family may follow: through which contact, and what the elder has consented to, until when: without
+    `ends_on`, a year from loading.
+    """
 
     elder: Id
     contact: str = Field(min_length=1)
     sees: list[Literal["state", "values", "alerts", "visits", "findings", "messages"]] = Field(min_length=1)
     consented_to: str = Field(min_length=1)
-    ends_on: date
+    ends_on: date | None = None
 
 
 class Account(Shape):

@@ -1,7 +1,7 @@
 """People in the database: loading an import file, and what other processes ask about an elder."""
 
 import tomllib
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import psycopg
@@ -31,6 +31,7 @@ SHIFT = """
 INSERT INTO shift (doctor_id, starts_at, ends_at) VALUES (%(doctor)s, %(starts_at)s, %(ends_at)s)
 ON CONFLICT (doctor_id, starts_at) DO UPDATE SET ends_at = EXCLUDED.ends_at
 """
+YEAR = timedelta(days=365)
 ELDER = """
 INSERT INTO elder (id, name, pinyin, sex, born_on, phone, address, access_note, latitude, longitude, conditions, drugs, allergies, zone,
                    area_id, ability, ability_on)
@@ -132,7 +133,7 @@ async def _load_team(conn: Connection, team: Team) -> None:
 async def _load_follows(conn: Connection, account: str, follows: Follows) -> None:
     row = await (await conn.execute(NOW)).fetchone()
     assert row is not None
-    ends_at = datetime.combine(follows.ends_on, time.max, UTC)
+    ends_at = datetime.combine(follows.ends_on, time.max, UTC) if follows.ends_on else row["now"] + YEAR
     await families.grant_from_file(
         conn, follows.elder, contact=follows.contact, sees=follows.sees, words=follows.consented_to, ends_at=ends_at, account=account,
         now=row["now"],
