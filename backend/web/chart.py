@@ -1,13 +1,18 @@
 """What a chart shows: which quantity belongs to an alert, where the rule's limits are, how wide a bucket is. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from backend.rules.engine import RuleBook
+from backend.web.labels import VITALS
 from backend.web.model import SeriesColumns, SeriesView
 from backend.web.read import Row
 from contract.quantities import QUANTITIES, QuantityName
 
+CHARTS_MAX = 4
+"""A large screen has room for so many; a smaller one shows the first."""
 POINTS_MAX = 720
 """Buckets of one chart: about one per pixel column of the pane."""
 DAY_S = 86_400
@@ -21,11 +26,17 @@ BOUNDS = {"below": "<", "at_most": "≤", "above": ">", "at_least": "≥"}
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A line of a rule: the level's name, what it is compared with, and how, e.g. `<`."""
+    """A line of a rule: the level's name, what it is compared with, and how, e.g. `<`. `is_own`: an override of this elder."""
 
     level: str
     sign: str
     value: float
+    is_own: bool = False
+
+    @property
+    def side(self) -> str:
+        """Where the rule calls: `below` the line, or `above`."""
+        return "below" if self.sign in (BOUNDS["below"], BOUNDS["at_most"]) else "above"
 
 
 def step_s(span_s: float) -> int:
@@ -65,6 +76,26 @@ def limits_of(rule: dict[str, Any]) -> list[Limit]:
         for word, sign in BOUNDS.items()
         if level.get(word) is not None
     ]
+
+
+def limits_by_quantity(book: RuleBook, elder_id: str) -> dict[str, list[Limit]]:
+    """The limits that are in force for an elder, overrides applied, by quantity; each once, in the order of the rules."""
+    found: dict[str, list[Limit]] = {}
+    for quantity, actives in book.of_elder(elder_id).numbers.items():
+        limits = {
+            (limit.sign, limit.value): replace(limit, is_own=bool(active.overrides))
+            for active in actives
+            for limit in limits_of(active.rule.model_dump(mode="json", exclude_none=True))
+        }
+        found[quantity] = list(limits.values())
+    return found
+
+
+def charts_of(first: QuantityName, latest: Iterable[str]) -> list[str]:
+    """What is drawn: the quantity that the case is about, then others that the elder has values of, CHARTS_MAX in all."""
+    known = set(latest)
+    others = [name for name in VITALS if name in known and name not in (first, QuantityName.BED_OCCUPIED)]
+    return [first, *others][:CHARTS_MAX]
 
 
 def columns(elder_id: str, quantity: QuantityName, rows: list[Row], *, from_at: datetime, to_at: datetime, step: int) -> SeriesView:

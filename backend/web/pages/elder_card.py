@@ -24,9 +24,9 @@ async def photo(web: TheWeb, who: Operator, now: Now, elder_id: Id) -> Response:
 
 
 @router.post("/photo")
-async def set_photo(web: TheWeb, who: Admin, now: Now, elder_id: Id, photo: UploadFile) -> Response:
-    """Another picture of an elder; none where the file is empty."""
-    image = await photo.read(photos.BYTES_MAX + 1)
+async def set_photo(web: TheWeb, who: Admin, now: Now, elder_id: Id, photo: UploadFile | None = None) -> Response:
+    """Another picture of an elder; without a file: none."""
+    image = await photo.read(photos.BYTES_MAX + 1) if photo is not None else b""
     async with web.pool.connection() as conn:
         await steps.set_photo(conn, who, elder_id, image, now=now)
     return RedirectResponse(f"/operator/elders/{elder_id}", 303)

@@ -17,12 +17,14 @@ from backend.errors import NotFound
 from backend.people import accounts
 from backend.people.accounts import Account
 from backend.people.model import Id
+from backend.rules import store as rules
 from backend.rules.model import VisitClass
 from backend.web import auth, board, chart, read, render, steps, timeline
 from backend.web.api.cases import TEXT_MAX
 from backend.web.auth import Now, Operator, TheWeb, Web
 from backend.web.language import Translator
 from backend.web.read import Row
+from contract.quantities import QuantityName
 
 router = APIRouter(prefix="/operator", include_in_schema=False)
 
@@ -44,8 +46,9 @@ async def board_with_case(request: Request, web: TheWeb, who: Operator, now: Now
     """The board with one case chosen."""
     async with web.pool.connection() as conn:
         case = await auth.open_case(conn, who, case_id, now=now)
-        context = await _story(conn, case, auth.say_of(request), now)
-        return await _show(request, web, conn, who, context | await _card(conn, case["elder_id"], now))
+        context = await _story(conn, case, auth.say_of(request), now) | await _card(conn, case["elder_id"], now)
+        context |= await _charts(conn, case["elder_id"], context["latest"], context["quantity"])
+        return await _show(request, web, conn, who, context)
 
 
 @router.get("/alerts/{alert_id}")
@@ -66,7 +69,9 @@ async def board_with_elder(request: Request, web: TheWeb, who: Operator, now: No
         await auth.open_elder(conn, who, elder_id, now=now)
         history = await read.elder_cases(conn, elder_id)
         history.sort(key=lambda case: case["opened_at"], reverse=True)
-        return await _show(request, web, conn, who, {"history": history} | await _card(conn, elder_id, now))
+        card = await _card(conn, elder_id, now)
+        charts = await _charts(conn, elder_id, card["latest"], QuantityName.HEART_RATE)
+        return await _show(request, web, conn, who, {"history": history} | card | charts)
 
 
 @router.get("/live", response_class=StreamingResponse)
@@ -222,6 +227,16 @@ async def _card(conn: Connection, elder_id: str | None, now: datetime) -> Row:
     return {"elder": await read.elder(conn, elder_id, now=now), "latest": await read.latest(conn, elder_id)}
 
 
+async def _charts(conn: Connection, elder_id: str | None, latest: Row, quantity: QuantityName) -> Row:
+    """What the charts of a card show: which quantities, and the limits in force for the elder."""
+    if elder_id is None:
+        return {}
+    return {
+        "charts": chart.charts_of(quantity, latest),
+        "limits": chart.limits_by_quantity(await rules.load(conn, elder_id), elder_id),
+    }
+
+
 async def _story(conn: Connection, case: Row, say: Translator, now: datetime) -> Row:
     """What the story of a case shows."""
     alerts = await read.case_alerts(conn, case["id"]) if not case["is_group"] else []
@@ -246,6 +261,5 @@ async def _story(conn: Connection, case: Row, say: Translator, now: datetime) ->
         "next_call": calls.next_person(people, tries),
         "lines": lines,
         "fall": await read.fall_window(conn, alert_ids),
-        "quantity": chart.quantity_of(case["rule"]) if case["rule"] else "heart_rate",
-        "limits": chart.limits_of(case["rule"]) if case["rule"] else [],
+        "quantity": chart.quantity_of(case["rule"] or {}),
     }

@@ -1,16 +1,23 @@
-// Charts: the newest values of a quantity with the rule's limits and the alert's opening, and the acceleration around a fall.
+// Charts: the values of a quantity with the rules' bands and the alert's opening, and the acceleration around a fall.
+// Drag across a chart to look closer, double-click to see all of it again.
 
 /* global uPlot */
 
 import { ZONE, clockText, serverNow } from "./clock.js";
+import { _ } from "./words.js";
 
 const REFRESH_MS = 10_000;
+const LIVE_MS = 2_000;
+const LIVE_HOURS = 5 / 60;
 const SPAN_MIN_S = 300;
 const GAP_STEPS = 5; // a pause of more than five usual steps is drawn as a gap: no data is not a straight line
-const COLOURS = [getComputedStyle(document.documentElement).getPropertyValue("--accent").trim(), "#a06cc0", "#b08d2b", "#5f82c8"];
+const SPAN = "jiahu-span"; // hours that this browser's charts show
+const COLOURS = [colour("--accent"), "#a06cc0", "#b08d2b", "#5f82c8"];
 const charts = new Map(); // element -> uPlot
+let isLive = false;
+let loadedMs = performance.now();
 
-/** Draw every chart of the page that is not drawn yet, and forget those that are gone. */
+/** Draw every chart of the page that is shown and not drawn yet, and forget those that are gone. */
 export function drawCharts() {
   for (const [element, plot] of charts) {
     if (!element.isConnected) {
@@ -18,18 +25,31 @@ export function drawCharts() {
       charts.delete(element);
     }
   }
-  for (const element of document.querySelectorAll(".chart")) if (!charts.has(element) && !element.closest("details:not([open])")) begin(element);
+  for (const element of document.querySelectorAll(".chart")) if (!charts.has(element) && isShown(element)) begin(element);
   for (const element of document.querySelectorAll(".fall")) if (!charts.has(element)) drawFall(element);
 }
 
 /** Fetch the values of all charts again. */
 export function refreshCharts() {
-  for (const element of charts.keys()) if (element.isConnected && element.matches(".chart")) load(element);
+  loadedMs = performance.now();
+  for (const element of charts.keys()) if (element.isConnected && element.matches(".chart") && isShown(element)) load(element);
 }
 
-setInterval(refreshCharts, REFRESH_MS);
+setInterval(refreshWhenDue, LIVE_MS);
 new ResizeObserver(resize).observe(document.body);
 document.addEventListener("toggle", drawCharts, true); // what was folded away is drawn when it is seen
+
+// During a live view the charts follow it; when it is over they show what they showed before.
+function refreshWhenDue() {
+  const wasLive = isLive;
+  isLive = Boolean(document.querySelector("[data-live]"));
+  if (isLive !== wasLive) for (const element of charts.keys()) if (element.matches(".chart")) setSpan(element, isLive ? LIVE_HOURS : keptSpan());
+  if (isLive || performance.now() - loadedMs > REFRESH_MS - LIVE_MS / 2) refreshCharts();
+}
+
+function isShown(element) {
+  return element.offsetParent !== null;
+}
 
 function begin(element) {
   charts.set(element, null);
@@ -39,10 +59,22 @@ function begin(element) {
   });
   for (const button of element.querySelectorAll("[data-hours]")) {
     button.addEventListener("click", () => {
-      for (const other of element.querySelectorAll("[data-hours]")) other.setAttribute("aria-pressed", String(other === button));
-      load(element);
+      if (Number(button.dataset.hours) >= 1) localStorage.setItem(SPAN, button.dataset.hours);
+      setSpan(element, Number(button.dataset.hours));
     });
   }
+  setSpan(element, isLive ? LIVE_HOURS : keptSpan());
+}
+
+function keptSpan() {
+  return Number(localStorage.getItem(SPAN)) || 24;
+}
+
+function setSpan(element, hours) {
+  const buttons = [...element.querySelectorAll("[data-hours]")];
+  const chosen = buttons.find((button) => Math.abs(Number(button.dataset.hours) - hours) < 0.01) ?? buttons.at(-1);
+  for (const button of buttons) button.setAttribute("aria-pressed", String(button === chosen));
+  delete element.dataset.zoomed;
   load(element);
 }
 
@@ -51,6 +83,7 @@ async function load(element) {
   const to = serverNow();
   const from = to - hours * 3600_000;
   const quantity = element.dataset.quantity;
+  for (const limit of element.querySelectorAll(".limit")) limit.hidden = limit.dataset.of !== quantity;
   const query = new URLSearchParams({ quantity, from: new Date(from).toISOString(), to: new Date(to).toISOString() });
   try {
     const answer = await fetch(`/api/elders/${element.dataset.elder}/series?${query}`);
@@ -64,11 +97,32 @@ function show(element, series, from, to) {
   const isEmpty = series.devices.length === 0;
   element.querySelector(".empty").hidden = !isEmpty;
   element.querySelector(".plot").hidden = isEmpty;
-  charts.get(element)?.destroy();
-  charts.set(element, null);
-  if (isEmpty) return;
-  const data = uPlot.join(series.devices.map((device) => columns(device, series.step_s)));
-  charts.set(element, new uPlot(options(element, series, from, to), data, element.querySelector(".plot")));
+  const kind = [series.quantity, ...series.devices.map((device) => device.device_id)].join(" ");
+  const data = isEmpty ? [] : uPlot.join(series.devices.map((device) => columns(device, series.step_s)));
+  const known = charts.get(element);
+  element.dataset.from = beginning(series, from, to);
+  element.dataset.to = to;
+  if (known && known.kind === kind) {
+    known.setData(data, false);
+    if (!element.dataset.zoomed) known.setScale("x", { min: Number(element.dataset.from), max: to });
+    else known.redraw();
+  } else {
+    known?.destroy();
+    charts.set(element, isEmpty ? null : new uPlot(options(element, series), data, element.querySelector(".plot")));
+    if (!isEmpty) charts.get(element).kind = kind;
+  }
+  if (!isEmpty) describe(element, series);
+}
+
+// For those who do not see the curve.
+function describe(element, series) {
+  const chosen = element.querySelector("select").selectedOptions[0];
+  const round = (value) => value.toFixed(Number(chosen.dataset.decimals));
+  const means = series.devices.flatMap((device) => device.mean.filter((value) => value != null));
+  if (means.length === 0) return;
+  const low = Math.min(...series.devices.flatMap((device) => device.min)), high = Math.max(...series.devices.flatMap((device) => device.max));
+  const text = _("%(name)s: newest %(last)s, lowest %(low)s, highest %(high)s", { name: chosen.textContent.trim(), last: round(means.at(-1)), low: round(low), high: round(high) });
+  element.querySelector(".plot").setAttribute("aria-label", text);
 }
 
 // Three columns per device (mean, min, max), with an empty bucket where a device paused.
@@ -88,30 +142,54 @@ function usualStep(at) {
   return steps[Math.floor(steps.length / 2)] ?? 0;
 }
 
-function options(element, series, from, to) {
-  const chosen = element.querySelector("select").selectedOptions[0];
-  const decimals = Number(chosen.dataset.decimals);
-  const lines = [{ value: (u, at) => (at == null ? "—" : clockText(at * 1000)) }];
+function options(element, series) {
+  const decimals = Number(element.querySelector("select").selectedOptions[0].dataset.decimals);
+  const value = (v) => (v == null ? "—" : v.toFixed(decimals));
+  const lines = [{}];
   const bands = [];
   series.devices.forEach((device, i) => {
     const stroke = COLOURS[i % COLOURS.length];
-    const value = (u, v) => (v == null ? "—" : v.toFixed(decimals));
-    lines.push({ label: device.device_id, stroke, width: 1.5, value, points: { size: 4 } });
-    lines.push({ label: "min", stroke: stroke + "55", width: 1, value, points: { show: false } });
-    lines.push({ label: "max", stroke: stroke + "55", width: 1, value, points: { show: false } });
+    lines.push({ label: device.device_id, stroke, width: 1.5, points: { size: 4 } });
+    for (const name of ["min", "max"]) lines.push({ label: name, stroke: stroke + "55", width: 1, points: { show: false } });
     bands.push({ series: [3 * i + 3, 3 * i + 2], fill: stroke + "22" });
   });
-  const isOwn = element.dataset.quantity === element.dataset.own;
-  const limits = isOwn ? [...element.querySelectorAll(".limit")].map((limit) => ({ at: Number(limit.dataset.value), label: limit.dataset.label })) : [];
+  const limits = limitsOf(element);
+  const opened = Number(element.dataset.opened) || null;
   return {
     ...frame(element),
+    cursor: { drag: { x: true, y: false }, bind: { dblclick: (u) => () => showAll(element, u) } },
     series: lines,
     bands,
     tzDate: (at) => uPlot.tzDate(new Date(at * 1000), ZONE),
-    scales: { x: { min: beginning(series, from, to), max: to }, y: { range: (u, low, high) => span(low, high, limits) } },
+    scales: { x: { min: Number(element.dataset.from), max: Number(element.dataset.to) }, y: { range: (u, low, high) => span(low, high, limits) } },
     axes: axes(),
-    hooks: { draw: [(u) => drawMarks(u, limits, Number(element.dataset.opened) || null)] },
+    hooks: {
+      drawAxes: [(u) => drawBands(u, limits)],
+      draw: [(u) => drawMarks(u, limits, opened, element.dataset.openedWord)],
+      setCursor: [(u) => readOut(element, u, value)],
+      setSelect: [(u) => u.select.width > 0 && (element.dataset.zoomed = "1")],
+    },
   };
+}
+
+function limitsOf(element) {
+  return [...element.querySelectorAll(".limit")]
+    .filter((limit) => !limit.dataset.of || limit.dataset.of === element.dataset.quantity)
+    .map((limit) => ({ at: Number(limit.dataset.value), label: limit.dataset.label, isUpper: limit.dataset.side === "above" }));
+}
+
+function showAll(element, u) {
+  delete element.dataset.zoomed;
+  u.setScale("x", { min: Number(element.dataset.from), max: Number(element.dataset.to) });
+}
+
+// The values under the pointer in words; nothing where it is not over the chart.
+function readOut(element, u, value) {
+  const i = u.cursor.idx;
+  const found = i == null ? [] : u.data.slice(1).map((column) => column[i]);
+  const first = found.findIndex((v, c) => c % 3 === 0 && v != null);
+  element.querySelector(".readout").textContent =
+    first < 0 ? "" : `${clockText(u.data[0][i] * 1000)}  ${value(found[first])}` + (found[first + 1] === found[first + 2] ? "" : ` (${value(found[first + 1])} – ${value(found[first + 2])})`);
 }
 
 // A home that has sent for a short time only is not drawn as a thin line at the right edge.
@@ -123,6 +201,10 @@ function beginning(series, from, to) {
 function frame(element) {
   const plot = element.querySelector(".plot");
   return { width: plot.clientWidth || 300, height: plot.clientHeight || 150, legend: { show: false }, cursor: { drag: { x: false } } };
+}
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
 function axes() {
@@ -138,8 +220,23 @@ function span(low, high, limits) {
   return [Math.min(...all) - pad, Math.max(...all) + pad];
 }
 
-// Limits as dashed red lines with their words, the opening of the alert, or the impact, as an upright line.
-function drawMarks(u, limits, opened) {
+// Where a rule calls: the side of a limit that is beyond it. Two limits of a rule lie over each other, so the graver one is darker.
+function drawBands(u, limits) {
+  const { ctx } = u;
+  const { left, top, width, height } = u.bbox;
+  ctx.save();
+  ctx.fillStyle = colour("--high");
+  ctx.globalAlpha = 0.09;
+  for (const limit of limits) {
+    const y = Math.min(Math.max(u.valToPos(limit.at, "y", true), top), top + height);
+    if (limit.isUpper) ctx.fillRect(left, top, width, y - top);
+    else ctx.fillRect(left, y, width, top + height - y);
+  }
+  ctx.restore();
+}
+
+// Limits as dashed lines with their words, the opening of the case, or the impact, as an upright line with its word.
+function drawMarks(u, limits, opened, word) {
   const { ctx } = u;
   const { left, top, width, height } = u.bbox;
   ctx.save();
@@ -147,7 +244,7 @@ function drawMarks(u, limits, opened) {
   ctx.lineWidth = devicePixelRatio;
   ctx.textAlign = "left";
   ctx.textBaseline = "alphabetic";
-  ctx.strokeStyle = ctx.fillStyle = "#c62828";
+  ctx.strokeStyle = ctx.fillStyle = colour("--high");
   ctx.setLineDash([6, 4]);
   for (const limit of limits) {
     const y = u.valToPos(limit.at, "y", true);
@@ -157,8 +254,10 @@ function drawMarks(u, limits, opened) {
   ctx.setLineDash([]);
   if (opened != null && opened >= u.scales.x.min && opened <= u.scales.x.max) {
     const x = u.valToPos(opened, "x", true);
+    ctx.lineWidth = 2 * devicePixelRatio;
     line(ctx, x, top, x, top + height);
-    ctx.fillText("▼", x - 5 * devicePixelRatio, top + 9 * devicePixelRatio);
+    ctx.textAlign = x > left + width / 2 ? "right" : "left";
+    ctx.fillText(word ? (ctx.textAlign === "right" ? `${word} ▼` : `▼ ${word}`) : "▼", x + 5 * devicePixelRatio * (word ? (ctx.textAlign === "right" ? 1 : -1) : 0), top + 10 * devicePixelRatio);
   }
   ctx.restore();
 }
@@ -181,7 +280,7 @@ function drawFall(element) {
   const series = [{}, { label: "|a|", stroke: "#c62828", width: 2, points: { show: false } }, thin("x", COLOURS[0] + "99"), thin("y", COLOURS[1] + "99"), thin("z", COLOURS[2] + "99")];
   const [time, force] = axes();
   const seconds = { ...time, values: (u, ticks) => ticks.map((tick) => `${tick} s`) };
-  const limits = [...element.querySelectorAll(".limit")].map((limit) => ({ at: Number(limit.dataset.value), label: limit.dataset.label }));
+  const limits = limitsOf(element);
   const hooks = { draw: [(u) => drawMarks(u, limits, 0)] };
   const plot = new uPlot(
     { ...frame(element), series, axes: [seconds, force], scales: { x: { time: false } }, hooks },
@@ -192,5 +291,6 @@ function drawFall(element) {
 }
 
 function resize() {
-  for (const [element, plot] of charts) plot?.setSize(frame(element));
+  for (const [element, plot] of charts) if (isShown(element)) plot?.setSize(frame(element));
+  drawCharts();
 }

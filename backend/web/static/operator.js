@@ -2,6 +2,8 @@
 
 import { drawCharts, refreshCharts } from "./chart.js";
 import { listen, watchStaleness } from "./live.js";
+import { drawMaps } from "./map.js";
+import "./picture.js";
 import { debounced, isTyping, say, wire } from "./page.js";
 import { sound, toggleSound } from "./sound.js";
 import { _ } from "./words.js";
@@ -9,6 +11,7 @@ import { _ } from "./words.js";
 /* global htmx */
 
 const NARROW = "(max-width: 900px)"; // as in app.css: the panes stand below each other
+const LIVE_MS = 2_000; // during a live view
 const QUEUE_ROWS = "40"; // as in board.py: who asked for more fetches the queue, the others are sent it
 let states = new Map(); // id of a case at the head of the queue -> the case
 const refreshQueue = debounced("cases");
@@ -27,6 +30,7 @@ const actions = {
   c: () => openAction("C"),
   r: () => openAction("R"),
   v: () => press("#live-view"),
+  h: nextSpan,
   g: () => press("#type"),
   s: toggleSound,
   "?": help,
@@ -35,6 +39,7 @@ const actions = {
 wire((target) => {
   markSelected();
   drawCharts();
+  drawMaps();
   keepOpen();
   if (target?.id === "work" && matchMedia(NARROW).matches) target.scrollIntoView();
 });
@@ -46,6 +51,7 @@ document.getElementById("help-key").addEventListener("click", help);
 listen("/operator/live", { hello, queue: onQueue, changed: onChanged, pulse: (message) => show("pulse", message.html) });
 setInterval(watchStaleness, 1000);
 setInterval(() => sound(waiting(), false), 1000);
+setInterval(() => document.querySelector("[data-live]") && htmx.trigger(document.body, "vitals"), LIVE_MS);
 
 // A new beginning of the stream brings the queue again; what else is on the page may have changed meanwhile.
 function hello() {
@@ -146,6 +152,11 @@ function escape() {
 
 function press(selector) {
   document.querySelector(selector)?.click();
+}
+
+// The charts of the card show the next longer time, after the longest the shortest.
+function nextSpan() {
+  for (const spans of document.querySelectorAll(".chart .spans")) (spans.querySelector("[aria-pressed=true] + button") ?? spans.firstElementChild).click();
 }
 
 function openAction(key) {

@@ -92,8 +92,8 @@ function forget(form) {
   }
   if (!("reset" in form.dataset)) return;
   form.reset();
-  form.closest("details").open = false; // and the keys are the page's again
-  document.activeElement?.blur();
+  form.closest("details").open = false;
+  if (form.contains(document.activeElement)) document.activeElement.blur(); // and the keys are the page's again
 }
 
 function restoreDrafts() {

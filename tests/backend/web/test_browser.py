@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -140,23 +139,6 @@ async def test_charts_are_drawn(busy_street: int, open_page: OpenPage) -> None:
     await expect(page.locator(".chart canvas")).to_be_visible()
 
 
-async def test_an_alert_is_chosen_taken_and_closed_by_keys_alone(busy_street: int, open_page: OpenPage) -> None:
-    page = await open_page("/operator")
-    await page.keyboard.press("j")
-    await expect(page.locator("#take")).to_be_visible()
-    await page.keyboard.press("t")
-    await expect(page.locator("#status .held")).to_contain_text("坐席 王芳")
-    await page.keyboard.press("c")
-    for key in ("ArrowDown", "ArrowDown", "Tab"):  # the second disposition: a false alarm
-        await page.keyboard.press(key)
-    await page.keyboard.type("just cleaning")
-    await page.keyboard.press("Tab")
-    await page.keyboard.press("Enter")
-    await expect(page.locator("#status .held")).to_contain_text("误报")
-    await expect(page.locator("#lines")).to_contain_text("just cleaning")
-    await expect(page.locator("#queue")).to_contain_text("一切平静")
-
-
 async def test_keys_keep_away_while_somebody_types(busy_street: int, open_page: OpenPage) -> None:
     page = await open_page(f"/operator/alerts/{busy_street}")
     await page.keyboard.press("n")
@@ -173,35 +155,6 @@ async def test_a_new_alert_appears_and_typed_text_stays(street: Pool, busy_stree
     await expect(page.locator("#queue")).to_contain_text("张建国")
     await page.keyboard.type("tence")
     await expect(page.locator("#actions textarea").first).to_have_value("half a sentence")
-
-
-async def test_of_two_operators_the_second_reads_who_has_it(busy_street: int, open_page: OpenPage) -> None:
-    slow = await open_page(f"/operator/alerts/{busy_street}", account="liu", expects_errors=True)
-    await slow.route("**/story", lambda route: route.abort())  # has not heard yet
-    fast = await open_page(f"/operator/alerts/{busy_street}")
-    await fast.keyboard.press("t")
-    await expect(fast.locator("#status .held")).to_be_visible()
-    await slow.evaluate("document.getElementById('take').click()")
-    await expect(slow.locator("#toast")).to_contain_text("已被坐席 王芳抢先接下")
-
-
-async def test_a_blind_page_says_so_and_heals_with_what_was_typed(
-    app: FastAPI, street: Pool, busy_street: int, clock: Clock, open_page: OpenPage
-) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    async with serving(app, port) as server:
-        page = await open_page(f"/operator/alerts/{busy_street}", server=server, expects_errors=True)
-        await page.keyboard.press("n")
-        await page.keyboard.type("do not lose me")
-        await expect(page.locator("#stale")).to_be_hidden()
-    await expect(page.locator("#stale")).to_contain_text("数据中断，自", timeout=20_000)
-    await open_alert(street, "elder-2", rule_id="sos", now=clock.at)
-    async with serving(app, port):
-        await expect(page.locator("#stale")).to_be_hidden(timeout=20_000)
-        await expect(page.locator("#queue")).to_contain_text("张建国")
-        await expect(page.locator("#actions textarea").first).to_have_value("do not lose me")
 
 
 async def test_a_doctor_accepts_and_finishes_on_a_phone(busy_street: int, open_page: OpenPage) -> None:
