@@ -91,7 +91,7 @@ def limits_by_quantity(book: RuleBook, elder_id: str) -> dict[str, list[Limit]]:
     return found
 
 
-def charts_of(first: QuantityName, latest: Iterable[str]) -> list[str]:
+def charts_of(first: QuantityName, latest: Iterable[str]) -> list[QuantityName]:
     """What is drawn: the quantity that the case is about, then others that the elder has values of, CHARTS_MAX in all."""
     known = set(latest)
     others = [name for name in VITALS if name in known and name not in (first, QuantityName.BED_OCCUPIED)]
