@@ -151,7 +151,7 @@ async def _maintain(arguments: argparse.Namespace, config: Config) -> None:
                 await institutions.save(conn, found)
             print(f"{len(found)} institutions stored from {arguments.file}")
         elif arguments.command == "plan":
-            print(await plan.plan(conn, arguments, now=datetime.now(UTC)))
+            print(await plan.plan(conn, arguments, now=datetime.now(UTC), habits=config.plan))
         else:
             async with conn.transaction():
                 await people.load(conn, people.read_file(arguments.file), folder=arguments.file.parent)

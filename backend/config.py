@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -156,6 +157,40 @@ class MetricsConfig(_Section):
         return self
 
 
+class RouterConfig(_Section):
+    """An own router for travel times. Without one, and whenever it does not answer in time, the fitted curves serve."""
+
+    kind: Literal["osrm", "valhalla"] = "osrm"
+    url: str = Field(pattern=r"^https?://")
+    profile: str = Field(default="driving", pattern=r"^[a-z_]+$", description="OSRM: driving; Valhalla: auto, motor_scooter, bicycle ...")
+    limit_s: float = Field(default=1.5, gt=0, le=10)
+
+
+class PlanConfig(_Section):
+    """Half-days and prices of the plan of the day. Defaults: habits and measurements, see docs/planning.md."""
+
+    morning: tuple[time, time] = (time(8), time(12))
+    afternoon: tuple[time, time] = (time(13, 30), time(17, 30))
+    not_own_min: float = Field(default=12, ge=0, le=240, description="of travel that a visit by another than the own doctor may save")
+    other_person_min: float = Field(default=15, ge=0, le=240, description="planned anew: for another doctor than before")
+    shift_min_per_min: float = Field(default=0.2, ge=0, le=10, description="planned anew: for each minute away from the time before")
+    fairness_min_per_min: float = Field(default=0.1, ge=0, le=10, description="for each minute of work above the mean of the week")
+    promise_min: float = Field(default=30, ge=0, le=240, description="a promised visit starts at most so much away from what was said")
+    router: RouterConfig | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        instants = [*self.morning, *self.afternoon]
+        if instants[0] >= instants[1] or instants[2] >= instants[3] or instants[1] > instants[2]:
+            raise ValueError("morning and afternoon must begin before they end, and the morning end before the afternoon begins")
+        return self
+
+    def halves(self) -> dict[str, tuple[float, float]]:
+        """Begin and end of each half-day, minutes of the day."""
+        sides = {"morning": self.morning, "afternoon": self.afternoon}
+        return {half: (60.0 * one.hour + one.minute, 60.0 * other.hour + other.minute) for half, (one, other) in sides.items()}
+
+
 class Config(_Section):
     """The whole file."""
 
@@ -167,6 +202,7 @@ class Config(_Section):
     notify: NotifyConfig = NotifyConfig()
     map: MapConfig = MapConfig()
     metrics: MetricsConfig = MetricsConfig()
+    plan: PlanConfig = PlanConfig()
 
 
 def read(path: Path) -> Config:

@@ -3,6 +3,8 @@
 from datetime import datetime
 from math import ceil
 
+from backend.cases import duty
+from backend.cases import store as cases
 from backend.commands import store as commands
 from backend.db.pool import Connection
 from backend.notify import outbox
@@ -14,10 +16,25 @@ COMING_SOON_TEXT = "{doctor}正在赶来。"
 
 
 async def nobody_yet(conn: Connection, *, visit_id: int, elder_id: str, alert_id: int | None, now: datetime) -> None:
-    """No doctor has accepted so far: the home hears that the search goes on, and the contacts are told."""
+    """No doctor has accepted so far: the home hears that the search goes on, the contacts are told, and the supervisor on duty must act."""
     await commands.speak(conn, elder_id=elder_id, text=NOBODY_YET_TEXT, now=now)
     titles = {"title_zh": "医生尚未确定，仍在联系", "title_en": "No doctor has accepted yet"}
     await _tell(conn, visit_id, elder_id, alert_id, step="nobody_yet", titles=titles, now=now)
+    if alert_id is not None:
+        await _tell_supervisor(conn, visit_id, alert_id, titles=titles, now=now)
+
+
+async def _tell_supervisor(conn: Connection, visit_id: int, alert_id: int, *, titles: dict[str, str], now: datetime) -> None:
+    """Whoever supervises now, and who is on call at home (administrators where nobody supervises), each time the last rung is reached."""
+    case = await cases.of_alert(conn, alert_id)
+    if case is None:
+        return
+    case_id, priority = case
+    told = duty.people(await duty.on_duty(conn, now=now), ("supervisor", "on_call"), holder=None, asked=())
+    step = f"visit:{visit_id}:nobody_yet:{now.isoformat()}"
+    body = {"case_id": case_id, "step": step, "at": now.isoformat(timespec="seconds")} | titles
+    people = [f"account:{name}" for name in told]
+    await outbox.add_for_case(conn, case_id=case_id, people=people, step=step, body=body, priority=priority, now=now)
 
 
 async def coming(

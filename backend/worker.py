@@ -18,7 +18,7 @@ from backend.commands import store as commands
 from backend.config import Config
 from backend.db import partitions
 from backend.db.pool import TRANSIENT, Pool, open_pool
-from backend.dispatch import day_store, round_store
+from backend.dispatch import day_store, progress_store
 from backend.dispatch import store as dispatch
 from backend.dispatch.day import run as day_run
 from backend.dispatch.day.solver import Limit
@@ -64,6 +64,7 @@ class Worker:
 
     def __init__(self, config: Config, pool: Pool) -> None:
         self._config = config.worker
+        self._habits = config.plan
         self._notify_config = config.notify
         self._metrics_config = config.metrics
         self._pool = pool
@@ -205,7 +206,7 @@ class Worker:
         while True:
             async with self._pool.connection() as conn, conn.transaction():
                 now = datetime.now(UTC)
-                served = await dispatch.offer_due(conn, now=now, retry_s=self._config.retry_s)
+                served = await dispatch.offer_due(conn, now=now, retry_s=self._config.retry_s, habits=self._habits)
                 if served is None:
                     return
                 if served.reached == RUNG_BACKUP:
@@ -226,7 +227,7 @@ class Worker:
 
     async def plan_days(self) -> None:
         """Make the plans that were asked for, one after another."""
-        while await day_run.serve_one(self._pool, clock=lambda: datetime.now(UTC), limit=Limit()):
+        while await day_run.serve_one(self._pool, clock=lambda: datetime.now(UTC), limit=Limit(), habits=self._habits):
             pass
 
     async def learn_travel(self) -> None:
@@ -238,7 +239,7 @@ class Worker:
         """Put on the due list what the date rules ask for today."""
         now = datetime.now(UTC)
         async with self._pool.connection() as conn, conn.transaction():
-            await day_store.add_by_rules(conn, today=now.astimezone(round_store.ZONE).date(), now=now)
+            await day_store.add_by_rules(conn, today=now.astimezone(progress_store.ZONE).date(), now=now)
 
     async def report_week(self) -> None:
         """Make the chatter report of the last week, once."""

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import cases, console, devices, drain, falls, fuzz, ingest, outbox, rules, storage
+from benchmarks import accepts, cases, console, devices, drain, falls, fuzz, ingest, outbox, rules, storage
 from benchmarks.peers import run as peers
 from benchmarks.routing import run as routing
 
 Part = Callable[[float], dict[str, float]]
 PARTS: dict[str, Part] = {
+    "accepts": accepts.measure,
     "cases": cases.measure,
     "console": console.measure,
     "devices": devices.measure,

@@ -39,6 +39,7 @@ FROM alert a JOIN rule r ON r.id = a.rule_id AND r.version = a.rule_version WHER
 HOLD_HOME = "SELECT pg_advisory_xact_lock(hashtextextended('case:' || %(subject)s, 0))"
 OUTAGE_KEY = "every home"
 CASE_OF = "SELECT case_id AS id FROM alert WHERE id = %(id)s"
+PRIORITY_OF = "SELECT c.id, c.priority FROM alert a JOIN care_case c ON c.id = a.case_id WHERE a.id = %(id)s"
 RELATED_CASE = """
 SELECT c.id FROM care_case c JOIN alert a ON a.case_id = c.id
 WHERE coalesce(c.elder_id, 'gateway:' || c.gateway_id) = %(subject)s AND c.state <> 'closed'
@@ -326,6 +327,12 @@ async def dispatched(conn: Connection, alert_id: int, *, visit_id: int, by: str,
     row = await (await conn.execute(CASE_OF, {"id": alert_id})).fetchone()
     assert row is not None and row["id"] is not None, "every open alert has a case"
     await write_down(conn, row["id"], by=by, action=Action.DISPATCHED, detail={"visit_id": visit_id}, now=now)
+
+
+async def of_alert(conn: Connection, alert_id: int) -> tuple[int, str] | None:
+    """The case of an alert and its priority; None for an alert that has none."""
+    row = await (await conn.execute(PRIORITY_OF, {"id": alert_id})).fetchone()
+    return None if row is None else (int(row["id"]), str(row["priority"]))
 
 
 async def state_of(conn: Connection, case_id: int) -> State:

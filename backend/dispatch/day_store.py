@@ -8,15 +8,18 @@ from typing import Any
 
 from psycopg import IntegrityError
 
+from backend.config import PlanConfig
 from backend.db.pool import Connection
-from backend.dispatch import round_store, travel
+from backend.dispatch import progress_store, travel
 from backend.dispatch.day import assemble as making
 from backend.dispatch.day import progress
 from backend.dispatch.day.assemble import Day, DueRow, Frozen, Worker
 from backend.dispatch.day.due import Known, due_by_rules
 from backend.dispatch.day.model import DueVisit, Kind
 from backend.dispatch.planning.model import PlannedTour, Unserved
-from backend.dispatch.round_store import ZONE, midnight
+from backend.dispatch.progress_store import ZONE, midnight
+from backend.dispatch.roads import roads_of
+from backend.dispatch.travel import Place
 from backend.dispatch.travel_fit import Trip, fit
 from backend.errors import BadInput, NotFound
 
@@ -242,24 +245,69 @@ async def fail(conn: Connection, plan_id: int, problem: str) -> None:
     await conn.execute(FAILED, {"id": plan_id, "problem": problem[:500]})
 
 
-async def assemble(conn: Connection, team_id: str, day: date, *, now: datetime, plan_id: int | None = None) -> Day:
+async def assemble(
+    conn: Connection, team_id: str, day: date, *, now: datetime, plan_id: int | None = None, habits: PlanConfig = making.HABITS
+) -> Day:
     """The day as the planner sees it: what is due, or with `plan_id` what that plan is about. Raises NotFound for an unknown team.
 
     Where a plan of the day is published, stops that have begun by `now`, and the next of each doctor, are frozen and left out.
     """
-    team = await (await conn.execute(TEAM, {"team_id": team_id})).fetchone()
-    if team is None:
-        raise NotFound(f"there is no team {team_id}")
-    values = {"team_id": team_id, "day": day, "from": midnight(day), "to": midnight(day) + timedelta(days=1)}
+    values = _span(team_id, day)
     rows = await (await conn.execute(OF_PLAN, {"id": plan_id}) if plan_id else await conn.execute(DUE, values)).fetchall()
-    workers = _workers(await (await conn.execute(WORKERS, values)).fetchall())
-    dues = [_due(row) for row in rows]
-    frozen = await _frozen(conn, values, now) if plan_id is None else ()
+    frozen = await _frozen(conn, values, now) if plan_id is None else []
     fixed = {due_id for one in frozen for due_id in one.due_ids}
-    chosen = dues if plan_id else making.choose([due for due in dues if due.id not in fixed], workers, day, ZONE)
+    dues = [_due(row) for row in rows if row["id"] not in fixed]
+    workers = _workers(await (await conn.execute(WORKERS, values)).fetchall())
+    if plan_id is None:
+        dues = making.choose(dues, workers, day, ZONE, habits)
+    return await _made_of(conn, values, dues, workers, frozen=frozen, habits=habits)
+
+
+async def rest_of_today(
+    conn: Connection, team_id: str, *, now: datetime, also: Place, habits: PlanConfig = making.HABITS
+) -> tuple[Day, Sequence[PlannedTour]] | None:
+    """What is left of the team's published day, and its tours as they go on from where each doctor is; None without such a plan.
+
+    `also` is the last place of the instance. A stop that is late already may stay so.
+    """
+    values = _span(team_id, now.astimezone(ZONE).date())
+    published = await (await conn.execute(PUBLISHED, values)).fetchone()
+    if published is None:
+        return None
+    driven = await progress_store.driven(conn, team_id, values["day"])
+    frozen = list(progress.frozen(driven, now))
+    fixed = {due_id for one in frozen for due_id in one.due_ids}
+    left = {stop.due_id for stops in driven.values() for stop in stops} - fixed
+    rows = await (await conn.execute(OF_PLAN, {"id": published["id"]})).fetchall()
+    workers = _workers(await (await conn.execute(WORKERS, values)).fetchall())
+    dues = [_due(row) for row in rows if row["id"] in left]
+    day = await _made_of(conn, values, dues, workers, frozen=frozen, habits=habits, also=[also])
+    if (roads := roads_of(habits)) is not None:
+        day = await roads.on_roads(day)
+    tours = {f"{doctor_id}/{half}": [(stop.due_id, stop.side) for stop in stops] for (doctor_id, half), stops in driven.items()}
+    return making.as_late_as_it_is(day, making.begin_from(day, tours).tours)
+
+
+def _span(team_id: str, day: date) -> dict[str, Any]:
+    return {"team_id": team_id, "day": day, "from": midnight(day), "to": midnight(day) + timedelta(days=1)}
+
+
+async def _made_of(
+    conn: Connection,
+    values: Mapping[str, Any],
+    dues: Sequence[DueRow],
+    workers: Sequence[Worker],
+    *,
+    frozen: Sequence[Frozen],
+    habits: PlanConfig,
+    also: Sequence[Place] = (),
+) -> Day:
+    team = await (await conn.execute(TEAM, values)).fetchone()
+    if team is None:
+        raise NotFound(f"there is no team {values['team_id']}")
     curve = travel.DEFAULT if team["a_s"] is None else travel.Curve(team["a_s"], team["b_s"], team["c_s"])
     centre = None if team["latitude"] is None or team["longitude"] is None else (team["latitude"], team["longitude"])
-    return making.assemble(day, ZONE, workers, chosen, centre=centre, curve=curve, frozen=frozen)
+    return making.assemble(values["day"], ZONE, workers, dues, centre=centre, curve=curve, frozen=frozen, also=also, habits=habits)
 
 
 def _due(row: Mapping[str, Any]) -> DueRow:
@@ -294,7 +342,7 @@ def _workers(rows: Sequence[Mapping[str, Any]]) -> list[Worker]:
 async def _frozen(conn: Connection, values: Mapping[str, Any], now: datetime) -> list[Frozen]:
     if not values["from"] <= now < values["to"]:
         return []
-    return list(progress.frozen(await round_store.driven(conn, values["team_id"], values["day"]), now))
+    return list(progress.frozen(await progress_store.driven(conn, values["team_id"], values["day"]), now))
 
 
 async def keep(

@@ -64,20 +64,27 @@ BY_DATE = Ladder(4 * 3600, 8 * 3600, 24 * 3600)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A doctor on duty. `way_s`: travel time to the home, None when unknown; `open_visits`: homes that already wait for this doctor."""
+    """A doctor on duty. `way_s`: until there, None when unknown; `open_visits`: homes that already wait for this doctor.
+
+    In a running day `way_s` counts what is begun and next as well, `others_s` is what the planned visits behind pay, in seconds, and
+    `displaced` is how many of them lose their place.
+    """
 
     doctor_id: str
     why: Why
     way_s: float | None
     open_visits: int
+    others_s: float = 0.0
+    displaced: int = 0
 
     def terms(self) -> dict[str, float]:
-        """The cost in seconds, term by term, so that people see why: `way`, `not_own`, `displaced`."""
-        return {
+        """The cost in seconds, term by term, so that people see why: `way`, `not_own`, `displaced`, and `others` in a running day."""
+        terms = {
             "way": UNKNOWN_WAY_S if self.way_s is None else self.way_s,
             "not_own": 0.0 if self.why is Why.OWN_DOCTOR else NOT_OWN_S,
-            "displaced": DISPLACED_S * self.open_visits,
+            "displaced": DISPLACED_S * (self.open_visits + self.displaced),
         }
+        return terms | {"others": self.others_s} if self.others_s else terms
 
     @property
     def cost_s(self) -> float:

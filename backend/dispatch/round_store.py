@@ -1,19 +1,15 @@
 """A published day as it is driven: each doctor's stops, which become visits or are skipped. The caller owns the transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from backend.db.pool import LIVE_CHANNEL, Connection, hint
 from backend.dispatch import store as visits
-from backend.dispatch.day.progress import Driven
-from backend.dispatch.lifecycle import Outcome, SkipReason, VisitState
+from backend.dispatch.lifecycle import Outcome, SkipReason
+from backend.dispatch.progress_store import ZONE, midnight
 from backend.errors import IllegalMove, NotFound, Taken
-
-ZONE = ZoneInfo("Asia/Shanghai")
-"""All of a team's homes are in one zone: that of the country."""
 
 ROUND = """
 SELECT p.due_id, p.side, p.half, p.position, p.starts_at, p.ends_at, p.leg_min, p.terms, p.skipped_at, p.skip_reason,
@@ -30,19 +26,6 @@ LEFT JOIN LATERAL (
     WHERE v.due_id = p.due_id AND v.due_side = p.side AND v.state <> 'cancelled' AND v.requested_at >= %(from)s ORDER BY v.id DESC LIMIT 1
 ) v ON true
 WHERE y.state = 'published' AND p.doctor_id = %(doctor_id)s AND y.day = %(day)s ORDER BY p.starts_at
-"""
-DRIVEN = """
-SELECT p.due_id, p.side, p.doctor_id, p.half, p.starts_at, p.ends_at, p.leg_min, e.latitude, e.longitude, v.state, v.changed_at
-FROM day_plan y
-JOIN plan_stop p ON p.plan_id = y.id
-JOIN due_visit d ON d.id = p.due_id
-JOIN elder e ON e.id = d.elder_id
-LEFT JOIN LATERAL (
-    SELECT v.state, v.changed_at FROM visit v
-    WHERE v.due_id = p.due_id AND v.due_side = p.side AND v.state <> 'cancelled' AND v.requested_at >= %(from)s ORDER BY v.id DESC LIMIT 1
-) v ON true
-WHERE y.team_id = %(team_id)s AND y.day = %(day)s AND y.state = 'published' AND p.skipped_at IS NULL
-ORDER BY p.doctor_id, p.half DESC, p.position
 """
 LOCK_DUE = "SELECT id, elder_id, kind, roles, state FROM due_visit WHERE id = %(due_id)s FOR UPDATE"
 OWN_VISIT = """
@@ -72,30 +55,9 @@ class Begun:
     is_new: bool
 
 
-def midnight(day: date) -> datetime:
-    """The instant at which the day begins."""
-    return datetime.combine(day, time(), ZONE)
-
-
 async def of_doctor(conn: Connection, doctor_id: str, day: date) -> list[dict[str, Any]]:
     """What the published plan gives a doctor on a day, in order, with what has become of each stop."""
     return await (await conn.execute(ROUND, {"doctor_id": doctor_id, "day": day, "from": midnight(day)})).fetchall()
-
-
-async def driven(conn: Connection, team_id: str, day: date) -> dict[tuple[str, str], list[Driven]]:
-    """The published plan's tours by (doctor, half), without what was skipped; empty when none is published."""
-    tours: dict[tuple[str, str], list[Driven]] = {}
-    rows = await (await conn.execute(DRIVEN, {"team_id": team_id, "day": day, "from": midnight(day)})).fetchall()
-    for row in rows:
-        tours.setdefault((row["doctor_id"], row["half"]), []).append(_driven(row))
-    return tours
-
-
-def _driven(row: Mapping[str, Any]) -> Driven:
-    place = None if row["latitude"] is None or row["longitude"] is None else (row["latitude"], row["longitude"])
-    state = None if row["state"] is None else VisitState(row["state"])
-    leg = timedelta(minutes=row["leg_min"])
-    return Driven(row["due_id"], row["side"], row["starts_at"], row["ends_at"], leg, place, state, row["changed_at"])
 
 
 async def begin(conn: Connection, due_id: int, *, doctor_id: str, by: str, now: datetime) -> Begun:

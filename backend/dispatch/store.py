@@ -6,7 +6,7 @@ the unique index `visit_offer_one_winner` says the same again. A visit that nobo
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,10 +14,14 @@ from uuid import UUID
 
 from psycopg import DataError
 
+from backend.config import PlanConfig
 from backend.db.pool import LIVE_CHANNEL, Connection, hint
-from backend.dispatch import travel
+from backend.dispatch import running, travel
+from backend.dispatch.day.assemble import HABITS
 from backend.dispatch.ladder import BY_DATE, SAME_DAY, URGENT, Candidate, Ladder, ranked, to_ask
 from backend.dispatch.lifecycle import NEXT, DeclineReason, Outcome, VisitMove, VisitState, Why
+from backend.dispatch.planning.urgent import Choice
+from backend.dispatch.roads import roads_of
 from backend.errors import BadInput, IllegalMove, NotFound, Taken
 
 logger = logging.getLogger(__name__)
@@ -74,13 +78,16 @@ WITH signed AS (
 )
 SELECT d.id AS doctor_id,
        CASE WHEN d.id = (SELECT doctor_id FROM signed) THEN 'own_doctor' ELSE a.why END AS why,
-       (SELECT count(*) FROM visit v WHERE v.doctor_id = d.id AND v.state IN ('accepted', 'on_the_way', 'at_home')) AS open_visits,
+       (SELECT count(*) FROM visit v
+        WHERE v.doctor_id = d.id AND v.due_id IS NULL AND v.state IN ('accepted', 'on_the_way', 'at_home')) AS open_visits,
        coalesce(last.latitude, t.latitude) AS latitude, coalesce(last.longitude, t.longitude) AS longitude,
-       home.latitude AS home_latitude, home.longitude AS home_longitude
+       home.latitude AS home_latitude, home.longitude AS home_longitude, d.team_id, (SELECT doctor_id FROM signed) AS own_id,
+       curve.a_s, curve.b_s, curve.c_s
 FROM doctor d
 JOIN asked_team a ON a.id = d.team_id
 JOIN team t ON t.id = d.team_id
 JOIN elder home ON home.id = %(elder_id)s
+LEFT JOIN travel_curve curve ON curve.team_id = d.team_id
 LEFT JOIN LATERAL (
     SELECT e.latitude, e.longitude FROM visit v JOIN elder e ON e.id = v.elder_id
     WHERE v.doctor_id = d.id AND v.state IN ('on_the_way', 'at_home', 'done') AND v.changed_at > %(now)s - interval '2 hours'
@@ -144,7 +151,7 @@ async def request(conn: Connection, *, elder_id: str, alert_id: int | None, visi
     return int(row["id"])
 
 
-async def offer_due(conn: Connection, *, now: datetime, retry_s: float) -> Served | None:
+async def offer_due(conn: Connection, *, now: datetime, retry_s: float, habits: PlanConfig = HABITS) -> Served | None:
     """Serve one visit whose timer has run out: replace a doctor who has not left, or ask whom the ladder says next.
 
     Returns None when nothing is due. Safe with any number of workers. `retry_s`: when all were asked, how long until it looks again.
@@ -158,20 +165,20 @@ async def offer_due(conn: Connection, *, now: datetime, retry_s: float) -> Serve
             if visit["state"] == VisitState.ACCEPTED:
                 await _release(conn, visit, by="system", now=now, detail={"not_left_by": visit["depart_by"].isoformat()})
             else:
-                reached = await _widen(conn, visit, now=now, retry_s=retry_s)
+                reached = await _widen(conn, visit, now=now, retry_s=retry_s, habits=habits)
     except DataError:  # a row that cannot be read must not keep doctors from all other homes
         logger.exception("visit %s cannot be offered", visit["id"], extra={"event": "offer_failed", "visit_id": visit["id"]})
         await conn.execute(POSTPONE, {"id": visit["id"], "next_at": now + timedelta(seconds=retry_s)})
     return Served(visit["id"], visit["elder_id"], visit["alert_id"], reached)
 
 
-async def _widen(conn: Connection, visit: dict[str, Any], *, now: datetime, retry_s: float) -> int | None:
+async def _widen(conn: Connection, visit: dict[str, Any], *, now: datetime, retry_s: float, habits: PlanConfig) -> int | None:
     """Ask more doctors, or begin a new round when everybody has declined. Returns the rung when it is a new one."""
     ladder = LADDERS[visit["class"]]
     age_s = (now - visit["search_at"]).total_seconds()
     rung = max(ladder.rung(age_s), visit["rung"])
     asked = await _asked(conn, visit)
-    candidates = await candidates_for(conn, visit["elder_id"], now=now)
+    candidates = await candidates_for(conn, visit["elder_id"], now=now, habits=habits)
     chosen = to_ask(candidates, asked=asked.keys(), is_anyone_asked=any(asked.values()), rung=rung)
     step_s = ladder.next_s(age_s)
     next_at = visit["search_at"] + timedelta(seconds=step_s) if step_s is not None else now + timedelta(seconds=retry_s)
@@ -208,17 +215,50 @@ async def _offer(conn: Connection, visit: dict[str, Any], candidate: Candidate, 
     await conn.execute(OFFER, values | {"widens_at": widens_at, "way_s": way_s, "cost": json.dumps(candidate.terms())})
 
 
-async def candidates_for(conn: Connection, elder_id: str, *, now: datetime) -> list[Candidate]:
-    """Doctors on duty who may visit this elder, best first, with the way from where each was last."""
+async def candidates_for(conn: Connection, elder_id: str, *, now: datetime, habits: PlanConfig = HABITS) -> list[Candidate]:
+    """Doctors on duty who may visit this elder, best first: when each could be there, and at what price for others.
+
+    The way is from where each was last; whoever has a published plan of today comes between its stops, what is begun and next first.
+    """
     rows = await (await conn.execute(CANDIDATES, {"elder_id": elder_id, "now": now})).fetchall()
-    return ranked([Candidate(row["doctor_id"], Why(row["why"]), _way_s(row), row["open_visits"]) for row in rows])
+    ways = await _ways(rows, habits)
+    between = await _between(conn, rows, now=now, habits=habits)
+    return ranked([_candidate(row, way_s, between.get(row["doctor_id"])) for row, way_s in zip(rows, ways, strict=True)])
+
+
+def _candidate(row: Mapping[str, Any], way_s: float | None, choice: Choice | None) -> Candidate:
+    why = Why(row["why"])
+    if choice is None:
+        return Candidate(row["doctor_id"], why, way_s, row["open_visits"])
+    others_s = 60 * max(0.0, choice.terms.get("others", 0.0))
+    return Candidate(row["doctor_id"], why, 60 * choice.eta, row["open_visits"], others_s, len(choice.pushed))
+
+
+async def _between(conn: Connection, rows: Sequence[Mapping[str, Any]], *, now: datetime, habits: PlanConfig) -> dict[str, Choice]:
+    if not rows or rows[0]["home_latitude"] is None or rows[0]["home_longitude"] is None:
+        return {}
+    home = (rows[0]["home_latitude"], rows[0]["home_longitude"])
+    return await running.choices(conn, {row["team_id"] for row in rows}, home, own=rows[0]["own_id"], now=now, habits=habits)
+
+
+async def _ways(rows: Sequence[Mapping[str, Any]], habits: PlanConfig) -> list[float | None]:
+    """Seconds to the home for each row: by the router where there is one, else by the curve of the doctor's team."""
+    ways = [_way_s(row) for row in rows]
+    known = [at for at, way_s in enumerate(ways) if way_s is not None]
+    if (roads := roads_of(habits)) is not None and known:
+        starts = [(rows[at]["latitude"], rows[at]["longitude"]) for at in known]
+        found = await roads.seconds_to(starts, (rows[0]["home_latitude"], rows[0]["home_longitude"]))
+        for at, way_s in zip(known, found or (), strict=False):
+            ways[at] = way_s
+    return ways
 
 
 def _way_s(row: Mapping[str, Any]) -> float | None:
     places = row["latitude"], row["longitude"], row["home_latitude"], row["home_longitude"]
     if None in places:
         return None
-    return travel.DEFAULT.seconds(travel.crow_km((places[0], places[1]), (places[2], places[3])))
+    curve = travel.DEFAULT if row["a_s"] is None else travel.Curve(row["a_s"], row["b_s"], row["c_s"])
+    return curve.seconds(travel.crow_km((places[0], places[1]), (places[2], places[3])))
 
 
 async def _asked(conn: Connection, visit: dict[str, Any]) -> dict[str, bool]:
@@ -334,9 +374,10 @@ async def depart(conn: Connection, visit_id: int, *, doctor_id: str, by: str, no
     Raises IllegalMove, NotFound, or Taken when the visit is another doctor's.
     """
     visit = await _own(conn, visit_id, doctor_id)
-    way = [one.way_s for one in await candidates_for(conn, visit["elder_id"], now=now) if one.doctor_id == doctor_id]
-    await _move(conn, visit, VisitMove.DEPART, by=by, now=now, detail={"way_s": round(way[0])} if way and way[0] else {})
-    return way[0] if way else None
+    rows = await (await conn.execute(CANDIDATES, {"elder_id": visit["elder_id"], "now": now})).fetchall()
+    way_s = next((_way_s(row) for row in rows if row["doctor_id"] == doctor_id), None)
+    await _move(conn, visit, VisitMove.DEPART, by=by, now=now, detail={"way_s": round(way_s)} if way_s else {})
+    return way_s
 
 
 async def arrive(conn: Connection, visit_id: int, *, doctor_id: str, by: str, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from backend.db.pool import Connection
-from backend.dispatch import round_store
+from backend.dispatch import progress_store, round_store
 from backend.people import accounts
 from backend.people.accounts import Account
 from backend.records import forms
@@ -27,7 +27,7 @@ async def board(conn: Connection, who: Account, now: datetime) -> Row:
     """Everything on the page. Each visit and each stop still to make has its elder's file, so that the page works without a network."""
     assert who.doctor_id is not None, "only a doctor has a round"
     open_visits = await read.open_visits(conn)
-    stops = await round_store.of_doctor(conn, who.doctor_id, now.astimezone(round_store.ZONE).date())
+    stops = await round_store.of_doctor(conn, who.doctor_id, now.astimezone(progress_store.ZONE).date())
     return {
         "offers": [await _with_elder(conn, who, visit, now) for visit in open_visits if _offer_to(visit, who.doctor_id)],
         "visits": [await _with_elder(conn, who, visit, now) for visit in open_visits if visit["doctor_id"] == who.doctor_id],

@@ -14,8 +14,10 @@ from backend.alerts import store as alerts
 from backend.cases import store as cases
 from backend.cases.lifecycle import Action, Disposition, State
 from backend.commands import store as commands
+from backend.config import PlanConfig
 from backend.db.pool import Connection
 from backend.dispatch import round_store as rounds
+from backend.dispatch import running
 from backend.dispatch import store as dispatch
 from backend.dispatch.lifecycle import DeclineReason, Outcome, SkipReason
 from backend.dispatch.store import Once
@@ -108,27 +110,36 @@ async def close(conn: Connection, who: Account, case_id: int, *, disposition: Di
         await _audit(conn, who, "closed", f"case:{case_id}", now, disposition=disposition)
 
 
-async def accept(conn: Connection, who: Account, visit_id: int, *, leaves_in: timedelta, now: datetime, once: Once | None = None) -> None:
-    """Accept an offered visit and promise when to leave. Raises NotFound, Taken, IllegalMove, BadInput."""
+async def accept(
+    conn: Connection, who: Account, visit_id: int, *, leaves_in: timedelta, now: datetime, habits: PlanConfig, once: Once | None = None
+) -> None:
+    """Accept an offered visit and promise when to leave; the doctor's plan of the day makes room for it.
+
+    Raises NotFound, Taken, IllegalMove, BadInput.
+    """
     await auth.open_visit(conn, who, visit_id, now=now)
     async with _naming_the_winner(conn), conn.transaction():
         if not await dispatch.is_first(conn, visit_id, once, step="accept", by=who.name, now=now):
             return
         await dispatch.accept(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now, leaves_in=leaves_in)
+        await running.make_room(conn, visit_id, _doctor_id(who), now=now, habits=habits)
         await _audit(conn, who, "accepted", f"visit:{visit_id}", now)
 
 
-async def assign(conn: Connection, who: Account, visit_id: int, *, doctor_id: str, leaves_in: timedelta, now: datetime) -> None:
+async def assign(
+    conn: Connection, who: Account, visit_id: int, *, doctor_id: str, leaves_in: timedelta, now: datetime, habits: PlanConfig
+) -> None:
     """Give a visit to a doctor who said yes by telephone. Raises NotFound, IllegalMove, BadInput."""
     await auth.open_visit(conn, who, visit_id, now=now)
     async with conn.transaction():
         await dispatch.assign(conn, visit_id, doctor_id=doctor_id, by=who.name, now=now, leaves_in=leaves_in)
+        await running.make_room(conn, visit_id, doctor_id, now=now, habits=habits)
         await _audit(conn, who, "assigned", f"visit:{visit_id}", now, doctor_id=doctor_id)
 
 
-async def candidates(conn: Connection, elder_id: str, *, now: datetime) -> list[read.Row]:
+async def candidates(conn: Connection, elder_id: str, *, now: datetime, habits: PlanConfig) -> list[read.Row]:
     """Doctors on duty who could visit this elder, best first, with name, telephone and the terms of the choice."""
-    found = await dispatch.candidates_for(conn, elder_id, now=now)
+    found = await dispatch.candidates_for(conn, elder_id, now=now, habits=habits)
     people = await read.doctors(conn, [one.doctor_id for one in found])
     return [people[one.doctor_id] | asdict(one) | {"cost": one.terms()} for one in found]
 

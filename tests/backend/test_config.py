@@ -29,6 +29,16 @@ def test_the_example_that_is_shipped_can_be_read() -> None:
     assert configuration.read(EXAMPLE).broker.username == "backend"
 
 
+def test_half_days_and_prices_can_be_set_and_have_an_order(path: Path) -> None:
+    path.write_text(SMALLEST + "[plan]\nmorning = [07:30:00, 11:30:00]\nnot_own_min = 20\n")
+    plan = configuration.read(path).plan
+    assert plan.halves() == {"morning": (450.0, 690.0), "afternoon": (810.0, 1050.0)}
+    assert plan.not_own_min == 20
+    path.write_text(SMALLEST + "[plan]\nmorning = [07:30:00, 14:00:00]\n")
+    with pytest.raises(BadInput, match="before the afternoon begins"):
+        configuration.read(path)
+
+
 def test_an_effective_configuration_cannot_be_changed(path: Path) -> None:
     path.write_text(SMALLEST)
     with pytest.raises(ValidationError):
@@ -48,7 +58,7 @@ def test_an_effective_configuration_cannot_be_changed(path: Path) -> None:
         (SMALLEST + '[broker]\nprotocol = "4"', "broker.protocol: input should be '5' or '3.1.1'"),
         (SMALLEST + '[broker]\nca_file = "/nowhere/ca.pem"', "broker.ca_file: path does not point to a file"),
         (SMALLEST + "[ingest]\nlast_shard = 64", "ingest.last_shard: input should be less than 64"),
-        (SMALLEST + "[ingest]\nfirst_shard = 9\nlast_shard = 8", "ingest: value error, first_shard must not be above last_shard"),
+        (SMALLEST + "[ingest]\nfirst_shard = 9\nlast_shard = 8", "ingest: first_shard must not be above last_shard"),
         (
             SMALLEST + "[worker]\noffer_tick_s = 0\nretry_s = -1",
             "worker.offer_tick_s: input should be greater than 0; worker.retry_s: input should",

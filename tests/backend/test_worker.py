@@ -10,16 +10,21 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from backend.alerts import store as alerts
+from backend.cases import duty
 from backend.cases.lifecycle import Disposition
 from backend.config import Config, DatabaseConfig, NotifyConfig, WorkerConfig
 from backend.db.pool import Connection, Pool
 from backend.dispatch import store as dispatch
+from backend.dispatch.ladder import URGENT
 from backend.metrics.jobs import Jobs
+from backend.notify import outbox
 from backend.notify.channels import CHANNELS
 from backend.notify.channels.message import Message
 from backend.worker import Worker, _guarded
 from contract.events import EventKind
 from contract.quantities import QuantityName
+from tests.backend.cases.calls import bring
+from tests.backend.cases.test_duty import ACCOUNTS
 from tests.backend.street import batch, event, letter, one, rows, seconds, write
 
 DEADLINE_S = 30.0
@@ -213,6 +218,22 @@ async def test_every_visit_that_is_due_is_offered_in_one_tick(street: Connection
     await street.execute("UPDATE contract SET signed_on = current_date - 100, ends_on = current_date + 1000")
     await worker.offer_visits()
     assert [row["state"] for row in await rows(street, "SELECT state FROM visit")] == ["offered"] * 3
+
+
+async def test_the_last_rung_of_a_search_tells_who_supervises(street: Connection, worker: Worker) -> None:
+    await street.execute(ACCOUNTS)
+    await duty.add(street, name="chen", part="supervisor", starts_at=ago(3600), ends_at=ago(-3600))
+    route = {"channel": "log", "address": "chen", "priorities": ["high"], "quiet_from": None, "quiet_to": None}
+    await outbox.add_route(street, person="account:chen", now=ago(0), quiet_spares_high=True, consented_to="a test", **route)
+    case = await bring(street, at=ago(300))
+    alert_id = (await one(street, "SELECT id FROM alert"))["id"]
+    async with street.transaction():
+        await dispatch.request(
+            street, elder_id="elder-1", alert_id=alert_id, visit_class="urgent", reason="跌倒", by="wang", now=ago(URGENT.backup_s + 1)
+        )
+    await worker.offer_visits()
+    [told] = await rows(street, "SELECT case_id, body ->> 'title_en' AS title FROM notification WHERE person LIKE 'account:chen/%'")
+    assert told == {"case_id": case, "title": "No doctor has accepted yet"}
 
 
 async def test_a_receiver_that_does_not_answer_holds_up_nobody_else(

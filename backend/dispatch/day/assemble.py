@@ -5,20 +5,17 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from backend.config import PlanConfig
 from backend.dispatch.day.due import lateness
 from backend.dispatch.planning import schedule
 from backend.dispatch.planning.model import Instance, Plan, PlannedTour, Prices, Task, Tour, Visit
 from backend.dispatch.travel import Curve, Place, crow_km
 
-HALVES: Mapping[str, tuple[float, float]] = {"morning": (480.0, 720.0), "afternoon": (810.0, 1050.0)}
-"""8:00 to 12:00 and 13:30 to 17:30, a habit of ours; a shift cuts them shorter."""
-HALF_AT = 765.0
-PROMISE_MIN = 30.0
-"""DISPATCH.md A3: once told to the elder, a visit starts within 30 min of what was said."""
 PRIZE_MIN, PRIZE_DUE, PRIZE_LATE, PRIZE_PROMISED = 45.0, 240.0, 480.0, 3000.0
 """Minutes that leaving out a visit costs: on the first day of its window, more on its last, when overdue, when promised."""
-DAY_PRICES = Prices(travel=1.0, fairness=0.1, not_own=12.0, other_person=15.0, shift=0.2)
-"""DISPATCH.md A3, measured: 12 min for a visit not by the own doctor; planned anew, 15 min for another doctor and 0.2 min per minute."""
+HABITS = PlanConfig()
+"""8:00 to 12:00 and 13:30 to 17:30, a habit of ours; a shift cuts them shorter. DISPATCH.md A3, measured: 12 min for a visit not by the own
+doctor; planned anew, 15 min for another doctor and 0.2 min per minute; once told to the elder, a visit starts within 30 min of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +71,8 @@ class Day:
     placeless: tuple[DueRow, ...]
     names: Mapping[str, str]
     frozen: tuple[Frozen, ...] = ()
+    points: tuple[Place, ...] = ()
+    """The places of `instance.travel`, in order."""
 
     def at(self, minute: float) -> datetime:
         """The instant of a minute of the day."""
@@ -89,8 +88,10 @@ def assemble(
     centre: Place | None,
     curve: Curve,
     frozen: Sequence[Frozen] = (),
+    also: Sequence[Place] = (),
+    habits: PlanConfig = HABITS,
 ) -> Day:
-    """The instance. Visits of elders without coordinates cannot be planned and are listed apart."""
+    """The instance. Visits of elders without coordinates cannot be planned and are listed apart. `also`: further places, the last ones."""
     placed = tuple(due for due in dues if due.place is not None)
     base = centre or _middle([due.place for due in dues if due.place is not None])
     points = [base, *(due.place or base for due in placed)]
@@ -98,13 +99,21 @@ def assemble(
     for one in frozen:
         points.append(one.place or base)
         leaving[one.doctor_id, one.half] = (len(points) - 1, minute_of(one.ends_at, day, zone))
+    points += also
     travel = [[0.0 if a == b else curve.seconds(crow_km(a, b)) / 60 for b in points] for a in points]
-    tours = [tour for worker in workers for tour in _tours(worker, day, zone, leaving)]
-    visits = [_visit(due, at, day, zone) for at, due in enumerate(placed, start=1)]
+    tours = [tour for worker in workers for tour in _tours(worker, day, zone, leaving, habits)]
+    visits = [_visit(due, at, day, zone, habits) for at, due in enumerate(placed, start=1)]
     load = {worker.doctor_id: worker.busy_min for worker in workers}
     names = {worker.doctor_id: worker.name for worker in workers}
     placeless = tuple(due for due in dues if due.place is None)
-    return Day(day, zone, Instance(travel, visits, tours, DAY_PRICES, load), placed, placeless, names, tuple(frozen))
+    return Day(day, zone, Instance(travel, visits, tours, _prices(habits), load), placed, placeless, names, tuple(frozen), tuple(points))
+
+
+def _prices(habits: PlanConfig) -> Prices:
+    return Prices(
+        travel=1.0, fairness=habits.fairness_min_per_min, not_own=habits.not_own_min, other_person=habits.other_person_min,
+        shift=habits.shift_min_per_min,
+    )  # fmt: skip
 
 
 def minute_of(at: datetime, day: date, zone: ZoneInfo) -> float:
@@ -118,9 +127,11 @@ def _middle(places: Sequence[Place]) -> Place:
     return sum(place[0] for place in places) / len(places), sum(place[1] for place in places) / len(places)
 
 
-def _tours(worker: Worker, day: date, zone: ZoneInfo, leaving: Mapping[tuple[str, str], tuple[int, float]]) -> list[Tour]:
+def _tours(
+    worker: Worker, day: date, zone: ZoneInfo, leaving: Mapping[tuple[str, str], tuple[int, float]], habits: PlanConfig
+) -> list[Tour]:
     tours = []
-    for half, (opens, closes) in HALVES.items():
+    for half, (opens, closes) in habits.halves().items():
         begins = [(max(opens, minute_of(start, day, zone)), min(closes, minute_of(end, day, zone))) for start, end in worker.shifts]
         ready, back_by = max(begins, key=lambda one: one[1] - one[0], default=(0.0, 0.0))
         leaves, ready = leaving.get((worker.doctor_id, half), (0, ready))
@@ -129,13 +140,14 @@ def _tours(worker: Worker, day: date, zone: ZoneInfo, leaving: Mapping[tuple[str
     return tours
 
 
-def _visit(due: DueRow, place: int, day: date, zone: ZoneInfo) -> Visit:
-    low, high = HALVES["morning"][0], HALVES["afternoon"][1]
-    opens = HALF_AT if due.part == "afternoon" else low
-    closes = HALF_AT if due.part == "morning" else high
+def _visit(due: DueRow, place: int, day: date, zone: ZoneInfo, habits: PlanConfig) -> Visit:
+    (low, noon), (after_noon, high) = habits.halves().values()
+    middle = (noon + after_noon) / 2
+    opens = middle if due.part == "afternoon" else low
+    closes = middle if due.part == "morning" else high
     promised = None if due.promised_at is None else minute_of(due.promised_at, day, zone)
     if promised is not None and 0 <= promised < 1440:
-        opens, closes = promised - PROMISE_MIN, promised + PROMISE_MIN
+        opens, closes = promised - habits.promise_min, promised + habits.promise_min
     else:
         promised = None
     planned = due.promised_doctor_id if promised is not None else None
@@ -162,9 +174,9 @@ def prize(due: DueRow, day: date, promised: float | None) -> float:
     return PRIZE_LATE + min(30.0, 10.0 * (share - 1.0)) if share > 1 else PRIZE_MIN + (PRIZE_DUE - PRIZE_MIN) * share
 
 
-def choose(dues: Sequence[DueRow], workers: Sequence[Worker], day: date, zone: ZoneInfo) -> list[DueRow]:
+def choose(dues: Sequence[DueRow], workers: Sequence[Worker], day: date, zone: ZoneInfo, habits: PlanConfig = HABITS) -> list[DueRow]:
     """The most urgent due visits, half as many again as the team could make in its hours: the planner leaves out what does not fit."""
-    minutes = sum(tour.back_by - tour.ready for worker in workers for tour in _tours(worker, day, zone, {}))
+    minutes = sum(tour.back_by - tour.ready for worker in workers for tour in _tours(worker, day, zone, {}, habits))
     count = 10 + int(1.5 * minutes / 30)
     return sorted(dues, key=lambda due: (-prize(due, day, 0.0 if due.promised_at else None), due.due_on, due.id))[:count]
 
@@ -193,6 +205,13 @@ def begin_from(day: Day, plan: Mapping[str, Sequence[tuple[int, int]]]) -> Plan:
     whole = {visit for visit in range(len(day.dues)) if _count(sequences, visit) == len(day.instance.visits[visit].tasks)}
     sequences = [[stop for stop in stops if stop[0] in whole] for stops in sequences]
     return Plan(schedule.timed(day.instance, sequences), {}, 0.0)
+
+
+def as_late_as_it_is(day: Day, tours: Sequence[PlannedTour]) -> tuple[Day, Sequence[PlannedTour]]:
+    """The same, with the window of each visit that is late already open until its start now: it may stay late, not become later."""
+    starts = {stop.visit: stop.starts for tour in tours for stop in tour.stops if stop.side == 0}
+    visits = [replace(visit, closes=max(visit.closes, starts.get(at, visit.closes))) for at, visit in enumerate(day.instance.visits)]
+    return replace(day, instance=replace(day.instance, visits=visits)), tours
 
 
 def _count(sequences: Sequence[Sequence[tuple[int, int]]], visit: int) -> int:

@@ -6,10 +6,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from backend.config import PlanConfig
 from backend.db.pool import Connection
-from backend.dispatch import day_store, round_store
+from backend.dispatch import day_store, progress_store
 from backend.dispatch.day import run
-from backend.dispatch.day.assemble import DueRow
+from backend.dispatch.day.assemble import HABITS, DueRow
 from backend.dispatch.day.model import read_csv
 from backend.dispatch.day.solver import Limit
 from backend.errors import BadInput
@@ -41,7 +42,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--publish", action="store_true", help="make it the day's plan and promise its times")
 
 
-async def plan(conn: Connection, arguments: argparse.Namespace, *, now: datetime) -> str:
+async def plan(conn: Connection, arguments: argparse.Namespace, *, now: datetime, habits: PlanConfig = HABITS) -> str:
     """Run it. Returns what to print. Raises BadInput, NotFound."""
     lines = []
     async with conn.transaction():
@@ -56,7 +57,9 @@ async def plan(conn: Connection, arguments: argparse.Namespace, *, now: datetime
         raise BadInput(f"there is no team {arguments.team}; there are {', '.join(team['id'] for team in teams) or 'none'}")
     for team in chosen:
         limit = Limit(seconds=arguments.seconds)
-        plan_id = await run.plan_now(conn, team["id"], arguments.date, by="command", seed=arguments.seed, limit=limit, now=now)
+        plan_id = await run.plan_now(
+            conn, team["id"], arguments.date, by="command", seed=arguments.seed, limit=limit, now=now, habits=habits
+        )
         if arguments.publish:
             async with conn.transaction():
                 await day_store.publish(conn, plan_id, now=now)
@@ -91,7 +94,7 @@ async def _lines(conn: Connection, team: Mapping[str, Any], plan_id: int, now: d
 
 
 def _stop(stop: Mapping[str, Any], due: DueRow, *, explain: bool) -> Iterator[str]:
-    begins, ends = (stop[key].astimezone(round_store.ZONE) for key in ("starts_at", "ends_at"))
+    begins, ends = (stop[key].astimezone(progress_store.ZONE) for key in ("starts_at", "ends_at"))
     yield f"{begins:%H:%M}-{ends:%H:%M} {due.elder_id} {due.kind}"
     if explain:
         yield f"({', '.join(reasons(stop['terms']))})"

@@ -4,7 +4,7 @@ The order is by arrival, then by the own doctor and by what the others pay, not 
 moves almost nobody and is at the home sooner (docs/planning.md).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from backend.dispatch.planning import insertion, schedule
@@ -37,16 +37,19 @@ class Choice:
     pushed: tuple[int, ...] = ()
 
 
-def running(instance: Instance, tours: Sequence[PlannedTour], now: float) -> Running:
+def running(instance: Instance, tours: Sequence[PlannedTour], now: float, *, under_way: Collection[int] = ()) -> Running:
     """Freeze what has begun by `now` and the next stop of every tour; a visit of two is frozen on both sides.
 
     Nobody comes earlier than an earlier plan has said. A tour that has not begun can leave at once, at lunch too: the person is on duty.
+    Tours in `under_way` are rests already: what they have begun is not among their stops, and they are ready when it ends.
     """
-    counts = _frozen(tours, now)
+    counts = _frozen(tours, now, under_way)
     left, cut = [], []
     for number, (tour, count) in enumerate(zip(instance.tours, counts, strict=True)):
         last = tours[number].stops[count - 1] if count else None
-        if last is None:
+        if number in under_way:
+            left.append(replace(tour, ready=max(tour.ready, now)))
+        elif last is None:
             left.append(replace(tour, ready=max(now, _free(instance, tours, number)) if tour.back_by > now else tour.ready))
         else:
             left.append(replace(tour, leaves=instance.visits[last.visit].place, ready=max(last.ends, now)))
@@ -68,8 +71,8 @@ def _free(instance: Instance, tours: Sequence[PlannedTour], number: int) -> floa
     )
 
 
-def _frozen(tours: Sequence[PlannedTour], now: float) -> list[int]:
-    counts = [_begun(tour, now) for tour in tours]
+def _frozen(tours: Sequence[PlannedTour], now: float, under_way: Collection[int]) -> list[int]:
+    counts = [0 if number in under_way else _begun(tour, now) for number, tour in enumerate(tours)]
     while True:  # where a partner's stop is kept, so is everything before it
         frozen = {stop.visit for tour, count in zip(tours, counts, strict=True) for stop in tour.stops[:count]}
         again = [
@@ -106,6 +109,16 @@ def rank(day: Running, visit: Visit, now: float) -> list[Choice]:
     return sorted(choices, key=lambda one: (one.eta > SOON_MIN, one.score, one.tour, one.position))
 
 
+def of_person(day: Running, visit: Visit, person: str, now: float) -> Choice | None:
+    """How this person takes it: in time without breaking a promise, else at once, giving others away; None when not at all today."""
+    instance, index = _with(day, visit)
+    mine = [one for one in rank(day, visit, now) if instance.tours[one.tour].person == person]
+    if mine and mine[0].eta <= SOON_MIN:
+        return mine[0]
+    at_once = [one for one in _displacing(instance, day.tours, index, now) if instance.tours[one.tour].person == person]
+    return min([*mine, *at_once], key=lambda one: one.eta, default=None)
+
+
 def carry_out(day: Running, visit: Visit, choice: Choice) -> tuple[tuple[PlannedTour, ...], tuple[int, ...]]:
     """The tours with the urgent visit, numbered after all others; and the visits pushed out that have no other place today."""
     instance, index = _with(day, visit)
@@ -130,7 +143,8 @@ def _inserted(instance: Instance, index: int, found: insertion.Insertion, now: f
     eta = found.starts - now
     own = instance.visits[index].tasks[0].own
     not_own = instance.prices.not_own if own is not None and own != instance.tours[number].person else 0.0
-    terms = {"eta": eta, "not_own": not_own, "others": found.adds - instance.prices.travel * found.way - not_own}
+    late = instance.prices.late_sum * max(0.0, found.starts - instance.visits[index].closes)
+    terms = {"eta": eta, "not_own": not_own, "others": found.adds - instance.prices.travel * found.way - not_own - late}
     return Choice(number, position, eta, sum(terms.values()), terms)
 
 

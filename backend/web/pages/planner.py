@@ -9,14 +9,15 @@ from markupsafe import Markup
 from pydantic import BaseModel, Field
 
 from backend.db.pool import Connection
-from backend.dispatch import day_store, round_store
+from backend.dispatch import day_store, progress_store
 from backend.dispatch.day import edit
 from backend.dispatch.day.assemble import Day, DueRow
+from backend.dispatch.roads import roads_of
 from backend.errors import BadInput, NotFound
 from backend.people import accounts
 from backend.people.accounts import Account
 from backend.web import auth, labels, render
-from backend.web.auth import Now, Operator, TheWeb
+from backend.web.auth import Now, Operator, TheWeb, Web
 from backend.web.language import Translator
 
 router = APIRouter(prefix="/planner", include_in_schema=False)
@@ -38,7 +39,7 @@ class Move(BaseModel):
 @router.get("")
 async def board(request: Request, web: TheWeb, who: Operator, now: Now, team: str = "", day: date | None = None) -> Response:
     """The board of a team's day; without words in the address the first team and today."""
-    chosen_day = day or now.astimezone(round_store.ZONE).date()
+    chosen_day = day or now.astimezone(progress_store.ZONE).date()
     async with web.pool.connection() as conn:
         teams = await day_store.teams(conn)
         team_id = team if any(one["id"] == team for one in teams) else teams[0]["id"] if teams else ""
@@ -53,7 +54,7 @@ async def board(request: Request, web: TheWeb, who: Operator, now: Now, team: st
             "left": [],
         }
         if plan is not None and plan["made_at"] is not None:
-            context |= await _made(conn, who, plan, auth.say_of(request), now)
+            context |= await _made(conn, web, who, plan, auth.say_of(request), now)
     return render.page(request, "planner.html", **context)
 
 
@@ -94,7 +95,7 @@ async def move(request: Request, web: TheWeb, who: Operator, now: Now, plan_id: 
         plan = await day_store.lock(conn, plan_id)
         if plan["state"] != "draft" or plan["version"] != wanted.version:
             raise BadInput(say("This plan has changed meanwhile. Load the page again."))
-        day = await day_store.assemble(conn, plan["team_id"], plan["day"], now=now, plan_id=plan_id)
+        day = await _day(conn, web, plan, now)
         moved = edit.move(day, await day_store.tours_of(conn, plan_id), wanted.due, wanted.side, wanted.tour, wanted.position)
         if moved is None:
             raise NotFound("there is no such stop or tour in this plan")
@@ -109,9 +110,17 @@ def _back(team: str, day: date) -> Response:
     return RedirectResponse(f"/planner?team={team}&day={day}", 303)
 
 
-async def _made(conn: Connection, who: Account, plan: dict[str, Any], say: Translator, now: datetime) -> dict[str, Any]:
+async def _day(conn: Connection, web: Web, plan: dict[str, Any], now: datetime) -> Day:
+    """The day that a plan is about, by the half-days, prices and times on the way that the worker plans with."""
+    habits = web.config.plan
+    day = await day_store.assemble(conn, plan["team_id"], plan["day"], now=now, plan_id=plan["id"], habits=habits)
+    roads = roads_of(habits)
+    return day if roads is None else await roads.on_roads(day)
+
+
+async def _made(conn: Connection, web: Web, who: Account, plan: dict[str, Any], say: Translator, now: datetime) -> dict[str, Any]:
     """What the page shows of a plan that is made: the same as data for its script and as rows for people."""
-    day = await day_store.assemble(conn, plan["team_id"], plan["day"], now=now, plan_id=plan["id"])
+    day = await _day(conn, web, plan, now)
     known = {due.id: due for due in (*day.dues, *day.placeless)}
     for elder_id in sorted({due.elder_id for due in known.values()}):
         await accounts.audit_view(conn, by=who.name, subject=f"elder:{elder_id}", now=now)
@@ -146,7 +155,7 @@ def _left(due: DueRow, reason: str, say: Translator) -> dict[str, Any]:
 
 
 def _row(stop: dict[str, Any], due: DueRow, day: Day, say: Translator) -> dict[str, Any]:
-    begins, ends = (stop[key].astimezone(round_store.ZONE) for key in ("starts_at", "ends_at"))
+    begins, ends = (stop[key].astimezone(progress_store.ZONE) for key in ("starts_at", "ends_at"))
     return {
         "due": due.id,
         "side": stop["side"],

@@ -33,7 +33,9 @@ async def assign(
 ) -> Response:
     """Give the visit to a doctor who said yes by telephone."""
     async with web.pool.connection() as conn:
-        await steps.assign(conn, who, visit_id, doctor_id=doctor_id, leaves_in=timedelta(minutes=leaves_in_minutes), now=now)
+        await steps.assign(
+            conn, who, visit_id, doctor_id=doctor_id, leaves_in=timedelta(minutes=leaves_in_minutes), now=now, habits=web.config.plan
+        )
     return await _search(request, web, who, now, visit_id)
 
 
@@ -49,6 +51,6 @@ async def _search(request: Request, web: TheWeb, who: Operator, now: Now, visit_
     async with web.pool.connection() as conn:
         await auth.open_visit(conn, who, visit_id, now=now)
         [visit] = await read.visits(conn, [visit_id])
-        found = await steps.candidates(conn, visit["elder_id"], now=now)
+        found = await steps.candidates(conn, visit["elder_id"], now=now, habits=web.config.plan)
         more = [] if found else await read.doctors_to_call(conn, visit["elder_id"])
     return render.page(request, "search.html", visit=visit, candidates=found, off_duty=more, phone_first=PHONE_FIRST)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backend.db.pool import Connection, Pool
-from backend.dispatch import day_store, round_store
+from backend.dispatch import day_store, progress_store
 from backend.dispatch.day import command, run
 from backend.dispatch.day.model import DueVisit, Kind
 from backend.dispatch.day.solver import Limit
@@ -17,7 +17,7 @@ from backend.errors import BadInput, NotFound
 from tests.backend.street import NOW, one, rows
 
 DAY = date(2026, 3, 2)
-MORNING = datetime(2026, 3, 2, 8, tzinfo=round_store.ZONE)
+MORNING = datetime(2026, 3, 2, 8, tzinfo=progress_store.ZONE)
 QUICK = Limit(moves=20_000, seconds=20.0)
 PLACES = """
 UPDATE elder SET latitude = 29.52 + 0.01 * right(id, 1)::int, longitude = 106.50, born_on = '1945-01-01', conditions = '{高血压}';

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from backend.db.pool import Pool
-from backend.dispatch.round_store import ZONE
+from backend.dispatch.progress_store import ZONE
 from backend.people import accounts, families
 from backend.readings import store as readings
 from backend.readings.model import Columns, Home

@@ -4,7 +4,7 @@ import pytest
 
 from backend.db.pool import Pool
 from backend.dispatch import store as dispatch
-from backend.dispatch.round_store import ZONE
+from backend.dispatch.progress_store import ZONE
 from backend.people import accounts
 from tests.backend.dispatch import rounds
 from tests.backend.street import NOW, one, rows

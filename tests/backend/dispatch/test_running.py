@@ -1,0 +1,89 @@
+"""An urgent visit in a running day: who is asked and why, and what becomes of the stops behind it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from backend.config import PlanConfig, RouterConfig
+from backend.db.pool import Connection
+from backend.dispatch import round_store, running
+from backend.dispatch import store as dispatch
+from tests.backend.dispatch import rounds
+from tests.backend.dispatch.test_day_store import DAY, MORNING, PLACES
+from tests.backend.dispatch.test_roads import Router, router  # noqa: F401
+from tests.backend.street import one
+
+LI, YANG = "doctor-li", "doctor-yang"
+NINE = MORNING + timedelta(hours=1)
+
+
+@pytest.fixture
+async def dues(street: Connection) -> list[int]:
+    """Dr Li has stops at 9:00, 9:30, ... near home-1, Dr Yang one at 9:00 far away; the urgent home is elder-1, a patient of Dr Li."""
+    await street.execute(PLACES)
+    await street.execute("UPDATE team SET latitude = 29.50, longitude = 106.50")
+    stops = [(f"home-{number}", "other", [LI]) for number in (1, 2, 3, 4)]
+    return await rounds.publish(street, DAY, NINE, [*stops, ("home-9", "other", [YANG])])
+
+
+async def ask(conn: Connection, now: Any = NINE) -> int:
+    return await dispatch.request(conn, elder_id="elder-1", alert_id=None, visit_class="urgent", reason="跌倒", by="system", now=now)
+
+
+async def test_a_candidate_comes_between_stops_and_says_what_others_pay(street: Connection, dues: list[int]) -> None:
+    now = NINE + timedelta(minutes=5)  # Dr Li is at home-1 until 9:20, and home-2 is next
+    found = {one.doctor_id: one for one in await dispatch.candidates_for(street, "elder-1", now=now)}
+    li, yang = found[LI], found[YANG]
+    assert li.way_s is not None
+    assert yang.way_s is not None
+    assert li.way_s >= 45 * 60, "what has begun and is next comes first"
+    assert li.terms().get("others", 0.0) == li.others_s
+    assert yang.way_s < 20 * 60, "who has not set out can leave at once"
+
+
+async def test_the_curve_of_the_team_is_the_way_of_who_has_no_plan(street: Connection) -> None:
+    await street.execute(PLACES)
+    await street.execute("UPDATE team SET latitude = 29.50, longitude = 106.50")
+    [before, *_] = await dispatch.candidates_for(street, "elder-1", now=NINE)
+    await street.execute("INSERT INTO travel_curve VALUES ('team-a', 60, 0, 30, 99, 5, now()), ('team-b', 60, 0, 30, 99, 5, now())")
+    [after, *_] = await dispatch.candidates_for(street, "elder-1", now=NINE)
+    km = (before.way_s - 6.2 * 60) / (1.34 * 60)  # type: ignore[operator]
+    assert after.way_s == pytest.approx(60 + 30 * km)
+
+
+async def test_a_router_is_asked_before_the_curve(street: Connection, router: Router) -> None:  # noqa: F811
+    await street.execute(PLACES)
+    await street.execute("UPDATE team SET latitude = 29.50, longitude = 106.50")
+    habits = PlanConfig(router=RouterConfig(url=router.url, limit_s=5))
+    [first, *_] = await dispatch.candidates_for(street, "elder-1", now=NINE, habits=habits)
+    assert first.way_s == 270.0
+    router.spoils = "broken"
+    [first, *_] = await dispatch.candidates_for(street, "elder-1", now=NINE, habits=habits)
+    assert first.way_s != 270.0
+
+
+async def test_stops_behind_an_urgent_visit_move_and_those_begun_and_next_do_not(street: Connection, dues: list[int]) -> None:
+    now = NINE + timedelta(minutes=5)
+    before = await round_store.of_doctor(street, LI, DAY)
+    visit_id = await ask(street, now)
+    assert await running.make_room(street, visit_id, LI, now=now) >= 1
+    after = await round_store.of_doctor(street, LI, DAY)
+    assert [(row["due_id"], row["starts_at"]) for row in after[:2]] == [(row["due_id"], row["starts_at"]) for row in before[:2]]
+    assert [row["promised_at"] for row in after] == [row["promised_at"] for row in before], "what was promised is still known"
+    assert after[2]["starts_at"] - after[1]["ends_at"] > timedelta(minutes=25), "the urgent visit is between"
+    assert {row["due_id"] for row in after} <= set(dues[:4])
+    assert await running.make_room(street, await ask(street, now), "doctor-cao", now=now) == 0, "no plan, nothing to move"
+
+
+async def test_a_day_that_is_full_gives_visits_back_to_the_list(street: Connection, dues: list[int]) -> None:
+    await street.execute("UPDATE shift SET starts_at = %(from)s, ends_at = %(to)s", {"from": MORNING, "to": NINE + timedelta(minutes=125)})
+    await street.execute("UPDATE plan_stop SET starts_at = starts_at + interval '5 minutes', ends_at = ends_at + interval '10 minutes'")
+    await street.execute("DELETE FROM shift WHERE doctor_id <> 'doctor-li'")
+    now = NINE - timedelta(minutes=20)
+    moved = await running.make_room(street, await ask(street, now), LI, now=now)
+    assert moved >= 1
+    left = await one(street, "SELECT count(*) AS n FROM plan_stop p JOIN due_visit d ON d.id = p.due_id "
+                             "WHERE p.skip_reason = 'urgent_visit' AND d.promised_at IS NULL AND d.state = 'due'")  # fmt: skip
+    skipped = await one(street, "SELECT count(*) AS n FROM plan_stop WHERE skipped_at IS NOT NULL")
+    assert left == skipped
