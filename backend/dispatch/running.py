@@ -3,6 +3,7 @@
 What has begun and the next stop of each doctor stay (`planning/urgent.py`); the others keep their promises while somebody comes in time.
 """
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +14,13 @@ from backend.db.pool import LIVE_CHANNEL, Connection, hint
 from backend.dispatch import day_store
 from backend.dispatch.day.assemble import HABITS, Day, minute_of
 from backend.dispatch.lifecycle import SkipReason
-from backend.dispatch.planning import urgent
+from backend.dispatch.planning import schedule, urgent
 from backend.dispatch.planning.model import PlannedTour, Task, Visit
 from backend.dispatch.planning.urgent import Choice, Running
 from backend.dispatch.progress_store import ZONE
 from backend.dispatch.travel import Place
+
+logger = logging.getLogger(__name__)
 
 LASTS_MIN = 25.0
 """What an urgent visit takes, as the measurement of DISPATCH A4 assumes."""
@@ -85,7 +88,11 @@ async def make_room(conn: Connection, visit_id: int, doctor_id: str, *, now: dat
 
 
 async def _rest(conn: Connection, team_id: str, home: Place, *, own: str | None, now: datetime, habits: PlanConfig) -> Afternoon | None:
-    found = await day_store.rest_of_today(conn, team_id, now=now, also=home, habits=habits)
+    try:
+        found = await day_store.rest_of_today(conn, team_id, now=now, also=home, habits=habits)
+    except schedule.Circular:  # whatever became of the plan, an urgent visit is offered
+        logger.warning("the rest of a day cannot be timed", extra={"event": "day_untimed", "team_id": team_id})
+        return None
     if found is None:
         return None
     day, tours = found
