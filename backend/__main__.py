@@ -1,4 +1,4 @@
-"""python -m backend ingest | worker | web | migrate | load | institutions | rules | retention | plan.
+"""python -m backend ingest | worker | web | migrate | load | institutions | rules | retention | plan | push-key.
 
 Picks the process, reads its file, says what is wrong.
 """
@@ -20,6 +20,8 @@ from backend.db.pool import open_pool, place
 from backend.dispatch.day import command as plan
 from backend.errors import BadInput, JiahuError, Unavailable
 from backend.institutions import store as institutions
+from backend.notify import webpush
+from backend.notify.channels import push
 from backend.people import store as people
 from backend.readings import retention_command as retention
 from backend.rules import command as rules_command
@@ -42,6 +44,9 @@ def main(argv: list[str] | None = None) -> int:
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # that a tick is left out while the one before still works is no news
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
+        if arguments.command == "push-key":
+            print(f"{configuration.VAPID_KEY}={webpush.new_key()}")
+            return 0
         if arguments.command == "rules" and arguments.action != "store":
             return rules_command.run(arguments)
         if arguments.config is None:
@@ -73,8 +78,11 @@ def _parser() -> argparse.ArgumentParser:
         ("rules", "try rules on their cases, on recorded readings; score NEWS2; store rules as new versions"),
         ("retention", "show or change how long readings are kept"),
         ("plan", "plan the visits that are due: who goes where, when and why"),
+        ("push-key", "print a new key for Web Push, for the environment of worker and web"),
     ):
         command = commands.add_parser(name, help=what, description=what)
+        if name == "push-key":
+            continue
         if name == "rules":
             rules_command.add_arguments(command)
             continue
@@ -91,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
 def _start(arguments: argparse.Namespace, config: Config) -> None:
     shown = config.model_dump_json(exclude={"database": {"url"}, "web": {"demo_accounts"}})
     logger.info("%s starts on database %s with %s", arguments.command, place(config.database), shown)
+    if arguments.command in ("web", "worker"):
+        push.public_key()  # a bad key is said at the start, not when the first offer should ring
     if arguments.command == "web":
         from backend.web.server import serve  # the one process that needs FastAPI
 

@@ -14,6 +14,7 @@ from contract.topics import SHARD_COUNT
 DATABASE_PASSWORD = "JIAHU_DATABASE_PASSWORD"
 BROKER_PASSWORD = "JIAHU_BROKER_PASSWORD"
 SMTP_PASSWORD = "JIAHU_SMTP_PASSWORD"
+VAPID_KEY = "JIAHU_VAPID_KEY"
 
 
 class _Section(BaseModel):
@@ -66,7 +67,7 @@ class WorkerConfig(_Section):
 
 
 class NotifyConfig(_Section):
-    """How messages go out. The mail server's password comes from JIAHU_SMTP_PASSWORD."""
+    """How messages go out. The mail server's password comes from JIAHU_SMTP_PASSWORD, the key of Web Push from JIAHU_VAPID_KEY."""
 
     public_url: str | None = Field(
         default=None, pattern=r"^https?://", description="where receivers reach the pages, for the link in a message"
@@ -76,6 +77,10 @@ class NotifyConfig(_Section):
     smtp_starttls: bool = True
     smtp_user: str | None = None
     smtp_from: str = Field(default="jiahu@localhost", pattern=r"^[^@\s]+@[^@\s]+$")
+    push_hosts: list[str] = Field(
+        default=["fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com"],
+        description="push services of browsers that messages may be sent to, each with all hosts below it",
+    )
 
 
 class DemoAccount(_Section):

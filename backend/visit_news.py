@@ -1,4 +1,4 @@
-"""What the home and the family hear of a visit: that a doctor is coming, or that nobody could be found yet."""
+"""What people hear of a visit: the doctors who are asked, and home and family that one is coming, or that nobody could be found yet."""
 
 from datetime import datetime
 from math import ceil
@@ -7,12 +7,33 @@ from backend.cases import duty
 from backend.cases import store as cases
 from backend.commands import store as commands
 from backend.db.pool import Connection
+from backend.dispatch import store as dispatch
 from backend.notify import outbox
 
 NOBODY_YET_TEXT = "还在为您联系医生，请不要着急。"
 """Said at the ladder's last rung (DISPATCH.md A5: at 180 s elder and family are told the state)."""
 COMING_TEXT = "{doctor}正在赶来，大约{minutes}分钟到。"
 COMING_SOON_TEXT = "{doctor}正在赶来。"
+OFFERED = {
+    "emergency": ("急诊上门派单，请立即查看", "An emergency visit is offered"),
+    "urgent": ("紧急上门派单（60 分钟内到家），请查看", "An urgent visit is offered"),
+    "same_day": ("当天上门派单，请查看", "A visit on the same day is offered"),
+    "by_date": ("预约上门派单，请查看", "A visit by a date is offered"),
+}
+"""Titles in Chinese and English by class of visit: a lock screen shows them, so they name nobody."""
+OFFER_PRIORITY = {"emergency": "high", "urgent": "high", "same_day": "medium", "by_date": "low"}
+"""By which of their channels doctors hear of it, and whether quiet hours hold it back."""
+
+
+async def offered(conn: Connection, *, visit_id: int, now: datetime) -> None:
+    """Ring the doctors who are asked, by their own channels: once for each round of the search, whoever calls this how often."""
+    for asked in await dispatch.asking(conn, visit_id):
+        title_zh, title_en = OFFERED[asked["visit_class"]]
+        priority = OFFER_PRIORITY[asked["visit_class"]]
+        step = f"offer:{asked['round']}"
+        body = {"visit_id": visit_id, "step": step, "at": now.isoformat(), "priority": priority, "title_zh": title_zh, "title_en": title_en}
+        people = [f"account:{asked['name']}"]
+        await outbox.add_for_visit(conn, visit_id=visit_id, people=people, step=step, body=body, priority=priority, now=now)
 
 
 async def nobody_yet(conn: Connection, *, visit_id: int, elder_id: str, alert_id: int | None, now: datetime) -> None:

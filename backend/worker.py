@@ -209,6 +209,7 @@ class Worker:
                 served = await dispatch.offer_due(conn, now=now, retry_s=self._config.retry_s, habits=self._habits)
                 if served is None:
                     return
+                await visit_news.offered(conn, visit_id=served.visit_id, now=now)
                 if served.reached == RUNG_BACKUP:
                     await visit_news.nobody_yet(conn, visit_id=served.visit_id, elder_id=served.elder_id, alert_id=served.alert_id, now=now)
 

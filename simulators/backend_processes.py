@@ -1,5 +1,6 @@
 """The backend on this machine: its configuration file, its prepared database, and its programs, for whoever plays a whole chain."""
 
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,7 @@ class BackendProcesses:
     def __init__(self, folder: Path, *, password: str, port: int = 0, more: str = "") -> None:
         self.folder = folder
         self._password = password
+        self._push_key = secrets.token_urlsafe(32)
         self._port = port or free_port()
         self._more = more
         self.url = f"http://127.0.0.1:{self._port}"
@@ -52,7 +54,7 @@ class BackendProcesses:
     def program(self, command: str, *arguments: str) -> Program:
         """`python -m backend command`, not started yet."""
         config = str(self.folder / "backend.toml")
-        environment = {"JIAHU_BROKER_PASSWORD": self._password}
+        environment = {"JIAHU_BROKER_PASSWORD": self._password, "JIAHU_VAPID_KEY": self._push_key}
         return Program(["backend", command, "--config", config, *arguments], self.folder / f"{command}.log", environment)
 
     def serves(self) -> bool:

@@ -57,6 +57,7 @@ CLOCK_READERS = (
     "backend/worker.py",
     "backend/back_test.py",
     "backend/ingest/*.py",
+    "backend/notify/channels/push.py",  # a signature that ends soon
     "backend/web/**/*.py",
     "simulators/**/*.py",
 )

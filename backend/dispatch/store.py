@@ -107,6 +107,12 @@ VALUES (%(id)s, %(round)s, %(doctor_id)s, %(why)s, %(now)s, %(now)s, 'accepted',
 ON CONFLICT (visit_id, round, doctor_id) DO UPDATE SET answer = 'accepted', answered_at = %(now)s, decline_reason = NULL
 """
 WAS_ASKED = "SELECT FROM visit_offer WHERE visit_id = %(id)s AND doctor_id = %(doctor_id)s"
+ASKING = """
+SELECT a.name, o.round, v.class AS visit_class FROM visit v
+JOIN visit_offer o ON o.visit_id = v.id AND o.answer IS NULL
+JOIN account a ON a.doctor_id = o.doctor_id AND a.is_active
+WHERE v.id = %(id)s ORDER BY o.id
+"""
 KNOWN_DOCTOR = "SELECT FROM doctor WHERE id = %(doctor_id)s"
 ANSWER = """
 UPDATE visit_offer SET answer = %(answer)s, answered_at = %(now)s, decline_reason = %(reason)s
@@ -265,6 +271,11 @@ async def _asked(conn: Connection, visit: dict[str, Any]) -> dict[str, bool]:
     """Who was asked in this round, and whether the offer is still open."""
     rows = await (await conn.execute(ASKED, {"id": visit["id"], "round": visit["rounds"]})).fetchall()
     return {row["doctor_id"]: row["is_open"] for row in rows}
+
+
+async def asking(conn: Connection, visit_id: int) -> list[dict[str, Any]]:
+    """Accounts of the doctors whose answer is awaited: `name`, `round` of the search, `visit_class`."""
+    return await (await conn.execute(ASKING, {"id": visit_id})).fetchall()
 
 
 async def accept(conn: Connection, visit_id: int, *, doctor_id: str, by: str, now: datetime, leaves_in: timedelta = timedelta(0)) -> None:

@@ -28,21 +28,25 @@ FROM (
 ) told
 ON CONFLICT (alert_id, step, person) DO NOTHING
 """
-ADD_FOR_CASE = f"""
-INSERT INTO notification (case_id, step, person, channel, address, body, due_at)
-SELECT %(case_id)s, %(step)s, r.person || '/' || r.id, r.channel, r.address, %(body)s, {DUE}
+ADD_FOR_PEOPLE = f"""
+INSERT INTO notification (case_id, visit_id, step, person, channel, address, body, due_at)
+SELECT %(case_id)s, %(visit_id)s, %(step)s, r.person || '/' || r.id, r.channel, r.address, %(body)s, {DUE}
 FROM notify_route r WHERE r.person = ANY(%(people)s) AND r.withdrawn_at IS NULL AND %(priority)s = ANY(r.priorities)
-ON CONFLICT (case_id, step, person) WHERE alert_id IS NULL DO NOTHING
+ON CONFLICT DO NOTHING
 """
 CLAIM = """
 UPDATE notification SET attempts = attempts + 1, due_at = %(lease_until)s
 WHERE id = (SELECT id FROM notification WHERE state = 'waiting' AND due_at <= %(now)s ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, alert_id, case_id, step, person, channel, address, body, key, attempts
+RETURNING id, alert_id, case_id, visit_id, step, person, channel, address, body, key, attempts,
+    visit_id IS NULL OR EXISTS (
+        SELECT FROM visit_offer o JOIN account a ON a.doctor_id = o.doctor_id
+        WHERE o.visit_id = notification.visit_id AND o.answer IS NULL AND 'account:' || a.name = split_part(person, '/', 1)
+    ) AS is_wanted
 """
 RENEW = "UPDATE notification SET due_at = due_at + %(more)s WHERE id = %(id)s AND state = 'waiting'"
 FINISH = "UPDATE notification SET state = %(state)s, sent_at = %(sent_at)s, error = %(error)s, due_at = %(due_at)s WHERE id = %(id)s"
 READ = "UPDATE notification SET read_at = %(now)s WHERE key = %(key)s AND read_at IS NULL RETURNING id, alert_id, case_id, person"
-BY_KEY = "SELECT id, body, read_at, sent_at FROM notification WHERE key = %(key)s"
+BY_KEY = "SELECT id, body, read_at, sent_at, visit_id, split_part(person, '/', 1) AS person FROM notification WHERE key = %(key)s"
 ROUTES = """
 SELECT id, person, channel, address, priorities, quiet_from, quiet_to, quiet_spares_high, consented_at, consented_to
 FROM notify_route WHERE person = %(person)s AND withdrawn_at IS NULL ORDER BY id
@@ -61,6 +65,12 @@ CALL_OFF = """
 UPDATE notification SET state = 'failed', error = 'consent withdrawn'
 WHERE state = 'waiting' AND (channel, address) = (SELECT channel, address FROM notify_route WHERE id = %(id)s)
 """
+FORGET = """
+UPDATE notify_route SET withdrawn_at = %(now)s WHERE channel = %(channel)s AND address = %(address)s AND withdrawn_at IS NULL
+"""
+CALL_OFF_ADDRESS = """
+UPDATE notification SET state = 'failed', error = 'address gone' WHERE state = 'waiting' AND channel = %(channel)s AND address = %(address)s
+"""
 
 LEASE = timedelta(seconds=60)
 """A worker that dies while sending frees its row after this long. One that lives, and has a slow receiver, renews it."""
@@ -78,8 +88,16 @@ async def add_for_case(
     conn: Connection, *, case_id: int, people: Collection[str], step: str, body: dict[str, Any], priority: str, now: datetime
 ) -> None:
     """Write one row for every channel of these people (`account:NAME`) that they want used for this priority."""
-    values = {"case_id": case_id, "people": list(people), "step": step, "body": json.dumps(body), "priority": priority, "now": now}
-    await conn.execute(ADD_FOR_CASE, values)
+    values = {"case_id": case_id, "visit_id": None, "people": list(people), "step": step, "body": json.dumps(body)}
+    await conn.execute(ADD_FOR_PEOPLE, values | {"priority": priority, "now": now})
+
+
+async def add_for_visit(
+    conn: Connection, *, visit_id: int, people: Collection[str], step: str, body: dict[str, Any], priority: str, now: datetime
+) -> None:
+    """The same about a visit that is offered; one whose offer is over by the time it would be sent, is not."""
+    values = {"case_id": None, "visit_id": visit_id, "people": list(people), "step": step, "body": json.dumps(body)}
+    await conn.execute(ADD_FOR_PEOPLE, values | {"priority": priority, "now": now})
 
 
 async def claim(conn: Connection, *, now: datetime) -> dict[str, Any] | None:
@@ -128,6 +146,13 @@ async def add_route(conn: Connection, *, person: str, now: datetime, **route: An
     row = await (await conn.execute(ADD_ROUTE, route | {"person": person, "now": now})).fetchone()
     assert row is not None
     return int(row["id"])
+
+
+async def forget(conn: Connection, *, channel: str, address: str, now: datetime) -> None:
+    """Nobody is at this address any more, or it is somebody else's now: no route leads there, and nothing that waits goes there."""
+    values = {"channel": channel, "address": address, "now": now}
+    await conn.execute(FORGET, values)
+    await conn.execute(CALL_OFF_ADDRESS, values)
 
 
 async def withdraw(conn: Connection, *, person: str, route_id: int, now: datetime) -> None:

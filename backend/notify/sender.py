@@ -29,6 +29,10 @@ async def send_one(pool: Pool, *, now: datetime, settings: NotifyConfig = DEFAUL
         row = await outbox.claim(conn, now=now)
     if row is None:
         return False
+    if not row["is_wanted"]:
+        async with pool.connection() as conn:
+            await outbox.failed(conn, row["id"], error="the offer is over", retry_at=None, now=now)
+        return True
     try:
         async with _keeping(pool, row["id"]):
             await asyncio.to_thread(CHANNELS[row["channel"]], compose(row, settings), settings)
@@ -37,6 +41,8 @@ async def send_one(pool: Pool, *, now: datetime, settings: NotifyConfig = DEFAUL
         logger.warning("notification not delivered", extra={"event": "notification_failed", "id": row["id"], "attempt": row["attempts"]})
         async with pool.connection() as conn:
             await outbox.failed(conn, row["id"], error=str(error), retry_at=retry_at, now=now)
+            if error.is_gone:
+                await outbox.forget(conn, channel=row["channel"], address=row["address"], now=now)
         return True
     async with pool.connection() as conn:
         await outbox.sent(conn, row["id"], now=now)

@@ -151,6 +151,12 @@ async def verify(conn: Connection, name: str, password: str, *, now: datetime) -
     return _account(row)
 
 
+async def find(conn: Connection, name: str) -> Account | None:
+    """An account in use, by its name."""
+    row = await (await conn.execute(FIND, {"name": name})).fetchone()
+    return _account(row) if row else None
+
+
 async def everybody(conn: Connection) -> list[dict[str, Any]]:
     """All accounts for the administrator's list, without their hashes."""
     return await (await conn.execute(EVERYBODY)).fetchall()

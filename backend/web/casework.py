@@ -11,6 +11,7 @@ from backend.cases.lifecycle import Action
 from backend.db.pool import Connection
 from backend.errors import BadInput, NotFound
 from backend.notify import outbox
+from backend.notify.webpush import NoSubscription, Subscription
 from backend.people import accounts
 from backend.people.accounts import Account
 from backend.web import auth, steps
@@ -117,6 +118,33 @@ async def set_route(
         await accounts.audit(conn, by=who.name, action="route_set", subject="", now=now, detail={"person": person, "route": route_id})
 
 
+async def ring_here(conn: Connection, who: Account, subscription: str, *, allowed: Sequence[str], now: datetime) -> None:
+    """Let this browser be rung for this person, and for nobody who used it before. Raises BadInput for a subscription that is none."""
+    address = _browser(subscription, allowed)
+    async with conn.transaction():
+        await outbox.forget(conn, channel="push", address=address, now=now)
+        await outbox.add_route(
+            conn, person=f"account:{who.name}", now=now, channel="push", address=address, priorities=["high", "medium", "low"],
+            quiet_spares_high=True, quiet_from=None, quiet_to=None, consented_to="switched on in the browser",
+        )  # fmt: skip
+        await accounts.audit(conn, by=who.name, action="push_on", subject="", now=now)
+
+
+async def ring_no_more(conn: Connection, who: Account, subscription: str, *, allowed: Sequence[str], now: datetime) -> None:
+    """This browser rings no more, for whoever it rang. Raises BadInput for a subscription that is none."""
+    address = _browser(subscription, allowed)
+    async with conn.transaction():
+        await outbox.forget(conn, channel="push", address=address, now=now)
+        await accounts.audit(conn, by=who.name, action="push_off", subject="", now=now)
+
+
+def _browser(subscription: str, allowed: Sequence[str]) -> str:
+    try:
+        return Subscription.read(subscription, tuple(allowed)).text()
+    except NoSubscription as error:
+        raise BadInput(N_("This browser's push service is not one that the centre sends to.")) from error
+
+
 async def withdraw_route(conn: Connection, who: Account, *, person: str, route_id: int, now: datetime) -> None:
     """Consent is withdrawn."""
     await _may_change(conn, who, person, now=now)
@@ -126,9 +154,9 @@ async def withdraw_route(conn: Connection, who: Account, *, person: str, route_i
 
 
 async def _may_change(conn: Connection, who: Account, person: str, *, now: datetime) -> None:
-    """One's own channels; those of an elder's contacts for whoever may open the elder; those of other accounts for administrators."""
+    """One's own channels; those of an elder's contacts for operators; those of other accounts for administrators."""
     kind, _, rest_of = person.partition(":")
-    if kind == "contact":
+    if kind == "contact" and who.role in auth.CENTRE:
         await auth.open_elder(conn, who, rest_of.partition(":")[0], now=now)
     elif kind != "account" or (rest_of != who.name and who.role != "admin"):
         raise NotFound(f"there is no person {person}")
@@ -142,6 +170,12 @@ async def _look_again(conn: Connection, subject: str, *, now: datetime) -> None:
 async def find_message(conn: Connection, key: str) -> dict[str, Any] | None:
     """What a message was about; None for an unknown key."""
     return await outbox.find(conn, key)
+
+
+async def receiver(conn: Connection, message: dict[str, Any]) -> Account | None:
+    """The account a message went to; None for a contact, or one that is no longer in use."""
+    kind, _, name = message["person"].partition(":")
+    return await accounts.find(conn, name) if kind == "account" else None
 
 
 async def confirm_message(conn: Connection, key: str, *, now: datetime) -> None:

@@ -74,6 +74,7 @@ NEXT_STEP = {
 REST = {"shelved": N_("Shelved"), "maintenance": N_("Maintenance"), "away": N_("Away"), "hospital": N_("In hospital")}
 DUTY = {"desk": N_("Desk"), "second": N_("Second operator"), "supervisor": N_("Supervisor"), "on_call": N_("On call at home")}
 CHANNEL = {"email": N_("E-mail"), "service": N_("Chat, SMS or voice service"), "webhook": N_("Webhook"), "log": N_("Log of the server")}
+PUSH = N_("This browser, also when the page is closed")
 VISIT_CLASS = {
     "emergency": N_("Emergency: call 120 first"),
     "urgent": N_("Urgent: within 60 minutes"),

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from backend.config import NotifyConfig
-from backend.notify.channels import email, log, service, webhook
+from backend.notify.channels import email, log, push, service, webhook
 from backend.notify.channels.message import Message
 
 Send = Callable[[Message, NotifyConfig], None]
 """send(message, settings): returns when the channel took the message; raises NotDelivered otherwise. May block; runs in a thread."""
 
-CHANNELS: dict[str, Send] = {"log": log.send, "webhook": webhook.send, "email": email.send, "service": service.send}
+CHANNELS: dict[str, Send] = {"log": log.send, "webhook": webhook.send, "email": email.send, "service": service.send, "push": push.send}

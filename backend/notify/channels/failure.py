@@ -2,9 +2,13 @@
 
 
 class NotDelivered(Exception):
-    """The message did not go out. `is_final`: trying again is useless. `retry_after_s`: how long the channel asked to wait, if it did."""
+    """The message did not go out. `is_final`: trying again is useless. `retry_after_s`: how long the channel asked to wait, if it did.
 
-    def __init__(self, message: str, *, is_final: bool, retry_after_s: float | None = None) -> None:
+    `is_gone`: nobody is at this address any more, and nothing more should be sent there.
+    """
+
+    def __init__(self, message: str, *, is_final: bool, retry_after_s: float | None = None, is_gone: bool = False) -> None:
         super().__init__(message)
         self.is_final = is_final
         self.retry_after_s = retry_after_s
+        self.is_gone = is_gone

@@ -28,10 +28,10 @@ def send(message: Message, settings: NotifyConfig, *, timeout_s: float = TIMEOUT
         raise NotDelivered(f"{type(error).__name__}: {error}", is_final=False) from error
     if not response.is_success:
         code = response.status_code
-        raise NotDelivered(f"answered {code}", is_final=code in FINAL, retry_after_s=_asked_s(response))
+        raise NotDelivered(f"answered {code}", is_final=code in FINAL, retry_after_s=asked_s(response))
 
 
-def _asked_s(response: httpx.Response) -> float | None:
+def asked_s(response: httpx.Response) -> float | None:
     """Seconds of a Retry-After header: a number, or a date by the receiver's own clock (RFC 9110, 10.2.3). None where none can be read."""
     said = response.headers.get("Retry-After", "")
     if said.strip().isdigit():

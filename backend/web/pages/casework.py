@@ -9,12 +9,13 @@ from fastapi.responses import RedirectResponse
 from backend.cases import rest
 from backend.cases.calls import Result
 from backend.db.pool import Connection
-from backend.errors import BadInput
+from backend.errors import BadInput, NotFound
 from backend.notify import outbox
+from backend.notify.channels import push
 from backend.people import accounts
 from backend.people.model import Id
 from backend.web import auth, casework, labels, read, render, timeline
-from backend.web.auth import Now, Operator, TheWeb
+from backend.web.auth import Now, Operator, Staff, TheWeb
 from backend.web.labels import N_
 from backend.web.pages.operator import fresh_story
 from backend.web.read import Row
@@ -116,21 +117,24 @@ async def end_rest(web: TheWeb, who: Operator, now: Now, rest_id: int) -> Respon
 
 
 @router.get("/channels")
-async def channels(request: Request, web: TheWeb, who: Operator, now: Now, elder: str = "") -> Response:
+async def channels(request: Request, web: TheWeb, who: Staff, now: Now, elder: str = "") -> Response:
     """One's own channels, or those of an elder's contacts."""
     async with web.pool.connection() as conn:
         people: list[tuple[str, str, str | None]] = [(f"account:{who.name}", who.title, None)]
         if elder:
+            if who.role not in auth.CENTRE:
+                raise NotFound("doctors change their own channels alone")
             await auth.open_elder(conn, who, elder, now=now)
             people = await _contacts(conn, elder, now)
         routes = {person: await outbox.routes(conn, person) for person, *_ in people}
-    return render.page(request, "channels.html", people=people, routes=routes, elder=elder)
+    push_key = push.public_key() if who.role == "doctor" else None
+    return render.page(request, "channels.html", people=people, routes=routes, elder=elder, push_key=push_key)
 
 
 @router.post("/channels")
 async def set_channel(
     web: TheWeb,
-    who: Operator,
+    who: Staff,
     now: Now,
     person: Annotated[str, Form(max_length=100)],
     channel: Annotated[str, Form(max_length=20)],
@@ -156,7 +160,7 @@ async def set_channel(
 
 
 @router.post("/channels/{route_id}/withdraw")
-async def withdraw(web: TheWeb, who: Operator, now: Now, route_id: int, person: Annotated[str, Form(max_length=100)]) -> Response:
+async def withdraw(web: TheWeb, who: Staff, now: Now, route_id: int, person: Annotated[str, Form(max_length=100)]) -> Response:
     """Consent is withdrawn."""
     async with web.pool.connection() as conn:
         await casework.withdraw_route(conn, who, person=person, route_id=route_id, now=now)

@@ -13,7 +13,7 @@ from backend.dispatch.store import Once
 from backend.errors import BadInput
 from backend.people import accounts
 from backend.people.accounts import Refused
-from backend.web import auth, render, rounds, steps
+from backend.web import auth, casework, render, rounds, steps
 from backend.web.api.cases import TEXT_MAX
 from backend.web.api.visits import LEAVE_MINUTES_MAX
 from backend.web.auth import Doctor, Now, TheWeb
@@ -50,6 +50,8 @@ async def paper_of(
 ThePaper = Annotated[Paper, Depends(paper_of)]
 Findings = Annotated[str, Form(min_length=1, max_length=TEXT_MAX)]
 MaybeOnce = Annotated[Once | None, Depends(once_of)]
+Subscribed = Annotated[str, Form(max_length=2_000)]
+"""What the browser's push service gives, as JSON."""
 
 
 @router.get("")
@@ -206,6 +208,22 @@ async def keep_note_of_stop(web: TheWeb, who: Doctor, now: Now, due_id: int, onc
 async def worker(who: Doctor) -> Response:
     """The script that keeps the page for dead spots; it may serve the whole site, where the page's own files are."""
     return FileResponse(STATIC / "doctor-worker.js", media_type="text/javascript", headers={"Service-Worker-Allowed": "/"})
+
+
+@router.post("/push", status_code=204)
+async def ring_here(web: TheWeb, who: Doctor, now: Now, subscription: Subscribed) -> Response:
+    """Ring this browser when a visit is offered, also while the page is closed."""
+    async with web.pool.connection() as conn:
+        await casework.ring_here(conn, who, subscription, allowed=web.config.notify.push_hosts, now=now)
+    return Response(status_code=204)
+
+
+@router.post("/push/off", status_code=204)
+async def ring_no_more(web: TheWeb, who: Doctor, now: Now, subscription: Subscribed) -> Response:
+    """Ring it no more."""
+    async with web.pool.connection() as conn:
+        await casework.ring_no_more(conn, who, subscription, allowed=web.config.notify.push_hosts, now=now)
+    return Response(status_code=204)
 
 
 @router.get("/pin")

@@ -26,3 +26,20 @@ async function newest(request) {
     throw error;
   }
 }
+
+// An offer rings while the page is closed. What is shown names nobody: it can be read on a locked telephone.
+self.addEventListener("push", (event) => {
+  const { key, title } = event.data.json();
+  event.waitUntil(self.registration.showNotification(title, { tag: key, icon: "/static/icon.svg", requireInteraction: true, data: { url: "/doctor" } }));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(openPage(event.notification.data.url));
+});
+
+async function openPage(path) {
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const page = pages.find(({ url }) => new URL(url).pathname === path);
+  return page ? page.focus() : self.clients.openWindow(path);
+}
