@@ -680,17 +680,20 @@ CREATE TABLE notification (
     key uuid DEFAULT gen_random_uuid() NOT NULL,
     read_at timestamp with time zone,
     read_by text,
+    visit_id bigint,
     CONSTRAINT notification_pkey PRIMARY KEY (id),
     CONSTRAINT notification_alert_id_step_person_key UNIQUE (alert_id, step, person),
-    CONSTRAINT notification_about_something CHECK (((alert_id IS NOT NULL) OR (case_id IS NOT NULL))),
+    CONSTRAINT notification_about_something CHECK (((alert_id IS NOT NULL) OR (case_id IS NOT NULL) OR (visit_id IS NOT NULL))),
     CONSTRAINT notification_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'failed'::text]))),
     CONSTRAINT notification_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id),
-    CONSTRAINT notification_case_id_fkey FOREIGN KEY (case_id) REFERENCES care_case(id)
+    CONSTRAINT notification_case_id_fkey FOREIGN KEY (case_id) REFERENCES care_case(id),
+    CONSTRAINT notification_visit_id_fkey FOREIGN KEY (visit_id) REFERENCES visit(id)
 );
 CREATE INDEX notification_by_case ON public.notification USING btree (case_id) WHERE (case_id IS NOT NULL);
 CREATE INDEX notification_due ON public.notification USING btree (due_at) WHERE (state = 'waiting'::text);
 CREATE UNIQUE INDEX notification_by_key ON public.notification USING btree (key);
 CREATE UNIQUE INDEX notification_once_per_case ON public.notification USING btree (case_id, step, person) WHERE (alert_id IS NULL);
+CREATE UNIQUE INDEX notification_once_per_visit ON public.notification USING btree (visit_id, step, person);
 
 CREATE TABLE notify_route (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -706,7 +709,7 @@ CREATE TABLE notify_route (
     consented_to text NOT NULL,
     withdrawn_at timestamp with time zone,
     CONSTRAINT notify_route_pkey PRIMARY KEY (id),
-    CONSTRAINT notify_route_channel_check CHECK ((channel = ANY (ARRAY['log'::text, 'webhook'::text, 'email'::text, 'service'::text]))),
+    CONSTRAINT notify_route_channel_check CHECK ((channel = ANY (ARRAY['log'::text, 'webhook'::text, 'email'::text, 'service'::text, 'push'::text]))),
     CONSTRAINT notify_route_check CHECK (((quiet_from IS NULL) = (quiet_to IS NULL))),
     CONSTRAINT notify_route_priorities_check CHECK (((priorities <@ ARRAY['high'::text, 'medium'::text, 'low'::text, 'technical'::text]) AND (cardinality(priorities) > 0)))
 );
