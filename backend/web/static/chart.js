@@ -37,6 +37,7 @@ export function refreshCharts() {
 
 setInterval(refreshWhenDue, LIVE_MS);
 new ResizeObserver(resize).observe(document.body);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAnew);
 document.addEventListener("toggle", drawCharts, true); // what was folded away is drawn when it is seen
 
 // During a live view the charts follow it; when it is over they show what they showed before.
@@ -45,6 +46,13 @@ function refreshWhenDue() {
   isLive = Boolean(document.querySelector("[data-live]"));
   if (isLive !== wasLive) for (const element of charts.keys()) if (element.matches(".chart")) setSpan(element, isLive ? LIVE_HOURS : keptSpan());
   if (isLive || performance.now() - loadedMs > REFRESH_MS - LIVE_MS / 2) refreshCharts();
+}
+
+// In other colours.
+function drawAnew() {
+  for (const plot of charts.values()) plot?.destroy();
+  charts.clear();
+  drawCharts();
 }
 
 function isShown(element) {
