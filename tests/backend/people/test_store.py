@@ -77,7 +77,7 @@ def path(tmp_path: Path) -> Path:
 async def load(conn: Connection, path: Path, text: str = STREET) -> None:
     path.write_text(text, "utf-8")
     async with conn.transaction():
-        await people.load(conn, people.read_file(path))
+        await people.load(conn, people.read_file(path), folder=path.parent)
 
 
 async def everything(conn: Connection) -> dict[str, list[dict[str, Any]]]:
@@ -91,6 +91,18 @@ async def test_everybody_is_loaded(conn: Connection, path: Path) -> None:
     assert [row["name"] for row in await rows(conn, "SELECT name FROM contact ORDER BY position")] == ["王芳", "老陈"]
     assert (await one(conn, "SELECT starts_at FROM shift"))["starts_at"].isoformat() == "2026-03-01T00:00:00+00:00"
     assert (await one(conn, "SELECT elder_id FROM gateway"))["elder_id"] == "elder-1"
+
+
+async def test_a_picture_beside_the_file_and_the_ability_are_loaded(conn: Connection, path: Path) -> None:
+    more = 'id = "elder-1"\nphoto = "wang.jpg"\nability = { level = "mild", on = 2026-03-01 }'
+    text = STREET.replace('id = "elder-1"', more, 1)
+    with pytest.raises(BadInput, match="cannot read the picture"):
+        await load(conn, path, text)
+    path.with_name("wang.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(20))
+    await load(conn, path, text)
+    assert (await one(conn, "SELECT media_type, set_by FROM elder_photo")) == {"media_type": "image/jpeg", "set_by": "import"}
+    known = await one(conn, "SELECT ability, ability_on::text AS on FROM elder WHERE id = 'elder-1'")
+    assert known == {"ability": "mild", "on": "2026-03-01"}
 
 
 async def test_a_password_is_not_stored(conn: Connection, path: Path) -> None:
