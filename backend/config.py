@@ -99,6 +99,7 @@ class WebConfig(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8600, ge=0, le=65535)
     secure_cookie: bool = False
+    print_font: str | None = Field(default=None, description="font file with Chinese for PDF; else the one of fonts-noto-cjk is found")
     demo_accounts: list[DemoAccount] = Field(default_factory=list)
 
 

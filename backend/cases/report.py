@@ -1,21 +1,24 @@
 """What the centre reports: how fast calls were answered, what they turned out to be, and which rules, devices and elders are noisy.
 
 A call is answered when somebody takes its case: each waiting counts, from the moment the case is opened, waits again, or comes back from a
-rest, to the taking. Technical trouble and group items are no calls; what ended by itself before anybody took it is left out, and said.
+rest, to the taking. Technical trouble and group items are no calls; what ended by itself before anybody took it is left out, and said, and
+so are cases that were closed as tests (DOMAIN 52). With `areas` everything is about elders who live in one of them.
 """
 
 import json
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from backend.db.pool import Connection
 
 Row = dict[str, Any]
+Key = TypeVar("Key", bound=Hashable)
 
 CENTRE = ZoneInfo("Asia/Shanghai")
-"""Weeks are those of the centre, from Monday."""
+"""Days, months and weeks (from Monday) are those of the centre."""
 TARGETS: tuple[tuple[int, float, str], ...] = (
     (15, 0.95, "GB/T 33358-2016"),
     (60, 0.975, "TSA"),
@@ -31,24 +34,49 @@ WITH waiting AS (
     WHERE s.action IN ('opened', 'reopened', 'rearmed') AND NOT c.is_group AND coalesce(s.detail ->> 'priority', c.priority) <> 'technical'
         AND NOT EXISTS (SELECT FROM case_step q WHERE q.case_id = s.case_id AND q.action = 'rested' AND q.at = s.at AND q.id > s.id)
 )
-SELECT w.case_id, w.at, ended.action, ended.at AS ended_at
+SELECT w.case_id, w.at, ended.action, ended.at AS ended_at, c.disposition, e.area_id
 FROM waiting w
+JOIN care_case c ON c.id = w.case_id
+LEFT JOIN elder e ON e.id = c.elder_id
 LEFT JOIN LATERAL (
     SELECT e.action, e.at FROM case_step e
     WHERE e.case_id = w.case_id AND e.id > w.id AND (w.next_id IS NULL OR e.id < w.next_id) AND e.action IN ('taken', 'closed', 'rested')
     ORDER BY e.id LIMIT 1
 ) ended ON true
-WHERE w.at >= %(from_at)s AND w.at < %(to_at)s ORDER BY w.at, w.id
+WHERE w.at >= %(from_at)s AND w.at < %(to_at)s AND (%(areas)s::text[] IS NULL OR e.area_id = ANY(%(areas)s)) ORDER BY w.at, w.id
 """
 DISPOSITIONS = """
-SELECT disposition, count(*) AS cases FROM care_case WHERE closed_at >= %(from_at)s AND closed_at < %(to_at)s GROUP BY 1 ORDER BY 2 DESC, 1
+SELECT c.disposition, count(*) AS cases FROM care_case c LEFT JOIN elder e ON e.id = c.elder_id
+WHERE c.closed_at >= %(from_at)s AND c.closed_at < %(to_at)s AND (%(areas)s::text[] IS NULL OR e.area_id = ANY(%(areas)s))
+GROUP BY 1 ORDER BY 2 DESC, 1
 """
+ALARMS = """
+SELECT a.opened_at AS at, e.area_id FROM alert a JOIN elder e ON e.id = a.elder_id
+WHERE a.opened_at >= %(from_at)s AND a.opened_at < %(to_at)s AND a.priority <> 'technical' AND a.disposition IS DISTINCT FROM 'test'
+    AND (%(areas)s::text[] IS NULL OR e.area_id = ANY(%(areas)s))
+"""
+WATCHED = """
+SELECT e.area_id, greatest(g.first_at, %(from_at)s) AS since, count(*) AS elders
+FROM elder e
+JOIN (SELECT elder_id, min(first_seen_at) AS first_at FROM gateway WHERE elder_id IS NOT NULL GROUP BY elder_id) g ON g.elder_id = e.id
+WHERE g.first_at < %(to_at)s AND (%(areas)s::text[] IS NULL OR e.area_id = ANY(%(areas)s)) GROUP BY 1, 2
+"""
+"""Who is watched since when: from the first gateway on. All who were before the span are one row of each area."""
+AREAS = """
+WITH RECURSIVE below AS (
+    SELECT id FROM area WHERE id = %(area)s
+    UNION
+    SELECT a.id FROM area a JOIN below b ON a.parent_id = b.id
+)
+SELECT id FROM below
+"""
+AREA_NAMES = "SELECT id, name, parent_id FROM area ORDER BY name, id"
 OUTCOMES = """
 WITH closed AS (
     SELECT a.rule_id, r.body -> 'title' AS title, a.elder_id, e.name AS elder_name, a.gateway_id, a.disposition,
            a.evidence -> 'devices' AS devices
     FROM alert a JOIN rule r ON r.id = a.rule_id AND r.version = a.rule_version LEFT JOIN elder e ON e.id = a.elder_id
-    WHERE a.closed_at >= %(from_at)s AND a.closed_at < %(to_at)s
+    WHERE a.closed_at >= %(from_at)s AND a.closed_at < %(to_at)s AND (%(areas)s::text[] IS NULL OR e.area_id = ANY(%(areas)s))
 ), told AS (
     SELECT 'rule' AS kind, rule_id AS id, (array_agg(title))[1] AS title, NULL AS name, disposition, count(*) AS n FROM closed GROUP BY 2, 5
     UNION ALL
@@ -70,6 +98,7 @@ WITH noise AS (
     FROM alert_step s JOIN alert a ON a.id = s.alert_id JOIN rule r ON r.id = a.rule_id AND r.version = a.rule_version
     LEFT JOIN elder e ON e.id = a.elder_id
     WHERE s.at >= %(from_at)s AND s.at < %(to_at)s AND s.action IN ('opened', 'repeated', 'raised')
+        AND (%(areas)s::text[] IS NULL OR e.area_id = ANY(%(areas)s))
 ), told AS (
     SELECT 'rule' AS kind, rule_id AS id, (array_agg(title))[1] AS title, NULL AS name, count(*)::integer AS times FROM noise GROUP BY 2
     UNION ALL
@@ -88,7 +117,10 @@ KEPT = "SELECT week_start, made_at FROM chatter_report ORDER BY week_start DESC 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """How calls were answered. `within` counts those taken in at most so many seconds; `waiting` were neither taken nor over."""
+    """How calls were answered. `within` counts those taken in at most so many seconds; `waiting` were neither taken nor over.
+
+    `tests` are no calls: they are in no other number.
+    """
 
     calls: int
     answered: int
@@ -97,6 +129,7 @@ class Answers:
     within: dict[int, int]
     slowest_s: float | None
     late_cases: list[int]
+    tests: int = 0
 
     def share(self, seconds: int) -> float | None:
         """Answered within so many seconds, of those that could be answered; None where there was no call."""
@@ -106,6 +139,8 @@ class Answers:
 
 def count(rows: list[Row], *, now: datetime) -> Answers:
     """Count the waitings of CALLS. One that still waits counts against a target once its time is over. Pure."""
+    everything = len(rows)
+    rows = [row for row in rows if row["disposition"] != "test"]
     taken = [(row["case_id"], (row["ended_at"] - row["at"]).total_seconds()) for row in rows if row["action"] == "taken"]
     still = [(row["case_id"], (now - row["at"]).total_seconds()) for row in rows if row["action"] is None]
     last_s = max(seconds for seconds, _, _ in TARGETS)
@@ -117,32 +152,72 @@ def count(rows: list[Row], *, now: datetime) -> Answers:
         within={seconds: sum(took <= seconds for _, took in taken) for seconds, _, _ in TARGETS},
         slowest_s=max((took for _, took in taken), default=None),
         late_cases=sorted({case_id for case_id, took in taken + still if took > last_s}),
+        tests=everything - len(rows),
     )
 
 
-async def answers(conn: Connection, *, from_at: datetime, to_at: datetime, now: datetime) -> Answers:
+def split(rows: list[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
+    """Rows by their key, such as day or area. Pure."""
+    found: dict[Key, list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
+
+
+def elder_days(watched: list[Row], *, from_at: datetime, to_at: datetime) -> float:
+    """Days that elders were watched in [from_at, to_at), from rows of WATCHED. Pure."""
+    spans_s = (row["elders"] * max(0.0, (to_at - max(row["since"], from_at)).total_seconds()) for row in watched)
+    total_s: float = sum(spans_s)
+    return total_s / 86_400
+
+
+async def calls(conn: Connection, *, from_at: datetime, to_at: datetime, areas: Sequence[str] | None = None) -> list[Row]:
+    """The calls that began in [from_at, to_at), for `count` and `split`: case_id, at, action, ended_at, disposition, area_id."""
+    return await _all(conn, CALLS, from_at=from_at, to_at=to_at, areas=areas)
+
+
+async def answers(conn: Connection, *, from_at: datetime, to_at: datetime, now: datetime, areas: Sequence[str] | None = None) -> Answers:
     """How the calls that began in [from_at, to_at) were answered."""
-    rows = await (await conn.execute(CALLS, {"from_at": from_at, "to_at": to_at})).fetchall()
-    return count(rows, now=now)
+    return count(await calls(conn, from_at=from_at, to_at=to_at, areas=areas), now=now)
 
 
-async def dispositions(conn: Connection, *, from_at: datetime, to_at: datetime) -> list[Row]:
+async def alarms(conn: Connection, *, from_at: datetime, to_at: datetime, areas: Sequence[str] | None = None) -> list[Row]:
+    """Alerts about elders, opened in [from_at, to_at): at, area_id. Neither technical ones nor tests."""
+    return await _all(conn, ALARMS, from_at=from_at, to_at=to_at, areas=areas)
+
+
+async def watched(conn: Connection, *, from_at: datetime, to_at: datetime, areas: Sequence[str] | None = None) -> list[Row]:
+    """Since when how many elders are watched, for `elder_days`: area_id, since, elders."""
+    return await _all(conn, WATCHED, from_at=from_at, to_at=to_at, areas=areas)
+
+
+async def areas_in(conn: Connection, area: str) -> list[str]:
+    """An area and all that lie in it; empty when there is no such area."""
+    return [row["id"] for row in await (await conn.execute(AREAS, {"area": area})).fetchall()]
+
+
+async def area_names(conn: Connection) -> list[Row]:
+    """All areas: id, name, parent_id."""
+    return await (await conn.execute(AREA_NAMES)).fetchall()
+
+
+async def dispositions(conn: Connection, *, from_at: datetime, to_at: datetime, areas: Sequence[str] | None = None) -> list[Row]:
     """Cases closed in [from_at, to_at) by code, the most frequent first."""
-    return await (await conn.execute(DISPOSITIONS, {"from_at": from_at, "to_at": to_at})).fetchall()
+    return await _all(conn, DISPOSITIONS, from_at=from_at, to_at=to_at, areas=areas)
 
 
-async def outcomes(conn: Connection, *, from_at: datetime, to_at: datetime) -> dict[str, list[Row]]:
+async def outcomes(conn: Connection, *, from_at: datetime, to_at: datetime, areas: Sequence[str] | None = None) -> dict[str, list[Row]]:
     """Alerts closed in [from_at, to_at) by `rule`, `device` and `elder`: how many, how many false, technical and real."""
     found: dict[str, list[Row]] = {"rule": [], "device": [], "elder": []}
-    for row in await (await conn.execute(OUTCOMES, {"from_at": from_at, "to_at": to_at})).fetchall():
+    for row in await _all(conn, OUTCOMES, from_at=from_at, to_at=to_at, areas=areas):
         found[row["kind"]].append(row)
     return found
 
 
-async def chatter(conn: Connection, *, from_at: datetime, to_at: datetime) -> dict[str, list[Row]]:
+async def chatter(conn: Connection, *, from_at: datetime, to_at: datetime, areas: Sequence[str] | None = None) -> dict[str, list[Row]]:
     """The TOP rules and elders by how often they opened, repeated or raised an alert in [from_at, to_at)."""
     found: dict[str, list[Row]] = {"rule": [], "elder": []}
-    for row in await (await conn.execute(CHATTER, {"from_at": from_at, "to_at": to_at, "top": TOP})).fetchall():
+    for row in await _all(conn, CHATTER, from_at=from_at, to_at=to_at, areas=areas, top=TOP):
         found[row["kind"]].append(row)
     return found
 
@@ -163,3 +238,7 @@ async def keep_week(conn: Connection, *, now: datetime) -> date | None:
 async def kept_weeks(conn: Connection) -> list[Row]:
     """The weeks whose chatter report was made, the newest first, at most a year."""
     return await (await conn.execute(KEPT)).fetchall()
+
+
+async def _all(conn: Connection, statement: str, **values: object) -> list[Row]:
+    return await (await conn.execute(statement.encode(), values)).fetchall()

@@ -1,4 +1,4 @@
-"""The centre as a whole: who is on duty, the hand-over between shifts, and what it reports."""
+"""The centre as a whole: who is on duty, and the hand-over between shifts."""
 
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from backend.cases import duty, report
+from backend.cases import duty
 from backend.errors import BadInput
 from backend.people import accounts
 from backend.web import casework, read, render
@@ -18,7 +18,6 @@ from backend.web.labels import N_
 router = APIRouter(prefix="/operator", include_in_schema=False)
 
 CENTRE = ZoneInfo(render.ZONE)
-DAYS_MAX = 92
 Name = Annotated[str, Form(pattern=r"^[a-z0-9][a-z0-9_.-]{0,39}$")]
 Part = Annotated[str, Form(pattern="^(desk|second|supervisor|on_call)$")]
 
@@ -77,25 +76,3 @@ async def read_note(web: TheWeb, who: Operator, now: Now, note_id: int) -> Respo
     async with web.pool.connection() as conn:
         await casework.read_note(conn, who, note_id, now=now)
     return RedirectResponse("/operator/duty", 303)
-
-
-@router.get("/report")
-async def show_report(request: Request, web: TheWeb, who: Operator, now: Now, days: int = 7, until: str = "") -> Response:
-    """Answer times, codes, false alarms and the noisiest, of the `days` up to `until` (a date; else now)."""
-    if not 1 <= days <= DAYS_MAX:
-        raise BadInput(N_("Choose 1 to 92 days."))
-    try:
-        to_at = datetime.fromisoformat(until).replace(tzinfo=CENTRE) if until else now
-    except ValueError as error:
-        raise BadInput(N_("The end is a date, such as 2026-03-01.")) from error
-    from_at = to_at - timedelta(days=days)
-    async with web.pool.connection() as conn:
-        await accounts.audit_view(conn, by=who.name, subject="report", now=now)
-        return render.page(
-            request, "report.html", days=days, from_at=from_at, to_at=to_at, targets=report.TARGETS,
-            answers=await report.answers(conn, from_at=from_at, to_at=to_at, now=now),
-            dispositions=await report.dispositions(conn, from_at=from_at, to_at=to_at),
-            outcomes=await report.outcomes(conn, from_at=from_at, to_at=to_at),
-            chatter=await report.chatter(conn, from_at=from_at, to_at=to_at),
-            weeks=[(row["week_start"], row["week_start"] + timedelta(days=7)) for row in await report.kept_weeks(conn)],
-        )  # fmt: skip

@@ -1,6 +1,7 @@
 """The figures of the centre against a count by hand."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.backend.web.conftest import SignedIn
 
 pytestmark = pytest.mark.store
 
-DAY = {"from_at": NOW, "to_at": NOW + seconds(86_400)}
+DAY: dict[str, Any] = {"from_at": NOW, "to_at": NOW + seconds(86_400)}
 TAKEN_AFTER_S = [3, 15, 15.001, 40, 60, 61, 180, 181, 400]
 """By hand: 2 within 15 s, 5 within 60 s, 7 within 180 s, 2 later, the slowest 400 s."""
 
