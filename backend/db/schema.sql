@@ -366,6 +366,7 @@ CREATE TABLE elder (
     area_id text,
     ability text,
     ability_on date,
+    found_by text DEFAULT search_words(name, pinyin, phone, address),
     CONSTRAINT elder_pkey PRIMARY KEY (id),
     CONSTRAINT elder_ability_check CHECK ((ability = ANY (ARRAY['intact'::text, 'mild'::text, 'moderate'::text, 'severe'::text, 'total'::text]))),
     CONSTRAINT elder_ability_has_its_day CHECK (((ability IS NULL) = (ability_on IS NULL))),
@@ -376,6 +377,8 @@ CREATE TABLE elder (
     CONSTRAINT elder_area_id_fkey FOREIGN KEY (area_id) REFERENCES area(id)
 );
 CREATE INDEX elder_by_area ON public.elder USING btree (area_id);
+CREATE INDEX elder_by_grams ON public.elder USING gin (search_grams(found_by));
+CREATE INDEX elder_by_pinyin ON public.elder USING btree (pinyin, id);
 CREATE INDEX elder_elsewhere ON public.elder USING btree (id) INCLUDE (zone) WHERE (zone <> 'Asia/Shanghai'::text);
 
 CREATE TABLE elder_photo (
@@ -1441,6 +1444,63 @@ AS $function$
 BEGIN
     RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
 END $function$;
+
+CREATE OR REPLACE FUNCTION public.search_grams(words text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE COST 2000
+AS $function$
+    -- of letters: how a word begins, up to six; of digits: every three; of other characters: every one of a name's, every two of any
+    SELECT coalesce(array_agg(DISTINCT gram), '{}') FROM (
+        SELECT '|' || left(word, n) AS gram FROM unnest(string_to_array(words, '|')) AS word, generate_series(1, 6) AS n
+        WHERE word ~ '^[a-z]' AND n <= length(word)
+        UNION ALL
+        SELECT substr(word, i, 3) FROM unnest(string_to_array(words, '|')) AS word, generate_series(1, length(word) - 2) AS i
+        WHERE substr(word, i, 3) ~ '^[0-9]{3}$'
+        UNION ALL
+        SELECT substr(word, i, 2) FROM unnest(string_to_array(words, '|')) AS word, generate_series(1, length(word) - 1) AS i
+        WHERE word !~ '^[a-z]+$'
+        UNION ALL
+        SELECT substr(word, i, 1) FROM unnest(string_to_array(words, '|')) WITH ORDINALITY AS one (word, place), generate_series(1, length(word)) AS i
+        WHERE place = 2 AND substr(word, i, 1) !~ '[a-z0-9]'
+    ) AS found
+$function$;
+
+CREATE OR REPLACE FUNCTION public.search_plain(given text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    -- small letters, full-width forms as usual ones, no tones, ü and v as u, no spaces and signs
+    SELECT translate(regexp_replace(normalize(lower(normalize(given, NFKC)), NFD), '[\u0300-\u036f[:space:][:punct:]·、。|]', '', 'g'), 'v', 'u')
+$function$;
+
+CREATE OR REPLACE FUNCTION public.search_syllables(pinyin text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    -- where a syllable of pinyin begins: at a word, an apostrophe, or a consonant before a vowel
+    SELECT coalesce(array_agg(part[1] ORDER BY place), '{}') FROM regexp_matches(
+        translate(regexp_replace(normalize(lower(normalize(pinyin, NFKC)), NFD), '[\u0300-\u036f]', '', 'g'), 'v', 'u'),
+        '((?:[zcs]h|[b-df-hj-np-tw-z])?[aeiou]+(?:(?:ng|n|r)(?![aeiou])|n(?=g[aeiou]))?|[a-z])', 'g'
+    ) WITH ORDINALITY AS found (part, place)
+$function$;
+
+CREATE OR REPLACE FUNCTION public.search_words(name text, pinyin text, phone text, address text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    WITH syllables AS (SELECT search_syllables(pinyin) AS s)
+    SELECT '|' || concat_ws(
+        '|', search_plain(name),
+        (SELECT string_agg(array_to_string(s[i:], ''), '|' ORDER BY i) FROM generate_series(1, cardinality(s)) AS i),
+        (SELECT string_agg((SELECT string_agg(left(x, 1), '' ORDER BY n) FROM unnest(s[i:]) WITH ORDINALITY AS u (x, n)), '|' ORDER BY i)
+         FROM generate_series(1, cardinality(s) - 1) AS i),
+        nullif(regexp_replace(phone, '\D', '', 'g'), ''), search_plain(address)
+    ) FROM syllables
+$function$;
 
 CREATE OR REPLACE FUNCTION public.team_has_a_gp()
  RETURNS trigger

@@ -20,6 +20,16 @@ FROM rule_override o LEFT JOIN elder e ON e.id = o.elder_id LEFT JOIN team t ON 
 WHERE %(elder_id)s::text IS NULL OR o.elder_id = %(elder_id)s
 ORDER BY o.ended_at IS NOT NULL, o.until, o.id DESC LIMIT 500
 """
+IN_FORCE_FOR = """
+SELECT o.rule_id, o.team_id, o.patch, o.reason, coalesce(a.title, o.by) AS by, o.until
+FROM rule_override o
+JOIN elder e ON e.id = %(elder_id)s
+LEFT JOIN account a ON a.name = o.by
+WHERE o.ended_at IS NULL AND o.until >= (%(now)s::timestamptz AT TIME ZONE e.zone)::date AND (
+    o.elder_id = e.id OR o.team_id IN (SELECT c.team_id FROM contract c WHERE c.elder_id = e.id AND c.cancelled_on IS NULL)
+)
+ORDER BY o.elder_id IS NOT NULL, o.id
+"""
 END_OTHERS = """
 UPDATE rule_override SET ended_at = %(now)s, ended_by = %(by)s
 WHERE ended_at IS NULL AND rule_id = %(rule_id)s AND coalesce(elder_id, 'team:' || team_id) = coalesce(%(elder_id)s, 'team:' || %(team_id)s)
@@ -38,6 +48,11 @@ SELECT (%(elder_id)s::text IS NULL OR EXISTS (SELECT FROM elder WHERE id = %(eld
 async def listed(conn: Connection, *, today: date, elder_id: str | None = None) -> list[dict[str, Any]]:
     """Overrides, those in force first, by their end; of one elder, or of all."""
     return await (await conn.execute(LISTED, {"today": today, "elder_id": elder_id})).fetchall()
+
+
+async def in_force_for(conn: Connection, elder_id: str, *, now: datetime) -> list[dict[str, Any]]:
+    """What is different for an elder: the team's first, then the elder's own, as `store.load` puts them over each other."""
+    return await (await conn.execute(IN_FORCE_FOR, {"elder_id": elder_id, "now": now})).fetchall()
 
 
 async def add(conn: Connection, override: Override, rule: AnyRule, *, now: datetime) -> int:

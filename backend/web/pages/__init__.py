@@ -7,6 +7,7 @@ from backend.web.pages import (
     centre,
     doctor,
     elder_card,
+    elders,
     family,
     family_desk,
     institutions,
@@ -18,6 +19,7 @@ from backend.web.pages import (
     search,
     signin,
     teams,
+    wall,
     watch,
 )
 
@@ -25,6 +27,7 @@ ROUTERS = (
     signin.router,
     operator.router,
     elder_card.router,
+    elders.router,
     bluetooth.router,
     search.router,
     doctor.router,
@@ -38,6 +41,7 @@ ROUTERS = (
     centre.router,
     institutions.router,
     report.router,
+    wall.router,
     receipts.router,
     family.router,
     family_desk.router,

@@ -3,15 +3,17 @@
 
 /* global uPlot */
 
-import { ZONE, clockText, serverNow } from "./clock.js";
+import { ZONE, clockText, dayText, serverNow } from "./clock.js";
 import { _ } from "./words.js";
 
 const REFRESH_MS = 10_000;
 const LIVE_MS = 2_000;
 const LIVE_HOURS = 5 / 60;
+const REFRESH_HOURS_MAX = 7 * 24; // of a longer span the newest values are the last pixel
+const DAY_S = 86_400;
 const SPAN_MIN_S = 300;
 const GAP_STEPS = 5; // a pause of more than five usual steps is drawn as a gap: no data is not a straight line
-const SPAN = "jiahu-span"; // hours that this browser's charts show
+const SPAN = "jiahu-span"; // hours that this browser's charts show; a chart with data-keeps has its own
 const COLOURS = [colour("--accent"), "#a06cc0", "#b08d2b", "#5f82c8"];
 const charts = new Map(); // element -> uPlot
 let isLive = false;
@@ -32,7 +34,7 @@ export function drawCharts() {
 /** Fetch the values of all charts again. */
 export function refreshCharts() {
   loadedMs = performance.now();
-  for (const element of charts.keys()) if (element.isConnected && element.matches(".chart") && isShown(element)) load(element);
+  for (const element of charts.keys()) if (element.isConnected && element.matches(".chart") && isShown(element) && hoursOf(element) <= REFRESH_HOURS_MAX) load(element);
 }
 
 setInterval(refreshWhenDue, LIVE_MS);
@@ -44,7 +46,7 @@ document.addEventListener("toggle", drawCharts, true); // what was folded away i
 function refreshWhenDue() {
   const wasLive = isLive;
   isLive = Boolean(document.querySelector("[data-live]"));
-  if (isLive !== wasLive) for (const element of charts.keys()) if (element.matches(".chart")) setSpan(element, isLive ? LIVE_HOURS : keptSpan());
+  if (isLive !== wasLive) for (const element of charts.keys()) if (element.matches(".chart")) setSpan(element, isLive ? LIVE_HOURS : keptSpan(element));
   if (isLive || performance.now() - loadedMs > REFRESH_MS - LIVE_MS / 2) refreshCharts();
 }
 
@@ -67,15 +69,15 @@ function begin(element) {
   });
   for (const button of element.querySelectorAll("[data-hours]")) {
     button.addEventListener("click", () => {
-      if (Number(button.dataset.hours) >= 1) localStorage.setItem(SPAN, button.dataset.hours);
+      if (Number(button.dataset.hours) >= 1) localStorage.setItem(element.dataset.keeps ?? SPAN, button.dataset.hours);
       setSpan(element, Number(button.dataset.hours));
     });
   }
-  setSpan(element, isLive ? LIVE_HOURS : keptSpan());
+  setSpan(element, isLive ? LIVE_HOURS : keptSpan(element));
 }
 
-function keptSpan() {
-  return Number(localStorage.getItem(SPAN)) || 24;
+function keptSpan(element) {
+  return Number(localStorage.getItem(element.dataset.keeps ?? SPAN)) || 24;
 }
 
 function setSpan(element, hours) {
@@ -86,8 +88,12 @@ function setSpan(element, hours) {
   load(element);
 }
 
+function hoursOf(element) {
+  return Number(element.querySelector("[aria-pressed=true]").dataset.hours);
+}
+
 async function load(element) {
-  const hours = Number(element.querySelector("[aria-pressed=true]").dataset.hours);
+  const hours = hoursOf(element);
   const to = serverNow();
   const from = to - hours * 3600_000;
   const quantity = element.dataset.quantity;
@@ -95,7 +101,8 @@ async function load(element) {
   const query = new URLSearchParams({ quantity, from: new Date(from).toISOString(), to: new Date(to).toISOString() });
   try {
     const answer = await fetch(`/api/elders/${element.dataset.elder}/series?${query}`);
-    if (answer.ok && element.isConnected && element.dataset.quantity === quantity) show(element, await answer.json(), from / 1000, to / 1000);
+    const isWanted = () => element.isConnected && element.dataset.quantity === quantity && hoursOf(element) === hours;
+    if (answer.ok && isWanted()) show(element, await answer.json(), from / 1000, to / 1000);
   } catch {
     // The server is away: the bar says so, and the next refresh tries again.
   }
@@ -218,8 +225,16 @@ function colour(name) {
 function axes() {
   const stroke = getComputedStyle(document.body).color;
   const grid = { stroke: "#8884", width: 1 };
-  const hours = (u, ticks) => ticks.map((at) => clockText(at * 1000).slice(0, ticks[1] - ticks[0] < 60 ? 8 : 5));
-  return [{ stroke, grid, values: hours, size: 28 }, { stroke, grid, size: 42 }];
+  const times = (u, ticks) => ticks.map((at) => timeText(at, ticks[1] - ticks[0]));
+  return [{ stroke, grid, values: times, size: 28 }, { stroke, grid, size: 42 }];
+}
+
+// Months of a year, days of a month, hours of a day with the day at its midnight, seconds of a minute.
+function timeText(at, step) {
+  if (step >= 27 * DAY_S) return dayText(at * 1000).slice(0, 7);
+  const clock = clockText(at * 1000);
+  if (step >= DAY_S || (step >= 3600 && clock.startsWith("00:00"))) return dayText(at * 1000).slice(5);
+  return clock.slice(0, step < 60 ? 8 : 5);
 }
 
 function span(low, high, limits) {

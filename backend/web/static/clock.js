@@ -9,6 +9,7 @@ let offsetMs = 0;
 /** Zone of all times on the page, whatever the zone of the browser: the one the server writes its own times in. */
 export const ZONE = document.body.dataset.zone;
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const DAY = new Intl.DateTimeFormat("en-CA", { timeZone: ZONE, year: "numeric", month: "2-digit", day: "2-digit" });
 
 /** Take the server's time from a live message. */
 export function setServerTime(iso) {
@@ -23,6 +24,11 @@ export function serverNow() {
 /** h:m:s in the browser's zone. */
 export function clockText(ms) {
   return CLOCK.format(ms);
+}
+
+/** Year-month-day in the same zone. */
+export function dayText(ms) {
+  return DAY.format(ms);
 }
 
 /** How long, in the two largest units; the same words as the server's. */
