@@ -198,13 +198,19 @@ function showAll(element, u) {
   u.setScale("x", { min: Number(element.dataset.from), max: Number(element.dataset.to) });
 }
 
+// A time of the chart in words: the second of a day, or the day and minute.
+function whenText(element, at) {
+  const clock = clockText(at * 1000);
+  return hoursOf(element) > 24 ? `${dayText(at * 1000)} ${clock.slice(0, 5)}` : clock;
+}
+
 // The values under the pointer in words; nothing where it is not over the chart.
 function readOut(element, u, value) {
   const i = u.cursor.idx;
   const found = i == null ? [] : u.data.slice(1).map((column) => column[i]);
   const first = found.findIndex((v, c) => c % 3 === 0 && v != null);
   element.querySelector(".readout").textContent =
-    first < 0 ? "" : `${clockText(u.data[0][i] * 1000)}  ${value(found[first])}` + (found[first + 1] === found[first + 2] ? "" : ` (${value(found[first + 1])} – ${value(found[first + 2])})`);
+    first < 0 ? "" : `${whenText(element, u.data[0][i])}  ${value(found[first])}` + (found[first + 1] === found[first + 2] ? "" : ` (${value(found[first + 1])} – ${value(found[first + 2])})`);
 }
 
 // A home that has sent for a short time only is not drawn as a thin line at the right edge.

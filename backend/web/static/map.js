@@ -67,5 +67,10 @@ function mark(map, place, at) {
     close.setAttribute("aria-label", _("Close"));
     (said.querySelector("a, button") ?? close).focus({ preventScroll: true });
   });
+  said.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return; // Leaflet hears it on the ground alone
+    event.stopPropagation();
+    marker.closePopup();
+  });
   marker.on("popupclose", () => marker.getElement()?.focus({ preventScroll: true }));
 }
