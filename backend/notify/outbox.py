@@ -35,16 +35,20 @@ FROM notify_route r WHERE r.person = ANY(%(people)s) AND r.withdrawn_at IS NULL 
 ON CONFLICT DO NOTHING
 """
 CLAIM = """
-UPDATE notification SET attempts = attempts + 1, due_at = %(lease_until)s
+UPDATE notification SET attempts = attempts + 1, due_at = %(lease_until)s, sending_since = %(now)s,
+    doubts = doubts + (sending_since IS NOT NULL)::integer
 WHERE id = (SELECT id FROM notification WHERE state = 'waiting' AND due_at <= %(now)s ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, alert_id, case_id, visit_id, step, person, channel, address, body, key, attempts,
+RETURNING id, alert_id, case_id, visit_id, step, person, channel, address, body, key, attempts, doubts,
     visit_id IS NULL OR EXISTS (
         SELECT FROM visit_offer o JOIN account a ON a.doctor_id = o.doctor_id
         WHERE o.visit_id = notification.visit_id AND o.answer IS NULL AND 'account:' || a.name = split_part(person, '/', 1)
     ) AS is_wanted
 """
 RENEW = "UPDATE notification SET due_at = due_at + %(more)s WHERE id = %(id)s AND state = 'waiting'"
-FINISH = "UPDATE notification SET state = %(state)s, sent_at = %(sent_at)s, error = %(error)s, due_at = %(due_at)s WHERE id = %(id)s"
+FINISH = """
+UPDATE notification SET state = %(state)s, sent_at = %(sent_at)s, error = %(error)s, due_at = %(due_at)s, sending_since = NULL,
+    doubts = doubts + %(doubt)s WHERE id = %(id)s
+"""
 READ = "UPDATE notification SET read_at = %(now)s WHERE key = %(key)s AND read_at IS NULL RETURNING id, alert_id, case_id, person"
 BY_KEY = "SELECT id, body, read_at, sent_at, visit_id, split_part(person, '/', 1) AS person FROM notification WHERE key = %(key)s"
 ROUTES = """
@@ -101,7 +105,10 @@ async def add_for_visit(
 
 
 async def claim(conn: Connection, *, now: datetime) -> dict[str, Any] | None:
-    """Take the next due row for LEASE; commit before sending. None when nothing is due."""
+    """Take the next due row for LEASE; commit before sending. None when nothing is due.
+
+    A row that was being sent when its worker died is `doubts` once more: it may have gone out.
+    """
     return await (await conn.execute(CLAIM, {"now": now, "lease_until": now + LEASE})).fetchone()
 
 
@@ -112,13 +119,15 @@ async def renew(conn: Connection, notification_id: int, *, more: timedelta) -> N
 
 async def sent(conn: Connection, notification_id: int, *, now: datetime) -> None:
     """The channel took it."""
-    await conn.execute(FINISH, {"id": notification_id, "state": "sent", "sent_at": now, "error": None, "due_at": now})
+    await conn.execute(FINISH, {"id": notification_id, "state": "sent", "sent_at": now, "error": None, "due_at": now, "doubt": 0})
 
 
-async def failed(conn: Connection, notification_id: int, *, error: str, retry_at: datetime | None, now: datetime) -> None:
-    """The channel did not take it; `retry_at` None means never again."""
-    state = "failed" if retry_at is None else "waiting"
-    await conn.execute(FINISH, {"id": notification_id, "state": state, "sent_at": None, "error": error[:500], "due_at": retry_at or now})
+async def failed(
+    conn: Connection, notification_id: int, *, error: str, retry_at: datetime | None, now: datetime, is_in_doubt: bool = False
+) -> None:
+    """The channel did not take it, or its answer was lost (`is_in_doubt`); `retry_at` None means never again."""
+    values = {"state": "failed" if retry_at is None else "waiting", "sent_at": None, "error": error[:500], "due_at": retry_at or now}
+    await conn.execute(FINISH, values | {"id": notification_id, "doubt": int(is_in_doubt)})
 
 
 async def find(conn: Connection, key: str) -> dict[str, Any] | None:

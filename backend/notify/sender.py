@@ -40,7 +40,7 @@ async def send_one(pool: Pool, *, now: datetime, settings: NotifyConfig = DEFAUL
         retry_at = None if error.is_final or row["attempts"] >= ATTEMPTS_MAX else now + wait(row["attempts"], error.retry_after_s)
         logger.warning("notification not delivered", extra={"event": "notification_failed", "id": row["id"], "attempt": row["attempts"]})
         async with pool.connection() as conn:
-            await outbox.failed(conn, row["id"], error=str(error), retry_at=retry_at, now=now)
+            await outbox.failed(conn, row["id"], error=str(error), retry_at=retry_at, now=now, is_in_doubt=error.is_in_doubt)
             if error.is_gone:
                 await outbox.forget(conn, channel=row["channel"], address=row["address"], now=now)
         return True

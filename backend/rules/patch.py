@@ -25,7 +25,7 @@ def as_name(given: Any) -> Any:
 class Why(RuleShape):
     """`until` is the last day on which it holds."""
 
-    reason: str = Field(min_length=3, max_length=400)
+    reason: str = Field(min_length=2, max_length=400)
     by: str = Field(min_length=1, max_length=80)
     until: date
 

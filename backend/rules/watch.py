@@ -1,18 +1,14 @@
-"""What people tell the rules about an elder: away until when, on oxygen, awake. Rows are added and ended, never changed."""
+"""What people tell the rules about an elder: on oxygen, awake; and, said in `backend/cases/rest.py`, away until when."""
 
 from datetime import datetime
 from typing import Any
 
 from backend.db.pool import Connection
-from backend.errors import BadInput, NotFound
+from backend.errors import BadInput
 
 AWAY = """
 SELECT id, from_at, until_at, reason, by FROM away WHERE elder_id = %(elder_id)s ORDER BY until_at DESC LIMIT 10
 """
-ADD_AWAY = """
-INSERT INTO away (elder_id, from_at, until_at, reason, by) VALUES (%(elder_id)s, %(now)s, %(until_at)s, %(reason)s, %(by)s)
-"""
-END_AWAY = "UPDATE away SET until_at = %(now)s WHERE id = %(id)s AND elder_id = %(elder_id)s AND until_at > %(now)s AND from_at < %(now)s"
 OBSERVED = """
 SELECT at, on_oxygen, consciousness, by FROM observation WHERE elder_id = %(elder_id)s ORDER BY at DESC LIMIT 10
 """
@@ -26,19 +22,6 @@ HOME = "SELECT id FROM gateway WHERE elder_id = %(elder_id)s ORDER BY id LIMIT 1
 async def away(conn: Connection, elder_id: str) -> list[dict[str, Any]]:
     """When an elder is or was away, the newest first."""
     return await (await conn.execute(AWAY, {"elder_id": elder_id})).fetchall()
-
-
-async def go_away(conn: Connection, elder_id: str, *, until_at: datetime, reason: str, by: str, now: datetime) -> None:
-    """An elder is away from now on; it ends by itself. Raises BadInput where the end is not ahead."""
-    if until_at <= now:
-        raise BadInput("the end must be ahead")
-    await conn.execute(ADD_AWAY, {"elder_id": elder_id, "until_at": until_at, "reason": reason, "by": by, "now": now})
-
-
-async def come_back(conn: Connection, elder_id: str, away_id: int, *, now: datetime) -> None:
-    """An elder is back before the planned end. Raises NotFound."""
-    if not (await conn.execute(END_AWAY, {"id": away_id, "elder_id": elder_id, "now": now})).rowcount:
-        raise NotFound(f"elder {elder_id} is not away by {away_id}")
 
 
 async def observed(conn: Connection, elder_id: str) -> list[dict[str, Any]]:

@@ -239,7 +239,7 @@ LEFT JOIN doctor asked ON asked.id = coalesce(s.detail ->> 'offered_to', s.detai
 WHERE v.alert_id = ANY(%(alert_ids)s) ORDER BY s.id
 """
 NOTIFICATIONS = """
-SELECT coalesce(n.sent_at, n.due_at) AS at, n.state, n.channel, n.read_at,
+SELECT coalesce(n.sent_at, n.due_at) AS at, n.state, n.channel, n.read_at, n.doubts,
        coalesce(c.name, x.title, split_part(n.person, '/', 1)) AS person
 FROM notification n
 LEFT JOIN alert a ON a.id = n.alert_id

@@ -171,7 +171,9 @@ def _of_visit(row: Row, say: Translator) -> Entry:
 
 def _of_message(row: Row, say: Translator) -> Entry:
     read_at = row.get("read_at")
-    more = say("read at %(at)s", at=read_at.astimezone(CENTRE).strftime("%H:%M:%S")) if read_at else ""
+    said = [say("read at %(at)s", at=read_at.astimezone(CENTRE).strftime("%H:%M:%S"))] if read_at else []
+    said += [say("may have gone out more than once")] if row["doubts"] else []
+    more = say(", ").join(said)
     return Entry(row["at"], "", say(SENT[row["state"]], person=row["person"]), more, "message")
 
 

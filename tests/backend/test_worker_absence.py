@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from backend.cases import rest
 from backend.config import Config, DatabaseConfig
 from backend.db.pool import Connection, Pool
 from backend.rules import store as rules
-from backend.rules import watch
 from backend.rules.kinds import RULE
 from backend.worker import Worker
 from contract.events import EventKind
@@ -91,7 +91,7 @@ async def test_twelve_still_hours_are_an_alert_but_not_of_somebody_who_is_away(s
     still_since = ago(43_205)
     await happen(street, EventKind.MOTION, still_since)
     async with street.transaction():
-        await watch.go_away(street, "elder-1", until_at=ago(-3600), reason="医院", by="wang", now=ago(40_000))
+        await rest.add(street, subject="elder-1", kind="away", ends_at=ago(-3600), reason="医院", by="wang", now=ago(40_000))
     await worker.judge_silence()
     assert await opened(street, "no_movement") == []
     await street.execute("DELETE FROM away")

@@ -5,6 +5,9 @@ from typing import Any
 
 from backend.config import NotifyConfig
 
+REPEAT = "（可能是重复发送 This may be a repeat）"
+"""Heads a message that may have gone out before: not every service can be told by a key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -22,6 +25,8 @@ def compose(row: dict[str, Any], settings: NotifyConfig) -> Message:
     body, key = row["body"], str(row["key"])
     title = " ".join(filter(None, [body.get("title_zh"), body.get("title_en")])) or "家护 Jiahu"
     lines = [title, body.get("at", "")]
+    if row["doubts"]:
+        lines.insert(0, REPEAT)
     if settings.public_url:
         lines.append(f"收到请点击 Please confirm: {settings.public_url.rstrip('/')}/receipts/{key}")
     return Message(row["address"], key, f"家护 Jiahu: {title}", "\n".join(filter(None, lines)), body)

@@ -2,7 +2,7 @@
 
 apprise speaks a hundred services but says only whether one took a message: no status, no Retry-After. So a failure is always worth another
 try, with our own back-off, and its own retries are left off. These services know no idempotency key: a crash between their answer and our
-writing it down sends the message twice, so the confirming link in it is the same.
+writing it down sends the message twice. The second says that it may be a repeat, has the same confirming link, and operators see it.
 """
 
 import apprise
@@ -23,4 +23,4 @@ def send(message: Message, settings: NotifyConfig) -> None:
     if service is None:
         raise NotDelivered("not an address that apprise knows", is_final=True)
     if not service.notify(title=message.title, body=message.text):
-        raise NotDelivered("the service did not take it", is_final=False)
+        raise NotDelivered("the service did not take it, or its answer was lost", is_final=False, is_in_doubt=True)

@@ -25,7 +25,8 @@ def send(message: Message, settings: NotifyConfig, *, timeout_s: float = TIMEOUT
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
         raise NotDelivered(f"not a usable URL: {error}", is_final=True) from error
     except httpx.HTTPError as error:
-        raise NotDelivered(f"{type(error).__name__}: {error}", is_final=False) from error
+        is_unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        raise NotDelivered(f"{type(error).__name__}: {error}", is_final=False, is_in_doubt=not is_unsent) from error
     if not response.is_success:
         code = response.status_code
         raise NotDelivered(f"answered {code}", is_final=code in FINAL, retry_after_s=asked_s(response))

@@ -199,7 +199,7 @@ async def begin_draft(request: Request, web: TheWeb, who: Lead, now: Now) -> Res
 
 
 def _why(reason: str) -> str:
-    if len(reason) < 3:
+    if len(reason) < 2:
         raise BadInput(N_("Say why."))
     return reason[:400]
 
@@ -345,7 +345,7 @@ async def show_rule(request: Request, web: TheWeb, who: Lead, rule_id: str) -> R
 
 
 @router.post("/{rule_id}/retire")
-async def retire(web: TheWeb, who: Lead, now: Now, rule_id: str, why: Annotated[str, Form(min_length=3, max_length=400)]) -> Response:
+async def retire(web: TheWeb, who: Lead, now: Now, rule_id: str, why: Annotated[str, Form(min_length=2, max_length=400)]) -> Response:
     """Begin a draft that switches the rule off; it needs a second person as any other."""
     async with web.pool.connection() as conn, conn.transaction():
         known = await drafts.in_force(conn)

@@ -1,6 +1,5 @@
-"""What operators tell the rules about an elder: away until when; on oxygen and awake, which no device says and NEWS2 needs."""
+"""What operators tell the rules about an elder: on oxygen and awake, which no device says and NEWS2 needs; and when somebody was away."""
 
-from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request, Response
@@ -20,7 +19,6 @@ router = APIRouter(prefix="/operator/elders/{elder_id}/watch", include_in_schema
 review = APIRouter(prefix="/operator/review", include_in_schema=False)
 
 Consciousness = Literal["", "A", "C", "V", "P", "U"]
-AWAY_HOURS_MAX = 24 * 60
 
 
 @review.get("")
@@ -33,34 +31,11 @@ async def show_late(request: Request, web: TheWeb, who: Operator, now: Now) -> R
 
 @router.get("")
 async def show(request: Request, web: TheWeb, who: Operator, now: Now, elder_id: Id) -> Response:
-    """Both forms, and what was said lately."""
+    """When somebody is or was away, and what was seen lately; the form for the latter."""
     async with web.pool.connection() as conn:
         await auth.open_elder(conn, who, elder_id, now=now)
         away, seen = await watch.away(conn, elder_id), await watch.observed(conn, elder_id)
     return render.page(request, "watch.html", elder_id=elder_id, away=away, seen=seen)
-
-
-@router.post("/away")
-async def go_away(
-    web: TheWeb, who: Operator, now: Now, elder_id: Id, hours: Annotated[float, Form(gt=0, le=AWAY_HOURS_MAX)],
-    reason: Annotated[str, Form(min_length=2, max_length=200)],
-) -> Response:  # fmt: skip
-    """Away from now on, for some hours."""
-    async with web.pool.connection() as conn, conn.transaction():
-        await auth.open_elder(conn, who, elder_id, now=now)
-        await watch.go_away(conn, elder_id, until_at=now + timedelta(hours=hours), reason=reason.strip(), by=who.name, now=now)
-        await accounts.audit(conn, by=who.name, action="elder_away", subject=f"elder:{elder_id}", now=now)
-    return _back(elder_id)
-
-
-@router.post("/away/{away_id}/end")
-async def come_back(web: TheWeb, who: Operator, now: Now, elder_id: Id, away_id: int) -> Response:
-    """Back before the planned end."""
-    async with web.pool.connection() as conn, conn.transaction():
-        await auth.open_elder(conn, who, elder_id, now=now)
-        await watch.come_back(conn, elder_id, away_id, now=now)
-        await accounts.audit(conn, by=who.name, action="elder_back", subject=f"elder:{elder_id}", now=now)
-    return _back(elder_id)
 
 
 @router.post("/seen")

@@ -22,12 +22,14 @@ class Channel:
     def __init__(self, *outcomes: Exception | None) -> None:
         self.outcomes = list(outcomes)
         self.sent: list[dict[str, Any]] = []
+        self.texts: list[str] = []
 
     def __call__(self, message: Message, settings: NotifyConfig) -> None:
         outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
         if outcome is not None:
             raise outcome
         self.sent.append(message.body)
+        self.texts.append(message.text)
 
 
 AGAIN = NotDelivered("answered 500", is_final=False)
@@ -95,7 +97,18 @@ async def test_a_crash_between_claim_and_sent_means_sent_again_after_the_lease(
     assert not await sender.send_one(pool, now=NOW + outbox.LEASE - seconds(1))
     assert await sender.send_one(pool, now=NOW + outbox.LEASE)
     assert len(channel.sent) == 1
-    assert len(await rows(waiting, "SELECT id FROM notification")) == 1
+    assert await rows(waiting, "SELECT state, doubts FROM notification") == [{"state": "sent", "doubts": 1}]
+    assert channel.texts[0].startswith("（可能是重复发送")
+
+
+async def test_an_answer_that_was_lost_is_a_doubt_and_a_refusal_is_none(
+    pool: Pool, waiting: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = use(monkeypatch, AGAIN, NotDelivered("ReadTimeout", is_final=False, is_in_doubt=True), None)
+    for minute in range(3):
+        await sender.send_one(pool, now=NOW + seconds(60 * minute))
+    assert (await one(waiting, "SELECT doubts FROM notification"))["doubts"] == 1
+    assert "可能是重复发送" in channel.texts[0]
 
 
 async def test_a_channel_that_breaks_unexpectedly_is_tried_again_after_the_lease(

@@ -108,5 +108,5 @@ def test_every_fault_of_a_modem_has_its_words() -> None:
 
 @pytest.mark.parametrize(("state", "text"), [("sent", "Message sent to Wang Fang"), ("failed", "Message to Wang Fang failed")])
 def test_a_message_says_whom_it_reached(state: str, text: str) -> None:
-    (line,) = timeline.compose([], [], [], [{"at": NOW, "state": state, "person": "Wang Fang"}], say=SAY)
+    (line,) = timeline.compose([], [], [], [{"at": NOW, "state": state, "person": "Wang Fang", "doubts": 0}], say=SAY)
     assert line.text == text

@@ -23,6 +23,11 @@ class MailServer:
         self.answers = ["250 taken"]
         self.refused: str | None = None
         self.taken: list[bytes] = []
+        self.farewell = "221 bye"
+        self.hangs_up = False
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:
+        return self.farewell
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         if self.refused is not None:
@@ -34,6 +39,8 @@ class MailServer:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer.startswith("250"):
             self.taken.append(envelope.content)
+        if self.hangs_up:
+            server.transport.abort()
         return answer
 
 
@@ -67,6 +74,21 @@ def test_an_answer_says_whether_trying_again_may_help(server: tuple[MailServer, 
     with pytest.raises(NotDelivered, match=answer[:3]) as failure:
         send(settings)
     assert failure.value.is_final is is_final
+
+
+def test_a_mail_that_was_taken_is_sent_whatever_the_server_says_to_a_good_bye(server: tuple[MailServer, NotifyConfig]) -> None:
+    handler, settings = server
+    handler.farewell = "500 what?"
+    send(settings)
+    assert len(handler.taken) == 1
+
+
+def test_a_server_that_takes_a_mail_and_hangs_up_leaves_a_doubt(server: tuple[MailServer, NotifyConfig]) -> None:
+    handler, settings = server
+    handler.hangs_up = True
+    with pytest.raises(NotDelivered) as failure:
+        send(settings)
+    assert len(handler.taken) == 1 and failure.value.is_in_doubt and not failure.value.is_final
 
 
 @pytest.mark.parametrize(("answer", "is_final"), [("450 grey", False), ("550 unknown", True)])

@@ -156,7 +156,7 @@ async def test_an_override_is_in_force_for_one_elder_until_it_is_ended(
     for changed, says in (
         ({"elder": ""}, "请填写老人或团队"),
         ({"until": ""}, "截止日：须"),
-        ({"reason": "x"}, "至少 3 个字"),
+        ({"reason": "x"}, "至少 2 个字"),
         ({"elder": "e9"}, "没有这位老人"),
     ):
         refused = await leads[0].post("/rules/overrides", data=given | changed)

@@ -22,14 +22,18 @@ async def test_what_an_operator_sees_completes_a_score_at_once(street: Pool, sig
     assert "新发意识混乱" in (await operator.get(PAGE)).text
 
 
-async def test_away_and_back(street: Pool, signed_in: SignedIn) -> None:
+async def test_away_and_back_by_the_one_form_there_is(street: Pool, signed_in: SignedIn) -> None:
     operator = await signed_in("wang")
-    assert (await operator.post(f"{PAGE}/away", data={"hours": "48", "reason": "住院"})).status_code == 303
+    away = {"subject": "elder-1", "what": "hospital", "hours": "48", "reason": "住院"}
+    assert 'name="subject" value="elder-1"' in (await operator.get("/operator/rests?elder=elder-1")).text
+    assert (await operator.post("/operator/rests", data=away)).status_code == 303
     async with street.connection() as conn:
-        row = await one(conn, "SELECT id, from_at, until_at, by FROM away")
+        row = await one(conn, "SELECT from_at, until_at, by FROM away")
+        rest = await one(conn, "SELECT id FROM rest")
     assert (row["from_at"], row["until_at"], row["by"]) == (NOW, NOW + seconds(48 * 3600), "wang")
     assert "住院" in (await operator.get(PAGE)).text
-    assert (await operator.post(f"{PAGE}/away", data={"hours": "-1", "reason": "住院"})).status_code == 422
+    assert (await operator.post("/operator/rests", data=away | {"hours": "-1"})).status_code == 422
+    assert (await operator.post(f"/operator/rests/{rest['id']}/end")).status_code == 303
     doctor = await signed_in("cao")
     assert (await doctor.get(PAGE)).status_code == 404
 
