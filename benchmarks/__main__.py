@@ -14,13 +14,14 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import accepts, cases, console, devices, drain, falls, fuzz, ingest, outbox, rules, storage
+from benchmarks import accepts, back_test, cases, console, devices, drain, falls, fuzz, ingest, kills, outbox, rules, storage
 from benchmarks.peers import run as peers
 from benchmarks.routing import run as routing
 
 Part = Callable[[float], dict[str, float]]
 PARTS: dict[str, Part] = {
     "accepts": accepts.measure,
+    "back_test": back_test.measure,
     "cases": cases.measure,
     "console": console.measure,
     "devices": devices.measure,
@@ -28,6 +29,7 @@ PARTS: dict[str, Part] = {
     "falls": falls.measure,
     "fuzz": fuzz.measure,
     "ingest": ingest.measure,
+    "kills": kills.measure,
     "outbox": outbox.measure,
     "peers": peers.measure,
     "routing": routing.measure,
