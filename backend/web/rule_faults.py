@@ -95,7 +95,8 @@ def words_of(error: Exception, say: Translator) -> str:
 
 
 def _fault(fault: Any, say: Translator) -> str:
-    where = [part for part in fault["loc"] if part not in (*HEAD, "levels", "feed") or part == fault["loc"][-1]]
+    loc = fault["loc"][1:] if fault["loc"][:1] and fault["loc"][0] in HEAD else fault["loc"]  # the union of kinds names the kind first
+    where = [part for part in loc if part not in ("levels", "feed") or part == loc[-1]]
     row = next((f" {part + 1}" for part in where if isinstance(part, int)), "")
     path = ".".join(str(part) for part in where if not isinstance(part, int))
     title = TITLES.get(path) or TITLES.get(path.rpartition(".")[2])
