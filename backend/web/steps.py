@@ -34,12 +34,17 @@ OFF_LINE = N_("The gateway is off line. Try again when it is back.")
 
 
 async def take(conn: Connection, who: Account, case_id: int, *, now: datetime) -> None:
-    """Take a case. Raises NotFound, Taken, IllegalMove."""
+    """Take a case; who has it already, keeps it. Raises NotFound, Taken, IllegalMove."""
     await auth.open_case(conn, who, case_id, now=now)
-    async with _naming_the_winner(conn), conn.transaction():
-        await cases.take(conn, case_id, by=who.name, now=now)
-        await monitor.on_taken(conn, case_id, now=now)
-        await _audit(conn, who, "taken", f"case:{case_id}", now)
+    async with _naming_the_winner(conn):
+        try:
+            async with conn.transaction():
+                await cases.take(conn, case_id, by=who.name, now=now)
+                await monitor.on_taken(conn, case_id, now=now)
+                await _audit(conn, who, "taken", f"case:{case_id}", now)
+        except Taken as error:
+            if error.by != who.name:  # a call or a note may have taken it a moment ago
+                raise
 
 
 async def begin(conn: Connection, who: Account, case_id: int, *, now: datetime) -> None:

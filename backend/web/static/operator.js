@@ -41,7 +41,9 @@ wire((target) => {
   drawCharts();
   drawMaps();
   keepOpen();
-  if (target?.id === "work" && matchMedia(NARROW).matches) target.scrollIntoView();
+  if (target?.id !== "work") return;
+  if (matchMedia(NARROW).matches) target.scrollIntoView();
+  if (!isTyping()) document.getElementById("centre").focus({ preventScroll: true }); // Tab goes on from the chosen case
 });
 openDraft();
 document.addEventListener("keydown", onKey);
@@ -135,13 +137,19 @@ function openDraft() {
 
 function onKey(event) {
   if (event.key === "Escape") return escape();
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return event.target.form?.requestSubmit();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return send(event);
   if (isTyping() || event.ctrlKey || event.metaKey || event.altKey || document.getElementById("help").open) return;
   const digit = /^[1-9]$/.test(event.key) && (() => press(`#plan [aria-keyshortcuts="${event.key}"]`));
   const action = digit || actions[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
   action();
+}
+
+// Once, however long the key is held.
+function send(event) {
+  const { form } = event.target;
+  if (form && !event.repeat && !form.classList.contains("htmx-request")) form.requestSubmit();
 }
 
 function escape() {

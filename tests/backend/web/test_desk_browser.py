@@ -71,6 +71,7 @@ async def test_a_whole_case_without_the_mouse_on_one_screen(street: Pool, busy_s
     await press("j")
     await expect(page.locator("#take kbd")).to_have_text("T")
     assert await size_of(page) == [DESK["width"], DESK["height"]]
+    assert await page.evaluate("document.activeElement.id") == "centre"  # Tab goes on from the case
     await picture(page, "case_new")
     await press("t")
     await expect(page.locator("#status .held")).to_contain_text("坐席 王芳")

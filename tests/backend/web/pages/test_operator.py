@@ -67,6 +67,14 @@ async def test_taking_a_case_answers_with_the_story_and_who_has_it(signed_in: Si
     assert "坐席 王芳已接警" in text_of(await client.get("/operator/queue"))
 
 
+async def test_taking_what_one_has_already_changes_nothing(signed_in: SignedIn, street: Pool) -> None:
+    case_id = await open_case(street)
+    client = await signed_in("wang")
+    for step, form in (("calls", {"person": "contact:1"}), ("take", {}), ("take", {})):
+        text = text_of(await client.post(f"/operator/cases/{case_id}/{step}", data=form, headers=PART))
+    assert text.count("接警 坐席 王芳") == 1
+
+
 async def test_a_lost_race_is_a_sentence(signed_in: SignedIn, street: Pool) -> None:
     case_id = await open_case(street)
     await (await signed_in("liu")).post(f"/operator/cases/{case_id}/take", headers=PART)
