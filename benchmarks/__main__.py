@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import accepts, back_test, cases, console, devices, drain, falls, fuzz, ingest, kills, outbox, rules, storage
+from benchmarks import accepts, back_test, cases, console, devices, dom, drain, falls, fuzz, ingest, kills, outbox, rules, storage
 from benchmarks.peers import run as peers
 from benchmarks.routing import run as routing
 
@@ -25,6 +25,7 @@ PARTS: dict[str, Part] = {
     "cases": cases.measure,
     "console": console.measure,
     "devices": devices.measure,
+    "dom": dom.measure,
     "drain": drain.measure,
     "falls": falls.measure,
     "fuzz": fuzz.measure,

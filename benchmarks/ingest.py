@@ -96,13 +96,13 @@ def measure(seconds: float) -> dict[str, float]:
         raise SystemExit("the district needs Mosquitto: apt install mosquitto mosquitto-clients")
     homes = int(os.environ.get("JIAHU_BENCH_HOMES", HOMES))
     accounts = {"backend": PASSWORD, "load": PASSWORD}
-    binaries = _timescaledb()
+    binaries = timescaledb()
     with (
         tempfile.TemporaryDirectory(dir=".") as folder,
         Database(binaries=binaries, preload="timescaledb" if binaries else "") as database,
         Broker(accounts, loaders=["load"], kind=BrokerKind.MOSQUITTO) as broker,
     ):
-        backend = _prepared(Path(folder).absolute(), database, broker, homes)
+        backend = prepared(Path(folder).absolute(), database, broker, homes)
         found = _chain(backend, database, broker, homes, seconds)
         found |= _broker_limit(broker)
         with psycopg.connect(database.url, autocommit=True) as conn:
@@ -112,7 +112,7 @@ def measure(seconds: float) -> dict[str, float]:
     return found | {"on_timescaledb": float(binaries is not None)}
 
 
-def _timescaledb() -> Path | None:
+def timescaledb() -> Path | None:
     """Programs of a PostgreSQL with TimescaleDB, which are made on the first run; None where they cannot be had, or are not wanted."""
     if os.environ.get("JIAHU_BENCH_TIMESCALEDB") == "0":
         return None
@@ -123,7 +123,7 @@ def _timescaledb() -> Path | None:
     return Path(made.stdout.strip())
 
 
-def _prepared(folder: Path, database: Database, broker: Broker, homes: int) -> BackendProcesses:
+def prepared(folder: Path, database: Database, broker: Broker, homes: int) -> BackendProcesses:
     with psycopg.connect(database.url, autocommit=True) as conn:
         for setting in SETTINGS:
             conn.execute(f"ALTER SYSTEM SET {setting}".encode())
@@ -141,7 +141,7 @@ def _prepared(folder: Path, database: Database, broker: Broker, homes: int) -> B
 # -- the district ------------------------------------------------------------------------------------------------------------------------
 
 
-class _Arrivals:
+class Arrivals:
     """When each home's press came through the operators' event stream."""
 
     def __init__(self) -> None:
@@ -157,9 +157,9 @@ class _Arrivals:
 
 def _chain(backend: BackendProcesses, database: Database, broker: Broker, homes: int, seconds: float) -> dict[str, float]:
     _earlier(database, homes, seconds)
-    ingests = {f"ingest-{number}": _ingest(backend, number) for number in range(INGESTS)}
+    ingests = {f"ingest-{number}": one_ingest(backend, number) for number in range(INGESTS)}
     programs = ingests | {name: backend.program(name) for name in ("worker", "web")}
-    arrivals = _Arrivals()
+    arrivals = Arrivals()
     witness = Witness(backend.url, "operator", f"{PASSWORD}-operator", on_shown=arrivals.take)
     for program in programs.values():
         program.start()
@@ -200,7 +200,7 @@ def _named(load: str, figures: dict[str, float]) -> dict[str, float]:
     return {f"{load}_{name}": value for name, value in figures.items()}
 
 
-def _ingest(backend: BackendProcesses, number: int) -> Program:
+def one_ingest(backend: BackendProcesses, number: int) -> Program:
     """One of INGESTS, with its share of the shards."""
     share = topics.SHARD_COUNT // INGESTS
     more = f"[ingest]\nfirst_shard = {number * share}\nlast_shard = {(number + 1) * share - 1}\n"
@@ -218,7 +218,7 @@ class Chain:
     database: Database
     broker: Broker
     programs: dict[str, Program]
-    arrivals: _Arrivals
+    arrivals: Arrivals
     district: dict[str, Any]
 
     def play(self, settings: dict[str, Any]) -> dict[str, Any]:
