@@ -1,5 +1,6 @@
 """Connections: the pool every process opens once, and the hint that something changed."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -13,7 +14,27 @@ from backend.config import DATABASE_PASSWORD, DatabaseConfig, secret
 from backend.errors import BadInput, Unavailable
 
 Connection = AsyncConnection[DictRow]
-Pool = AsyncConnectionPool[Connection]
+
+
+class Pool(AsyncConnectionPool[Connection]):
+    """A pool that loses no cancellation.
+
+    The library waits for a free connection with `asyncio.wait_for`, which before Python 3.12 returns as if nothing had happened when what
+    it waits for and the cancellation come together. A task of a group is cancelled only once: it would go on for ever, and its process
+    with it.
+    """
+
+    async def getconn(self, timeout: float | None = None) -> Connection:
+        """As the library's. Raises CancelledError when the task was cancelled meanwhile, whatever else happened."""
+        task = asyncio.current_task()
+        assert task is not None
+        cancelled = task.cancelling()
+        conn = await super().getconn(timeout)
+        if task.cancelling() > cancelled:
+            await self.putconn(conn)
+            raise asyncio.CancelledError
+        return conn
+
 
 TRANSIENT = OperationalError
 """Lost connections, deadlocks, serialization failures, a server that is starting or stopping: the same work may succeed later."""
@@ -49,13 +70,13 @@ async def open_pool(database: DatabaseConfig) -> Pool:
 
     Raises Unavailable when the server does not answer in time, BadInput for a URL that is none.
     """
-    pool: Pool = AsyncConnectionPool(
+    pool = Pool(
         conninfo(database),
         kwargs={"row_factory": dict_row, "autocommit": True, "options": "-c timezone=UTC"},
         min_size=1,
         max_size=database.pool_max,
         open=False,
-        check=AsyncConnectionPool.check_connection,
+        check=Pool.check_connection,
         timeout=database.connect_timeout_s,
         reconnect_timeout=RECONNECT_S,
     )

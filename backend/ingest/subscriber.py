@@ -111,7 +111,8 @@ class Inbox:
         if not self._urgent and len(self._other) < count_max and (wait_s := self._paced_until_s - loop.time()) > 0:
             self._enough.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._enough.wait(), wait_s)
+                async with asyncio.timeout(wait_s):  # `wait_for` may lose a cancellation, see Pool
+                    await self._enough.wait()
         if not self._urgent:
             self._paced_until_s = loop.time() + self._pace_s
 

@@ -132,14 +132,15 @@ class Board:
         console = Console(language)
         self._consoles.add(console)
         console.tell("queue", "pulse")
-        ends_at = asyncio.get_running_loop().time() + STREAM_S_MAX
+        ends_s = asyncio.get_running_loop().time() + STREAM_S_MAX
         try:
             yield _event("hello", json.dumps({"at": self._clock().isoformat()}))
             with suppress(TimeoutError):
                 while not console.is_over:
                     for message in self._messages(console):
                         yield message
-                    await asyncio.wait_for(console.wakes.wait(), ends_at - asyncio.get_running_loop().time())
+                    async with asyncio.timeout_at(ends_s):
+                        await console.wakes.wait()
         finally:
             self._consoles.discard(console)
 

@@ -150,6 +150,11 @@ class Client:
             return False
         return True
 
+    async def next(self, ends_s: float) -> str | None:
+        """The next message, None at the end of the stream. Raises TimeoutError at `ends_s` of the loop's clock."""
+        async with asyncio.timeout_at(ends_s):
+            return await self.queue.get()
+
     def end(self) -> None:
         """Make the stream end now, whatever waits in it."""
         while not self.queue.empty():
@@ -303,14 +308,14 @@ class Live:
         self._clients.add(client)
         try:
             yield message_of("hello", json.dumps({"at": self._clock().isoformat(), "account": account.name}))
-            ends_at = asyncio.get_running_loop().time() + STREAM_S_MAX
+            ends_s = asyncio.get_running_loop().time() + STREAM_S_MAX
             with suppress(TimeoutError, TRANSIENT):
                 async for changes in self._everything_open(client.kinds):
                     for message in client.first(changes):
                         yield message
                 for message in client.begun():
                     yield message
-                while (queued := await asyncio.wait_for(client.queue.get(), ends_at - asyncio.get_running_loop().time())) is not None:
+                while (queued := await client.next(ends_s)) is not None:
                     yield queued
         finally:
             self._clients.discard(client)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -111,3 +112,24 @@ async def test_ten_tasks_share_a_pool_of_two(database_url: str) -> None:
                 return int((await one(conn, f"SELECT {number} AS n"))["n"])
 
         assert await asyncio.gather(*map(ask, range(10))) == list(range(10))
+
+
+@pytest.mark.store
+async def test_no_cancellation_is_lost_while_a_connection_is_handed_over(database_url: str) -> None:
+    async with await pools.open_pool(DatabaseConfig(url=database_url, pool_max=2)) as pool:
+        for ticks in range(40):  # one of them is the tick in which the connection and the cancellation come together
+            async with AsyncExitStack() as held:
+                for _ in range(2):
+                    await held.enter_async_context(pool.connection())
+                waiting = asyncio.create_task(pool.getconn())
+                await asyncio.sleep(0.001)
+                release = asyncio.create_task(held.aclose())
+                for _ in range(ticks):
+                    await asyncio.sleep(0)
+                if waiting.done():  # it had the connection before it was cancelled
+                    await pool.putconn(waiting.result())
+                else:
+                    waiting.cancel()
+                    await asyncio.wait({waiting})
+                    assert waiting.cancelled(), f"lost after {ticks} ticks"
+                await release
