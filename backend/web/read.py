@@ -353,7 +353,7 @@ async def wait_for_hint(conn: Connection, timeout_s: float) -> None:
 
 async def open_marks(conn: Connection) -> dict[str, Marks]:
     """All that is open, by kind: `case`, `alert`, `visit`. Alerts of a group item are told by that alone."""
-    rows = await (await conn.execute(OPEN_MARKS)).fetchall()
+    rows = await (await conn.execute(OPEN_MARKS, binary=True)).fetchall()  # half the time of text
     return {row["kind"]: Marks.of(row) for row in rows}
 
 
