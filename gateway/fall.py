@@ -59,6 +59,11 @@ class Verdict:
         return self.turn_deg is not None
 
 
+def prepare(placement: str) -> None:
+    """Read the trees of this place on the body now: the first fall of a home then waits no longer than the second."""
+    fall_model.shipped(DETECTORS[placement].model)
+
+
 def confirm(window: AccelerationWindow | None, peak_index: int, placement: str = DEFAULT_PLACEMENT) -> Verdict:
     """Judge one candidate of a device worn at `placement`.
 

@@ -55,6 +55,6 @@ class FallModel:
 
 @cache
 def shipped(name: str) -> FallModel:
-    """The trees `name` (trunk, wrist) of the file beside this one. Read once, and only in a home that has a candidate to judge."""
+    """The trees `name` (trunk, wrist) of the file beside this one. Read once, and only in a home that has a wearable."""
     known = json.loads(files("gateway").joinpath(FILE).read_text("utf-8"))
     return FallModel(known["features"], known[name]["threshold"], known[name]["trees"])

@@ -53,6 +53,8 @@ NEARBY_FOR = timedelta(minutes=10)
 """Somebody at the telephone says: use the cuff now. So long it is shown to whoever enrols it."""
 CHEST_RADARS = frozenset({"radar_sy", "radar_tinyframe"})
 """Types that see a chest move."""
+FALL_TYPES = frozenset({"jiahu_wearable"})
+"""Types whose falls are judged here."""
 SETTLED_MAX = 64
 """Signals remembered per device, so that a repeat of one already judged is only acknowledged again."""
 SILENT = (Command, SetClock, Heard)
@@ -506,6 +508,8 @@ def _own_device(config: DeviceConfig, port: str, home: Config, now_s: float) -> 
     driver = DRIVERS[config.type](config.options())
     device = _Device(config.id, config.type, port, driver, now_s)
     device.placement = config.placement or fall.DEFAULT_PLACEMENT
+    if config.type in FALL_TYPES:
+        fall.prepare(device.placement)
     device.lost_after_s = max(home.lost_after_s, driver.quiet_s)
     device.summarizer = Summarizer(config.summary_s or SUMMARY_S) if driver.is_fast or config.summary_s else None
     return device

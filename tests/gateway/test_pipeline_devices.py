@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from contract.events import EventKind
+from gateway import fall_model
 from gateway.bridges.serial_port import Chunk
 from gateway.devices.nonin_spot import select_format, set_time
 from gateway.history import Mark
@@ -212,3 +213,17 @@ def test_a_read_out_cut_off_by_a_lost_port_is_taken_again() -> None:
     home.hear(is_lost=True)
     home.after(20).tick()
     assert home.pipeline.known() == {}
+
+
+@pytest.mark.parametrize(
+    ("device", "trees"),
+    [
+        ({"type": "jiahu_wearable", "address": 1}, 1),
+        ({"type": "jiahu_wearable", "address": 1, "placement": "wrist"}, 1),
+        ({"type": "contec_v7"}, 0),
+    ],
+)
+def test_the_trees_are_read_at_the_start_and_only_in_a_home_with_a_wearable(device: dict[str, Any], trees: int) -> None:
+    fall_model.shipped.cache_clear()
+    Home(**device)
+    assert fall_model.shipped.cache_info().currsize == trees
