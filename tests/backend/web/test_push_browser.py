@@ -1,0 +1,56 @@
+"""The worker of the doctor's page in Chromium: a push is shown though no page of offers is open, and one sent again replaces the first."""
+
+import json
+import shutil
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI
+
+from backend.config import VAPID_KEY
+from backend.notify import webpush
+from backend.web.language import STATIC
+from tests.backend.web.conftest import PASSWORD, serving
+
+playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
+from playwright.async_api import Page, async_playwright, expect  # noqa: E402
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
+    pytest.mark.skipif(not (STATIC / "vendor" / "htmx.min.js").exists(), reason="run `make web` first: it fetches the browser libraries"),
+]
+SHOWN = "async () => (await (await navigator.serviceWorker.ready).getNotifications()).map((one) => [one.title, one.body, one.tag])"
+
+
+@pytest.fixture
+async def page(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
+    """A telephone on which Dr Li is signed in and notifications are allowed."""
+    monkeypatch.setenv(VAPID_KEY, webpush.new_key())
+    async with serving(app) as url, async_playwright() as tool:
+        browser = await tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        context = await browser.new_context(viewport={"width": 390, "height": 844})
+        await context.grant_permissions(["notifications"], origin=url)
+        await context.request.post(f"{url}/api/session", data={"name": "li", "password": PASSWORD})
+        page = await context.new_page()
+        await page.goto(f"{url}/operator/channels")
+        yield page
+        await browser.close()
+
+
+async def test_a_push_is_shown_and_one_sent_again_replaces_it(page: Page) -> None:
+    await expect(page.locator("#push-on")).to_be_visible()
+    worker = await page.context.new_cdp_session(page)
+    registered: list[str] = []
+    worker.on(
+        "ServiceWorker.workerRegistrationUpdated", lambda event: registered.extend(one["registrationId"] for one in event["registrations"])
+    )
+    await worker.send("ServiceWorker.enable")
+    await page.evaluate("navigator.serviceWorker.ready")
+    origin = page.url.removesuffix("/operator/channels")
+    for title in ("first", "家护 Jiahu: 紧急上门派单"):  # the second, sent again after a crash, has the same key
+        data = json.dumps({"key": "k1", "title": title, "at": ""})
+        await worker.send("ServiceWorker.deliverPushMessage", {"origin": origin, "registrationId": registered[0], "data": data})
+    await page.wait_for_function(f"({SHOWN})().then((shown) => shown.length === 1 && shown[0][0] !== 'first')")
+    assert await page.evaluate(SHOWN) == [["家护 Jiahu: 紧急上门派单", "", "k1"]]
