@@ -117,22 +117,21 @@ class FamilyView(View):
 
 async def everybody(conn: Connection, who: Account, *, now: datetime) -> list[FamilyView]:
     """All elders of whom this account may see something; each look is written to the trail."""
-    rights = await read.family_rights(conn, [who.name], now=now)
-    book = await rules.load(conn)
+    rights = (await read.family_rights(conn, [who.name], now=now)).get(who.name, {})
     found = []
-    for elder_id, sees in rights.get(who.name, {}).items():
+    for elder_id, sees in rights.items():
         await accounts.audit_view(conn, by=who.name, subject=f"elder:{elder_id}", now=now)
-        found.append(await _view(conn, who, elder_id, sees, book, now))
+        found.append(await _view(conn, who, elder_id, sees, now))
     return found
 
 
 async def one(conn: Connection, who: Account, elder_id: str, *, now: datetime) -> FamilyView:
     """One elder. Raises NotFound where the account may see nothing; the refusal is written too."""
     sees = await auth.open_for_family(conn, who, elder_id, now=now)
-    return await _view(conn, who, elder_id, sees, await rules.load(conn), now)
+    return await _view(conn, who, elder_id, sees, now)
 
 
-async def _view(conn: Connection, who: Account, elder_id: str, sees: frozenset[str], book: RuleBook, now: datetime) -> FamilyView:
+async def _view(conn: Connection, who: Account, elder_id: str, sees: frozenset[str], now: datetime) -> FamilyView:
     elder = await read.elder(conn, elder_id, now=now)
     assert elder is not None, "a consent leads to it"
     latest = await read.latest(conn, elder_id)
@@ -146,7 +145,7 @@ async def _view(conn: Connection, who: Account, elder_id: str, sees: frozenset[s
         sees=[thing for thing in families.THINGS if thing in sees],
         mood=mood(state, alerts),
         state=state,
-        values=values(latest, book.of_elder(elder_id), now) if "values" in sees else None,
+        values=values(latest, (await rules.load(conn)).of_elder(elder_id), now) if "values" in sees else None,
         alerts=alerts,
         visits=await _visits(conn, elder_id, now, with_findings="findings" in sees) if is_seen else None,
         promised=[PromisedView.model_validate(row) for row in await read.promised_visits(conn, elder_id, now=now)] if is_seen else None,

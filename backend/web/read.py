@@ -245,7 +245,8 @@ FROM notification n
 LEFT JOIN alert a ON a.id = n.alert_id
 LEFT JOIN contact c ON c.elder_id = a.elder_id AND 'contact:' || c.position = split_part(n.person, '/', 1)
 LEFT JOIN account x ON 'account:' || x.name = split_part(n.person, '/', 1)
-WHERE (n.alert_id = ANY(%(alert_ids)s) OR n.case_id = %(case_id)s) AND n.attempts > 0 ORDER BY n.id
+WHERE (n.alert_id = ANY(%(alert_ids)s) OR n.case_id = %(case_id)s
+    OR n.visit_id IN (SELECT v.id FROM visit v WHERE v.alert_id = ANY(%(alert_ids)s))) AND n.attempts > 0 ORDER BY n.id
 """
 FALL_WINDOW = """
 SELECT at, confidence, acceleration FROM event WHERE alert_id = ANY(%(alert_ids)s) AND acceleration IS NOT NULL ORDER BY at DESC LIMIT 1
@@ -520,7 +521,7 @@ async def visit_steps(conn: Connection, alert_ids: Collection[int]) -> list[Row]
 
 
 async def notifications(conn: Connection, case_id: int, alert_ids: Collection[int]) -> list[Row]:
-    """Messages about a case and its alerts that were sent, or tried."""
+    """Messages about a case, its alerts and their visits that were sent, or tried."""
     return await _all(conn, NOTIFICATIONS, {"case_id": case_id, "alert_ids": list(alert_ids)})
 
 

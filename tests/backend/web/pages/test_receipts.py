@@ -11,7 +11,7 @@ from backend.db.pool import Pool
 from backend.notify import outbox, webpush
 from tests.backend.notify.test_webpush import AUTH, RECEIVER
 from tests.backend.street import NOW, one, rows
-from tests.backend.web.conftest import SignedIn, offer_visit
+from tests.backend.web.conftest import SignedIn, case_of, offer_visit, open_alert
 
 pytestmark = pytest.mark.store
 
@@ -94,3 +94,12 @@ async def test_a_doctor_changes_the_own_channels_alone(signed_in: SignedIn) -> N
     for person in ("account:wang", "contact:elder-1:1"):
         assert (await client.post("/operator/channels", data=form | {"person": person})).status_code == 404
     assert (await client.post("/operator/channels", data=form | {"person": "account:li", "channel": "push"})).status_code == 422
+
+
+async def test_the_story_of_a_case_says_that_a_doctor_was_rung(street: Pool, key: str, signed_in: SignedIn) -> None:
+    alert_id = await open_alert(street)
+    async with street.connection() as conn:
+        await conn.execute("UPDATE visit SET alert_id = %s", [alert_id])
+        await conn.execute("UPDATE notification SET attempts = 1, state = 'sent', sent_at = %s", [NOW])
+    page = await (await signed_in("wang")).get(f"/operator/cases/{await case_of(street, alert_id)}")
+    assert "已通知李医生" in page.text
