@@ -27,7 +27,8 @@ from tests.backend.web.conftest import PASSWORD, Clock, SignedIn, consent, liste
 pytestmark = pytest.mark.store
 
 OPEN_TO_FAMILIES = {
-    "/", "/sign-in", "/sign-out", "/language", "/healthz", "/readyz", "/api/session", "/api/live", "/receipts/{key}", "/receipts/{key}/accept", "/receipts/{key}/decline",
+    "/", "/sign-in", "/sign-out", "/language", "/healthz", "/readyz", "/api/session", "/api/live",
+    "/receipts/{key}", "/receipts/{key}/accept", "/receipts/{key}/decline",
     "/institutions",
     "/family", "/family/now", "/family/elders/{elder_id}/messages", "/join/{token}", "/join/{token}/own",
     "/api/family/elders", "/api/family/elders/{elder_id}", "/api/family/elders/{elder_id}/messages",
