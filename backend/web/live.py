@@ -189,6 +189,7 @@ class Live:
         self._clients: set[Client] = set()
         self._looking = asyncio.Lock()
         self._looks = 0
+        self._looked = 0
         self._marks: dict[str, Marks] = {}
         self._rate = Rate()
         self._beat_at: datetime | None = None
@@ -229,13 +230,14 @@ class Live:
         """Return once the tables have been looked at since this was called, and the board shows what was found. Raises TRANSIENT."""
         looks = self._looks
         async with self._looking:
-            if self._looks == looks:
+            if self._looked <= looks:  # none that began later has ended well
                 await self._look(conn)
             await self._board.bring_up_to_date(conn)
 
     async def _look(self, conn: Connection) -> None:
         """Tell all pages what differs from the last look."""
         self._looks += 1
+        number = self._looks
         marks = await read.open_marks(conn)
         changed = {kind: marks[kind].changed_from(self._marks.get(kind, NO_MARKS)) for kind in KINDS}
         if any(changed.values()):
@@ -246,7 +248,7 @@ class Live:
                 self._tell(lambda client, changes=changes: client.messages(changes))  # type: ignore[misc]
         self._marks = marks
         await self._notice_rights(conn)
-        self.looked_at = self._clock()
+        self._looked, self.looked_at = number, self._clock()
 
     async def _look_around(self, conn: Connection) -> None:
         """What is due from time to time: the pulse, and a beat that says that looking works."""

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from backend.cases import store as cases
-from backend.db.pool import Pool
+from backend.db.pool import TRANSIENT, Pool
 from backend.web import board, read
 from backend.web.auth import Web
 from backend.web.board import Board
@@ -52,6 +52,20 @@ async def test_a_hundred_requests_at_once_read_and_draw_the_queue_once_or_twice(
     assert "血氧偏低" in answers[0]
     assert web.live._looks - looks < 40  # of a pool of eight connections, eight ask at once
     assert len(drawn) <= 2
+
+
+async def test_a_look_that_failed_is_nobody_elses_look(app: FastAPI, street: Pool) -> None:
+    web: Web = app.state.web
+    async with street.connection() as conn, street.connection() as broken:
+        await broken.close()
+        async with web.live._looking:
+            asked = web.live._looks
+            tries = [asyncio.create_task(web.live.catch_up(one)) for one in (broken, conn)]
+            await asyncio.sleep(0)
+        failed, done = await asyncio.gather(*tries, return_exceptions=True)
+    assert isinstance(failed, TRANSIENT)
+    assert done is None
+    assert web.live._looked > asked + 1
 
 
 async def test_a_console_hears_the_queue_the_changed_case_and_the_pulse(app: FastAPI, street: Pool) -> None:
