@@ -7,8 +7,10 @@ action `sources_to_targets`.
 import asyncio
 import logging
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import httpx
@@ -31,11 +33,16 @@ class NoAnswer(ValueError):
     """The router has said something that is no table of times."""
 
 
+REST_S = 60.0
+"""A router that did not answer is left alone for so long: offers must not wait for it one after another."""
+
+
 class Roads:
     """A router that is asked for tables of travel times. Safe to share; it holds no connection between questions."""
 
     def __init__(self, config: RouterConfig) -> None:
         self._config = config
+        self._rests_until_s = -math.inf
 
     async def minutes(self, points: Sequence[Place]) -> Table | None:
         """Minutes from each place to each other, a row per place; None when the router does not answer rightly within its time."""
@@ -52,12 +59,13 @@ class Roads:
         return day if table is None else replace(day, instance=replace(day.instance, travel=table))
 
     async def _ask(self, starts: Sequence[Place], ends: Sequence[Place]) -> Table | None:
-        if not starts or not ends or max(len(starts), len(ends)) > PLACES_MAX:
+        if not starts or not ends or max(len(starts), len(ends)) > PLACES_MAX or time.monotonic() < self._rests_until_s:
             return None
         try:
             async with asyncio.timeout(self._config.limit_s), httpx.AsyncClient(base_url=self._config.url) as client:
                 return await self._blocks(client, starts, ends)
         except (TimeoutError, httpx.HTTPError, ValueError) as error:
+            self._rests_until_s = time.monotonic() + REST_S
             logger.warning("no travel times from the router: %s", type(error).__name__, extra={"event": "router_failed"})
             return None
 
@@ -66,7 +74,7 @@ class Roads:
         for first in range(0, len(starts), BLOCK):
             some = starts[first : first + BLOCK]
             parts = [await self._block(client, some, ends[at : at + BLOCK]) for at in range(0, len(ends), BLOCK)]
-            rows += [[time for part in parts for time in part[number]] for number in range(len(some))]
+            rows += [[minutes for part in parts for minutes in part[number]] for number in range(len(some))]
         return rows
 
     async def _block(self, client: httpx.AsyncClient, starts: Sequence[Place], ends: Sequence[Place]) -> Table:
@@ -76,8 +84,13 @@ class Roads:
 
 
 def roads_of(habits: PlanConfig) -> Roads | None:
-    """The configured router, None where there is none."""
-    return None if habits.router is None else Roads(habits.router)
+    """The configured router, the same for the same configuration; None where there is none."""
+    return None if habits.router is None else _router(habits.router)
+
+
+@cache
+def _router(config: RouterConfig) -> Roads:
+    return Roads(config)
 
 
 async def _osrm(client: httpx.AsyncClient, profile: str, starts: Sequence[Place], ends: Sequence[Place]) -> Any:
@@ -115,7 +128,7 @@ def _checked(seconds: Any, rows: int, columns: int) -> Table:
     for row in seconds:
         if not isinstance(row, list) or len(row) != columns:
             raise NoAnswer("a row of the router's table is not as long as asked for")
-        if not all(isinstance(time, int | float) and math.isfinite(time) and time >= 0 for time in row):
+        if not all(isinstance(cell, int | float) and math.isfinite(cell) and cell >= 0 for cell in row):
             raise NoAnswer("the router knows no way between two places")
-        table.append([time / 60 for time in row])
+        table.append([cell / 60 for cell in row])
     return table

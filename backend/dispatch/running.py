@@ -112,6 +112,8 @@ async def _carry_out(conn: Connection, rest: Afternoon, choice: Choice, now: dat
     keys: dict[str, Any] = {"team_id": rest.team_id, "day": rest.day.date, "now": now}
     moved = 0
     for number, planned in enumerate(after):
+        if planned == rest.running.tours[number]:
+            continue
         doctor_id, half = rest.day.instance.tours[number].id.split("/")
         kept = begun.get((doctor_id, half), 0) + rest.running.kept[number]
         mine = [stop for stop in planned.stops if stop.visit < len(rest.day.dues)]

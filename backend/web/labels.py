@@ -136,6 +136,19 @@ CONTROL = {
     "emergency": N_("emergency"),
 }
 """Words of records/followup.py."""
+REASON = {
+    "pressure_emergency": N_("pressure at a danger level"),
+    "glucose_emergency": N_("glucose at a danger level"),
+    "danger_sign": N_("danger sign"),
+    "fever": N_("high fever"),
+    "fast_pulse": N_("fast pulse"),
+    "pressure_high": N_("pressure above its target"),
+    "glucose_high": N_("glucose above its target"),
+    "drug_reaction": N_("drug reaction"),
+    "reaction_hard": N_("reaction hard to control"),
+    "complication": N_("new or worse complication"),
+}
+"""Why records/followup.py chose a class."""
 LEAVES_IN = (0, 10, 20, 30, 60)
 """Minutes until a doctor leaves, as the offer proposes them."""
 OUTCOME = {

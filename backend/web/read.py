@@ -165,6 +165,11 @@ WHERE v.id = ANY(%(ids)s)
 ORDER BY v.requested_at, v.id
 """
 OPEN_VISIT_IDS = "SELECT id FROM visit WHERE state NOT IN ('done', 'cancelled')"
+DOCTOR_VISIT_IDS = """
+SELECT id FROM visit WHERE doctor_id = %(doctor_id)s AND state NOT IN ('done', 'cancelled')
+UNION
+SELECT visit_id FROM visit_offer WHERE doctor_id = %(doctor_id)s AND answer IS NULL
+"""
 CASE_VISIT_IDS = "SELECT v.id FROM visit v JOIN alert a ON a.id = v.alert_id WHERE a.case_id = %(case_id)s"
 DONE_VISIT_IDS = """
 SELECT id FROM visit WHERE doctor_id = %(doctor_id)s AND state IN ('done', 'cancelled') AND changed_at >= %(since)s
@@ -468,6 +473,11 @@ async def visits(conn: Connection, ids: Collection[int]) -> list[Row]:
 async def open_visits(conn: Connection) -> list[Row]:
     """All visits that are neither done nor cancelled."""
     return await visits(conn, await _ids(conn, OPEN_VISIT_IDS, {}))
+
+
+async def doctors_visits(conn: Connection, doctor_id: str) -> list[Row]:
+    """The open visits that a doctor has, and those that are offered to it."""
+    return await visits(conn, await _ids(conn, DOCTOR_VISIT_IDS, {"doctor_id": doctor_id}))
 
 
 async def case_visits(conn: Connection, case_id: int) -> list[Row]:

@@ -26,7 +26,7 @@ LATE = timedelta(minutes=10)
 async def board(conn: Connection, who: Account, now: datetime) -> Row:
     """Everything on the page. Each visit and each stop still to make has its elder's file, so that the page works without a network."""
     assert who.doctor_id is not None, "only a doctor has a round"
-    open_visits = await read.open_visits(conn)
+    open_visits = await read.doctors_visits(conn, who.doctor_id)
     stops = await round_store.of_doctor(conn, who.doctor_id, now.astimezone(progress_store.ZONE).date())
     return {
         "offers": [await _with_elder(conn, who, visit, now) for visit in open_visits if _offer_to(visit, who.doctor_id)],

@@ -127,8 +127,9 @@ async def accept(
         if not await dispatch.is_first(conn, visit_id, once, step="accept", by=who.name, now=now):
             return
         await dispatch.accept(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now, leaves_in=leaves_in)
-        await running.make_room(conn, visit_id, _doctor_id(who), now=now, habits=habits)
         await _audit(conn, who, "accepted", f"visit:{visit_id}", now)
+    async with conn.transaction():  # of its own: nobody who accepts waits for a plan
+        await running.make_room(conn, visit_id, _doctor_id(who), now=now, habits=habits)
 
 
 async def assign(
@@ -138,8 +139,9 @@ async def assign(
     await auth.open_visit(conn, who, visit_id, now=now)
     async with conn.transaction():
         await dispatch.assign(conn, visit_id, doctor_id=doctor_id, by=who.name, now=now, leaves_in=leaves_in)
-        await running.make_room(conn, visit_id, doctor_id, now=now, habits=habits)
         await _audit(conn, who, "assigned", f"visit:{visit_id}", now, doctor_id=doctor_id)
+    async with conn.transaction():
+        await running.make_room(conn, visit_id, doctor_id, now=now, habits=habits)
 
 
 async def candidates(conn: Connection, elder_id: str, *, now: datetime, habits: PlanConfig) -> list[read.Row]:

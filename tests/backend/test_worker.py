@@ -236,6 +236,15 @@ async def test_the_last_rung_of_a_search_tells_who_supervises(street: Connection
     assert told == {"case_id": case, "title": "No doctor has accepted yet"}
 
 
+async def test_date_rules_fill_the_due_list_by_themselves_and_once(street: Connection, worker: Worker) -> None:
+    await street.execute("UPDATE elder SET born_on = '1945-01-01', conditions = '{高血压, 2型糖尿病}' WHERE id = 'elder-1'")
+    await street.execute("UPDATE contract SET signed_on = current_date - 100, ends_on = current_date + 1000")
+    for _ in range(2):
+        await worker.list_due()
+    listed = await rows(street, "SELECT kind FROM due_visit WHERE elder_id = 'elder-1' AND source = 'date_rule' ORDER BY kind")
+    assert [row["kind"] for row in listed] == ["diabetes_followup", "elder_checkup", "hypertension_followup"]
+
+
 async def test_a_receiver_that_does_not_answer_holds_up_nobody_else(
     street: Connection, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,15 +13,19 @@ from backend.dispatch.store import Once
 from backend.errors import BadInput
 from backend.people import accounts
 from backend.people.accounts import Refused
+from backend.records.forms import FORMS
 from backend.web import auth, casework, render, rounds, steps
 from backend.web.api.cases import TEXT_MAX
 from backend.web.api.visits import LEAVE_MINUTES_MAX
 from backend.web.auth import Doctor, Now, TheWeb
 from backend.web.labels import N_
 from backend.web.language import STATIC
-from backend.web.paper import Paper
+from backend.web.paper import Paper, record_of
 
 router = APIRouter(prefix="/doctor", include_in_schema=False)
+
+
+TITLES = {form.condition: form.title for form in FORMS.values() if form.condition is not None}
 
 
 def once_of(idempotency_key: Annotated[str | None, Header()] = None, said_at: Annotated[str | None, Header()] = None) -> Once | None:
@@ -143,6 +147,23 @@ async def finish(
     async with web.pool.connection() as conn:
         await steps.finish(conn, who, visit_id, findings=findings, outcome=outcome, now=now, once=once, paper=paper)
         return render.page(request, "rounds.html", **await rounds.board(conn, who, now))
+
+
+@router.post("/visits/{visit_id}/advice")
+async def advise(request: Request, web: TheWeb, who: Doctor, now: Now, visit_id: int, paper: ThePaper) -> Response:
+    """What the table of the 规范 says of the forms as they are filled in so far; 422 while something needed is missing."""
+    async with web.pool.connection() as conn:
+        visit = await auth.open_visit(conn, who, visit_id, now=now)
+        record = await record_of(conn, visit, paper, findings="", now=now)
+    return render.page(request, "advice.html", record=record, titles=TITLES)
+
+
+@router.post("/stops/{due_id}/advice")
+async def advise_stop(request: Request, web: TheWeb, who: Doctor, now: Now, due_id: int, paper: ThePaper) -> Response:
+    """The same for a stop of the plan."""
+    async with web.pool.connection() as conn:
+        visit_id = await steps.visit_of_stop(conn, who, due_id)
+    return await advise(request, web, who, now, visit_id, paper)
 
 
 @router.post("/visits/{visit_id}/note", status_code=204)

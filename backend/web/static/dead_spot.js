@@ -48,7 +48,14 @@ export function keepSteps(main, onSent) {
 
 /** True while steps wait: what the server shows of these visits is older than what the phone shows. */
 export function hasKept() {
-  return kept().some((step) => !step.refused);
+  const steps = kept();
+  return steps.some((step) => !isStuck(step, steps));
+}
+
+/** True for a step that is the doctor's to decide: refused, or unsigned and behind a refused one of the same visit. */
+function isStuck(step, steps) {
+  const isUnsigned = step.pin && !pins.has(step.key);
+  return Boolean(step.refused) || (isUnsigned && steps.some((one) => one.refused && subject(one) === subject(step)));
 }
 
 function keep(path, form, parameters) {
@@ -85,15 +92,15 @@ const subject = (step) => STEP.exec(step.path)[1];
 /** Show each visit as it is after the steps that wait, and above the page what needs the doctor: a PIN, or a decision on what was refused. */
 function show() {
   const steps = kept();
-  for (const step of steps.filter((one) => !one.refused)) {
+  for (const step of steps.filter((one) => !isStuck(one, steps))) {
     const card = document.querySelector(`article.visit-card[data-steps="${subject(step)}"]`);
     if (!card) continue;
     card.dataset.state = step.next;
     card.querySelector(".queued").hidden = false;
   }
-  const unsigned = steps.filter((step) => step.pin && !step.refused && !pins.has(step.key));
+  const unsigned = steps.filter((step) => step.pin && !pins.has(step.key) && !isStuck(step, steps));
   const refused = new Map();
-  for (const step of steps.filter((one) => one.refused)) refused.set(subject(step), [...(refused.get(subject(step)) ?? []), step]);
+  for (const step of steps.filter((one) => isStuck(one, steps))) refused.set(subject(step), [...(refused.get(subject(step)) ?? []), step]);
   const news = JSON.stringify([unsigned.map(({ key, wrong }) => [key, wrong]), [...refused]]);
   if (box.dataset.shown === news) return; // nobody's half-typed PIN is taken away
   box.dataset.shown = news;
@@ -120,11 +127,11 @@ function toDecide(path, steps) {
   const buttons = element("p", "links");
   const last = steps.at(-1);
   if (typed.childElementCount) {
-    if (last.status !== GONE_ON && formOf(path, last)) buttons.append(button("correct", _("Correct it")));
+    if (last.refused && last.status !== GONE_ON && formOf(path, last)) buttons.append(button("correct", _("Correct it")));
     buttons.append(button("copy", _("Copy")), button("note", _("Keep as a note")));
   }
   buttons.append(button("discard", _("Discard")));
-  article.append(element("b", "", _("%(name)s: this was not taken", { name: steps[0].name })), element("p", "reason", steps[0].refused), typed, buttons);
+  article.append(element("b", "", _("%(name)s: this was not taken", { name: steps[0].name })), element("p", "reason", steps.find((step) => step.refused).refused), typed, buttons);
   return article;
 }
 
@@ -154,7 +161,8 @@ async function act(event) {
   const chosen = event.target.closest("[data-act]");
   if (!chosen) return;
   const { path } = chosen.closest(".refused").dataset;
-  const steps = kept().filter((step) => step.refused && subject(step) === path);
+  const all = kept();
+  const steps = all.filter((step) => isStuck(step, all) && subject(step) === path);
   const text = steps.flatMap(typedIn).map(([field, value]) => `${field}: ${value}`).join("\n");
   if (chosen.dataset.act === "copy") await copy(text);
   if (chosen.dataset.act === "note" && !(await sendNote(path, text, steps[0].key))) return;
@@ -212,8 +220,9 @@ async function send() {
 /** The oldest step that can go: a step waits for those before it of the same visit, and for its PIN. */
 function next() {
   const held = new Set();
-  for (const step of kept()) {
-    if (step.refused) continue;
+  const steps = kept();
+  for (const step of steps) {
+    if (isStuck(step, steps)) continue;
     if (!held.has(subject(step)) && (!step.pin || pins.has(step.key))) return step;
     held.add(subject(step));
   }

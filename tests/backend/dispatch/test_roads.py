@@ -107,5 +107,12 @@ async def test_an_answer_that_is_none_leaves_the_work_to_the_curve(router: Route
     assert await roads(router).minutes(HOMES[:3]) is None
 
 
+async def test_a_router_that_did_not_answer_is_left_alone_for_a_while(router: Router) -> None:
+    asks = roads(router)
+    router.spoils = "broken"
+    assert [await asks.minutes(HOMES[:2]) for _ in range(3)] == [None, None, None]
+    assert router.asked == 1
+
+
 async def test_where_nobody_listens_the_curve_serves() -> None:
     assert await Roads(RouterConfig(url="http://127.0.0.1:9")).minutes(HOMES[:2]) is None

@@ -84,6 +84,10 @@ async def test_a_stop_of_the_plan_goes_its_way_and_its_findings_fill_the_due_lis
         assert expected in page
     for step in ("depart", "arrive"):
         assert (await client.post(f"/doctor/stops/{first}/{step}", headers=PART)).status_code == 200
+    advice = await client.post(f"/doctor/stops/{first}/advice", data=FORM, headers=PART)
+    assert text_of(advice).strip() == "高血压随访: 首次控制不满意 (血压未达标) 下次 2026-03-15 前"
+    unfinished = await client.post(f"/doctor/stops/{first}/advice", data={"sheet": "hypertension"}, headers=PART)
+    assert unfinished.status_code == 422
     wrong = await client.post(f"/doctor/stops/{first}/finish", data=FORM | {"pin": "0000"}, headers=PART)
     assert (wrong.status_code, "PIN" in wrong.text) == (403, True)
     page = text_of(await client.post(f"/doctor/stops/{first}/finish", data=FORM, headers=PART))
