@@ -28,6 +28,10 @@ LEFT JOIN LATERAL (
 WHERE y.state = 'published' AND p.doctor_id = %(doctor_id)s AND y.day = %(day)s ORDER BY p.starts_at
 """
 LOCK_DUE = "SELECT id, elder_id, kind, roles, state FROM due_visit WHERE id = %(due_id)s FOR UPDATE"
+HAS_BEGUN = """
+SELECT id FROM visit WHERE due_id = %(due_id)s AND doctor_id = %(doctor_id)s AND state <> 'cancelled' AND outcome IS DISTINCT FROM 'not_met'
+ORDER BY id DESC LIMIT 1
+"""
 OWN_VISIT = """
 SELECT id FROM visit WHERE due_id = %(due_id)s AND doctor_id = %(doctor_id)s AND state <> 'cancelled' ORDER BY id DESC LIMIT 1
 """
@@ -66,9 +70,9 @@ async def begin(conn: Connection, due_id: int, *, doctor_id: str, by: str, now: 
     Raises NotFound when no published plan has it, Taken when it is somebody else's, IllegalMove when it was skipped or is done.
     """
     due = await _lock_due(conn, due_id)
-    own = await own_visit(conn, due_id, doctor_id)
+    own = await (await conn.execute(HAS_BEGUN, {"due_id": due_id, "doctor_id": doctor_id})).fetchone()
     if own is not None:
-        return Begun(own, is_new=False)
+        return Begun(int(own["id"]), is_new=False)
     stop = await _stop(conn, due_id, doctor_id)
     if stop["skipped_at"] is not None or due["state"] != "due":
         raise IllegalMove(f"the planned visit {due_id} is off the list")
@@ -79,7 +83,7 @@ async def begin(conn: Connection, due_id: int, *, doctor_id: str, by: str, now: 
 
 
 async def own_visit(conn: Connection, due_id: int, doctor_id: str) -> int | None:
-    """The visit that this doctor makes, or made, of a due visit."""
+    """The newest visit that this doctor makes, or made, of a due visit, whether anybody was met or not."""
     row = await (await conn.execute(OWN_VISIT, {"due_id": due_id, "doctor_id": doctor_id})).fetchone()
     return None if row is None else int(row["id"])
 
@@ -125,7 +129,8 @@ async def _stop(conn: Connection, due_id: int, doctor_id: str) -> dict[str, Any]
     stops: Sequence[dict[str, Any]] = await (await conn.execute(STOP, {"due_id": due_id, "doctor_id": doctor_id})).fetchall()
     if not stops:
         raise NotFound(f"no published plan has {due_id}")
-    own = next((stop for stop in stops if stop["doctor_id"] == doctor_id), None)
+    newest = [stop for stop in stops if stop["plan_id"] == stops[0]["plan_id"]]
+    own = next((stop for stop in newest if stop["doctor_id"] == doctor_id), None)
     if own is None:
         raise Taken(stops[0]["doctor_id"])
     return own

@@ -87,6 +87,20 @@ async def test_where_nobody_was_met_it_is_due_again_but_not_today(street: Connec
     assert dues[0] not in {one.id for one in day.dues}
 
 
+async def test_who_met_nobody_can_go_again_on_another_day_and_a_day_that_is_over_gives_no_right(
+    street: Connection, dues: list[int]
+) -> None:
+    await finish(street, await begin(street, dues[0]), Outcome.NOT_MET)
+    await street.execute("UPDATE day_plan SET day = day - 1")
+    await rounds.publish(street, DAY, NINE, [("home-9", "other", (LI,))])
+    today = "(SELECT max(id) FROM day_plan)"
+    await street.execute(f"UPDATE plan_stop SET due_id = {dues[0]} WHERE plan_id = {today}".encode())
+    assert (await round_store.begin(street, dues[0], doctor_id=LI, by=LI, now=NINE)).is_new
+    await street.execute(f"UPDATE plan_stop SET due_id = {dues[2]}, doctor_id = 'doctor-yang' WHERE plan_id = {today}".encode())
+    with pytest.raises(Taken):
+        await begin(street, dues[2])
+
+
 async def test_a_skipped_stop_goes_back_to_the_list_with_its_reason(street: Connection, dues: list[int]) -> None:
     await begin(street, dues[0])
     await skip(street, dues[0])
