@@ -1100,6 +1100,7 @@ CREATE INDEX visit_by_change ON public.visit USING btree (changed_at);
 CREATE INDEX visit_by_due ON public.visit USING btree (due_id) WHERE (due_id IS NOT NULL);
 CREATE INDEX visit_by_elder ON public.visit USING btree (elder_id, requested_at);
 CREATE INDEX visit_due ON public.visit USING btree (next_at) WHERE (next_at IS NOT NULL);
+CREATE INDEX visit_open_by_doctor ON public.visit USING btree (doctor_id) WHERE (state <> ALL (ARRAY['done'::text, 'cancelled'::text]));
 CREATE UNIQUE INDEX visit_one_open_per_alert ON public.visit USING btree (alert_id) WHERE (state <> ALL (ARRAY['done'::text, 'cancelled'::text]));
 CREATE UNIQUE INDEX visit_one_open_per_stop ON public.visit USING btree (due_id, due_side) WHERE (state <> ALL (ARRAY['done'::text, 'cancelled'::text]));
 
