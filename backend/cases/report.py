@@ -117,9 +117,9 @@ KEPT = "SELECT week_start, made_at FROM chatter_report ORDER BY week_start DESC 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """How calls were answered. `within` counts those taken in at most so many seconds; `waiting` were neither taken nor over.
+    """How calls were answered. `within` counts those taken in at most so many seconds, `waiting` those neither taken nor over.
 
-    `tests` are no calls: they are in no other number.
+    `overdue` counts those that still wait after so many seconds. `tests` are no calls: they are in no other number.
     """
 
     calls: int
@@ -127,13 +127,14 @@ class Answers:
     waiting: int
     ended_by_themselves: int
     within: dict[int, int]
+    overdue: dict[int, int]
     slowest_s: float | None
     late_cases: list[int]
     tests: int = 0
 
     def share(self, seconds: int) -> float | None:
-        """Answered within so many seconds, of those that could be answered; None where there was no call."""
-        counted = self.answered + self.waiting
+        """Answered within so many seconds, of those answered or overdue; None where there was no such call."""
+        counted = self.answered + self.overdue[seconds]
         return self.within[seconds] / counted if counted else None
 
 
@@ -150,6 +151,7 @@ def count(rows: list[Row], *, now: datetime) -> Answers:
         waiting=len(still),
         ended_by_themselves=len(rows) - len(taken) - len(still),
         within={seconds: sum(took <= seconds for _, took in taken) for seconds, _, _ in TARGETS},
+        overdue={seconds: sum(waited > seconds for _, waited in still) for seconds, _, _ in TARGETS},
         slowest_s=max((took for _, took in taken), default=None),
         late_cases=sorted({case_id for case_id, took in taken + still if took > last_s}),
         tests=everything - len(rows),

@@ -105,7 +105,8 @@ def _rate(figures: Figures, say: Translator) -> Table:
 
 
 def _per_day(alarms: int, days: float) -> str:
-    return f"{alarms / days:.3f}" if days > 0 else NOTHING
+    """Of less than an elder-day no rate is said: a single alarm would look like hundreds a day."""
+    return f"{alarms / days:.3f}" if days >= 1 else NOTHING
 
 
 def _dispositions(found: Sequence[Row], say: Translator) -> Table:
