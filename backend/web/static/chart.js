@@ -7,6 +7,7 @@ import { ZONE, clockText, dayText, serverNow } from "./clock.js";
 import { _ } from "./words.js";
 
 const REFRESH_MS = 10_000;
+const REFRESH_LONG_MS = 30_000; // of six hours and more: a point there is half a minute and more
 const LIVE_MS = 2_000;
 const LIVE_HOURS = 5 / 60;
 const REFRESH_HOURS_MAX = 7 * 24; // of a longer span the newest values are the last pixel
@@ -47,7 +48,8 @@ function refreshWhenDue() {
   const wasLive = isLive;
   isLive = Boolean(document.querySelector("[data-live]"));
   if (isLive !== wasLive) for (const element of charts.keys()) if (element.matches(".chart")) setSpan(element, isLive ? LIVE_HOURS : keptSpan(element));
-  if (isLive || performance.now() - loadedMs > REFRESH_MS - LIVE_MS / 2) refreshCharts();
+  const everyMs = keptSpan() < 6 ? REFRESH_MS : REFRESH_LONG_MS;
+  if (isLive || performance.now() - loadedMs > everyMs - LIVE_MS / 2) refreshCharts();
 }
 
 // In other colours.

@@ -22,8 +22,8 @@ let isWanted = localStorage.getItem(KEPT) !== "off";
 let nextAt = 0; // performance.now() from which the burst may come again
 
 button.addEventListener("click", toggleSound);
-for (const gesture of ["keydown", "click"]) // not when a pointer goes down: the page must not move under a click
-   document.addEventListener(gesture, (event) => event.target.closest?.("#sound") || begin(), { capture: true });
+// Not when a pointer goes down: the page must not move under a click.
+for (const gesture of ["keydown", "click"]) document.addEventListener(gesture, (event) => event.target.closest?.("#sound") || begin(), { capture: true });
 show();
 
 /** Switch the sound on or off; this browser remembers it. */
