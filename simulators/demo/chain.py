@@ -30,7 +30,7 @@ ACCOUNTS = (
     ("operator", "接警员", "Operator", "/operator"),
     ("doctor", "家庭医生（李医生）", "Family doctor (Dr Li)", "/doctor"),
     ("doctor2", "家庭医生（杨医生）", "Family doctor (Dr Yang)", "/doctor"),
-    ("family", "家属（女儿王芳）", "Family (the daughter)", "/family"),
+    ("family", "家属（女儿李芳）", "Family (the daughter)", "/family"),
     ("admin", "管理员", "Administrator", "/operator"),
 )
 GATEWAY = """
