@@ -12,7 +12,7 @@ Every rule runs in a savepoint of its own: if one raises, the readings are store
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from backend.alerts import store as alerts
@@ -23,10 +23,11 @@ from backend.cases.lifecycle import Disposition
 from backend.commands import store as commands
 from backend.db.pool import TRANSIENT, Connection
 from backend.dispatch import store as dispatch
+from backend.known import Known, know, subject_of
 from backend.notify import outbox
 from backend.numbers import News, Numbers, Step, source_of
 from backend.readings import store as readings
-from backend.readings.model import Columns, Home, StoredSeries
+from backend.readings.model import StoredSeries
 from backend.rules import episodes
 from backend.rules.engine import Active, RuleBook
 from backend.rules.kinds.all import AllRule
@@ -63,8 +64,6 @@ OBSERVED_MAX = 5
 TAKEN_BACK_MAX = timedelta(minutes=2)
 """A cancel that came before its event is believed when it is this near: after a clock was wrong, one of another day must silence nobody."""
 
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-
 JUDGED = frozenset({Statistic.SAMPLE, Statistic.MEAN})
 """Minima and maxima are for people; a rule sees the value that stands for its interval."""
 
@@ -95,9 +94,9 @@ class Monitor:
     skew: timedelta = timedelta(0)
     history_until: datetime | None = None
 
-    async def on_readings(self, series: StoredSeries, known: "Known") -> None:
+    async def on_readings(self, series: StoredSeries, known: Known) -> None:
         """Judge every rule that looks at this series. `known`: what the home's open alerts and episodes make worth a look; it grows."""
-        subject = _subject(series.home)
+        subject = subject_of(series.home)
         book = self.rules.of_elder(subject.elder_id)
         low, high = min(series.columns.values), max(series.columns.values)
         for active in book.numbers.get(series.columns.quantity, ()):
@@ -509,82 +508,16 @@ class Monitor:
         return None
 
 
-@dataclass(slots=True)
-class Known:
-    """Of one subject: rules with an open alert, and when the last episodes of rules end (None: they have not)."""
-
-    open_rules: set[str]
-    ends: dict[str, datetime | None]
-    scored: Sequence[tuple[datetime, int]] = ()
-    """When each sign of a score was measured last, and the most it scored lately."""
-
-    def reach(self, rule_id: str, at: datetime) -> bool:
-        """True when readings from `at` on may change an episode or an alert of the rule, however calm they are."""
-        if rule_id in self.open_rules:
-            return True
-        end = self.ends.get(rule_id, NEVER)
-        return end is None or end >= at
-
-    def may_score(self, rule: ScoreRule, columns: Columns) -> bool:
-        """True when all signs at their worst together might reach a level; one that scores nothing may be the one that was missing."""
-        oldest = columns.start_at - timedelta(seconds=rule.table.max_age_s)
-        return not rule.is_quiet(0, sum(points for at, points in self.scored if at >= oldest))
-
-
 async def monitor_all(conn: Connection, rules: RuleBook, stored: Sequence[tuple[StoredSeries, timedelta]], *, now: datetime) -> None:
-    """Judge what many homes sent, each series with the skew of its own message: a home's clock may be set between two of them.
-
-    Most of it is calm and of homes without an alert: that needs two questions for all of them.
-    """
+    """Judge what many homes sent, each series with the skew of its own message: a home's clock may be set between two of them."""
     judged = [(series, skew) for series, skew in stored if series.columns.statistic in JUDGED]
     if not judged:
         return
-    subjects = {_subject(series.home).key for series, _ in judged}
-    open_rules = await alerts.open_rules(conn, subjects)
-    ends = await episodes.touched(conn, subjects, since=min(series.columns.start_at for series, _ in judged))
-    scored = await _score_signs(conn, rules, [series for series, _ in judged])
-    known = {key: Known(open_rules.get(key, set()), ends.get(key, {}), scored.get(key, ())) for key in subjects}
-    await episodes.hear(conn, _signs(rules, [series for series, _ in judged], now=now))
+    known = await know(conn, rules, [series for series, _ in judged], now=now)
     for series, skew in judged:
         history_until = readings.last_at(series.columns) if series.columns.is_history else None
         monitor = Monitor(conn, rules, now, skew=skew, history_until=history_until)
-        await monitor.on_readings(series, known[_subject(series.home).key])
-
-
-async def _score_signs(conn: Connection, rules: RuleBook, judged: Sequence[StoredSeries]) -> dict[str, list[tuple[datetime, int]]]:
-    """Remember what these readings score, where they do, and give what all signs of those elders scored lately."""
-    signs: dict[tuple[str, str], tuple[datetime, int]] = {}
-    elders: set[str] = set()
-    max_age_s = 0.0
-    for series in judged:
-        columns, elder_id = series.columns, series.home.elder_id
-        for active in rules.of_elder(elder_id).scores.get(columns.quantity, ()) if elder_id is not None else ():
-            assert isinstance(active.rule, ScoreRule) and elder_id is not None
-            elders.add(elder_id)
-            points = active.rule.points(columns.quantity, min(columns.values), max(columns.values))
-            if points:
-                at, before = signs.get((elder_id, columns.quantity), (columns.start_at, 0))
-                signs[elder_id, columns.quantity] = max(at, readings.last_at(columns)), max(before, points)
-                max_age_s = max(max_age_s, active.rule.table.max_age_s)
-    return await episodes.score(conn, signs, of=elders, max_age=timedelta(seconds=max_age_s))
-
-
-def _signs(rules: RuleBook, judged: Sequence[StoredSeries], *, now: datetime) -> dict[tuple[str, str], datetime]:
-    """The newest sign of life of each elder in quantities that say yes or no, such as being in bed; never later than now."""
-    found: dict[tuple[str, str], datetime] = {}
-    for series in judged:
-        columns, elder_id = series.columns, series.home.elder_id
-        if columns.quantity in rules.signs and elder_id is not None:
-            yes = [offset for offset, value in zip(columns.offsets_ms, columns.values, strict=True) if value > 0]
-            if yes:
-                at = min(columns.start_at + timedelta(milliseconds=yes[-1]), now)
-                for name in rules.signs[columns.quantity]:
-                    found[elder_id, name] = max(at, found.get((elder_id, name), at))
-    return found
-
-
-def _subject(home: Home) -> Subject:
-    return Subject(home.elder_id, home.gateway_id)
+        await monitor.on_readings(series, known[subject_of(series.home).key])
 
 
 async def on_taken(conn: Connection, case_id: int, *, now: datetime) -> None:
