@@ -1096,6 +1096,7 @@ CREATE TABLE visit (
     CONSTRAINT visit_due_id_fkey FOREIGN KEY (due_id) REFERENCES due_visit(id),
     CONSTRAINT visit_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id)
 );
+CREATE INDEX visit_by_alert ON public.visit USING btree (alert_id, id);
 CREATE INDEX visit_by_change ON public.visit USING btree (changed_at);
 CREATE INDEX visit_by_due ON public.visit USING btree (due_id) WHERE (due_id IS NOT NULL);
 CREATE INDEX visit_by_elder ON public.visit USING btree (elder_id, requested_at);

@@ -251,7 +251,7 @@ LEFT JOIN alert a ON a.id = n.alert_id
 LEFT JOIN contact c ON c.elder_id = a.elder_id AND 'contact:' || c.position = split_part(n.person, '/', 1)
 LEFT JOIN account x ON 'account:' || x.name = split_part(n.person, '/', 1)
 WHERE (n.alert_id = ANY(%(alert_ids)s) OR n.case_id = %(case_id)s
-    OR n.visit_id IN (SELECT v.id FROM visit v WHERE v.alert_id = ANY(%(alert_ids)s))) AND n.attempts > 0 ORDER BY n.id
+    OR n.visit_id = ANY(ARRAY(SELECT v.id FROM visit v WHERE v.alert_id = ANY(%(alert_ids)s)))) AND n.attempts > 0 ORDER BY n.id
 """
 FALL_WINDOW = """
 SELECT at, confidence, acceleration FROM event WHERE alert_id = ANY(%(alert_ids)s) AND acceleration IS NOT NULL ORDER BY at DESC LIMIT 1
