@@ -8,6 +8,8 @@ DEVICES_MAX = 64
 """Devices of one gateway; a home has a few."""
 NEARBY_MAX = 16
 """The street's devices are heard too."""
+HEARTBEAT_S = 75
+"""A gateway that has heard no answer for so long says that it lives: nobody who lives is silent for longer."""
 
 
 class DeviceStatus(Message):

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from contract.message import DeviceId, GatewayId
-from contract.status import DEVICES_MAX
+from contract.status import DEVICES_MAX, HEARTBEAT_S
 from gateway.devices import DRIVERS, RECEIVERS
 from gateway.devices.driver import Enrolled, Meaning, Options, Parity, Setting
 from gateway.errors import BadInput
@@ -74,7 +74,9 @@ class SendConfig(_Section):
     resend_s: float = Field(default=30, gt=0)
     resend_urgent_s: float = Field(default=10, ge=5, le=20)
     status_interval_s: float = Field(default=300, gt=0, description="the state goes out so often though nothing has changed")
-    heartbeat_s: float = Field(default=75, gt=0, description="... and as a sign of life when the backend has answered nothing for so long")
+    heartbeat_s: float = Field(
+        default=HEARTBEAT_S, gt=0, description="... and as a sign of life when the backend has answered nothing for so long"
+    )
 
 
 def _known_zone(name: str) -> str:

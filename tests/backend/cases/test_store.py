@@ -10,9 +10,11 @@ from backend.alerts import store as alerts
 from backend.alerts.model import Subject
 from backend.cases import store as cases
 from backend.cases.lifecycle import NEXT, Action, Disposition, Move, State
+from backend.cases.store import OUTAGE_MIN
 from backend.db.pool import Connection, Pool
 from backend.errors import IllegalMove, NotFound, Taken
 from contract.events import EventKind
+from contract.status import HEARTBEAT_S
 from tests.backend.cases.calls import bring
 from tests.backend.street import NOW, at_once, event, letter, one, rows, seconds, settle, write
 
@@ -285,6 +287,12 @@ async def test_ten_gateways_silent_within_a_minute_are_one_group_item_and_nine_a
     assert await rows(street, "SELECT id, is_group FROM care_case WHERE state = 'new'") == [{"id": group, "is_group": True}]
     assert await silent(street, 10, at_s=200) == group, "it grows"
     assert await silent(street, 11, at_s=600) != group, "long after it is another trouble"
+
+
+async def test_homes_that_die_at_once_are_one_item_though_last_heard_a_heartbeat_apart(street: Connection) -> None:
+    for number in range(OUTAGE_MIN):
+        await silent(street, number, at_s=number * HEARTBEAT_S / (OUTAGE_MIN - 1))
+    assert [row["is_group"] for row in await rows(street, "SELECT is_group FROM care_case WHERE state = 'new'")] == [True]
 
 
 async def test_gateways_that_fall_silent_one_by_one_are_no_outage(street: Connection) -> None:
