@@ -1,7 +1,7 @@
 """People in the database: loading an import file, and what other processes ask about an elder."""
 
 import tomllib
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -42,7 +42,11 @@ ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, pinyin = EXCLUDED.pinyin, s
     longitude = EXCLUDED.longitude, conditions = EXCLUDED.conditions, drugs = EXCLUDED.drugs, allergies = EXCLUDED.allergies,
     zone = EXCLUDED.zone, area_id = EXCLUDED.area_id, ability = EXCLUDED.ability, ability_on = EXCLUDED.ability_on
 """
-NOW = "SELECT now() AS now"
+CONSENT_ENDS = """
+SELECT now() AS now, (%(ends_on)s::date + 1)::timestamp AT TIME ZONE coalesce((SELECT zone FROM elder WHERE id = %(elder_id)s), 'UTC')
+    AS ends_at
+"""
+"""The end of its last day where the elder lives."""
 KNOWN_ZONE = "SELECT now() AT TIME ZONE %(zone)s"
 """Fails for a zone that later queries could not use."""
 FORGET_CONTACTS = "DELETE FROM contact WHERE elder_id = %(elder_id)s"
@@ -102,6 +106,7 @@ async def load(conn: Connection, people: PeopleFile, *, folder: Path = Path()) -
             await accounts.add(conn, **account.model_dump(exclude={"doctor", "follows"}), doctor_id=account.doctor)
             for follows in account.follows:
                 await _load_follows(conn, account.name, follows)
+        await accounts.check_names(conn)
         await conn.execute(CHECK_NOW)
     except (psycopg.IntegrityError, psycopg.DataError) as error:
         raise BadInput(f"the file does not fit together: {_explain(error)}") from error
@@ -131,9 +136,9 @@ async def _load_team(conn: Connection, team: Team) -> None:
 
 
 async def _load_follows(conn: Connection, account: str, follows: Follows) -> None:
-    row = await (await conn.execute(NOW)).fetchone()
+    row = await (await conn.execute(CONSENT_ENDS, {"elder_id": follows.elder, "ends_on": follows.ends_on})).fetchone()
     assert row is not None
-    ends_at = datetime.combine(follows.ends_on, time.max, UTC) if follows.ends_on else row["now"] + YEAR
+    ends_at = row["ends_at"] or row["now"] + YEAR
     await families.grant_from_file(
         conn, follows.elder, contact=follows.contact, sees=follows.sees, words=follows.consented_to, ends_at=ends_at, account=account,
         now=row["now"],
