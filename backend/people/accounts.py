@@ -23,6 +23,8 @@ from backend.errors import BadInput
 Role = Literal["operator", "doctor", "admin", "family"]
 
 NAME = r"[a-z0-9][a-z0-9_.-]{0,39}"
+RESERVED = ("system", "file", "import", "command")
+"""What the trail and the histories write as `by` of what no account did."""
 SESSION_AGE_MAX = timedelta(hours=12)
 """A shift of eight hours and its hand-over, so that nobody is signed out in the middle of an alarm."""
 FAILURES_MAX = 5
@@ -44,6 +46,8 @@ ON CONFLICT (name) DO UPDATE SET role = EXCLUDED.role, title = EXCLUDED.title, d
 CREATE = """
 INSERT INTO account (name, role, title, password_hash) VALUES (%(name)s, %(role)s, %(title)s, %(password_hash)s) ON CONFLICT DO NOTHING
 """
+IS_DOCTOR = "SELECT FROM doctor WHERE id = %(name)s"
+ANOTHER_DOCTORS = "SELECT a.name FROM account a JOIN doctor d ON d.id = a.name WHERE a.doctor_id IS DISTINCT FROM d.id ORDER BY 1 LIMIT 1"
 SET_PASSWORD = "UPDATE account SET password_hash = %(password_hash)s, failed_count = 0, locked_until = NULL WHERE name = %(name)s"
 OLD_HASH = "SELECT password_hash FROM account WHERE name = %(name)s FOR UPDATE"
 SUCCEED = "UPDATE account SET failed_count = 0, locked_until = NULL WHERE name = %(name)s"
@@ -109,7 +113,10 @@ class Refused:
 async def add(
     conn: Connection, *, name: str, role: Role, title: str, password: str, doctor_id: str | None = None, language: str = "zh"
 ) -> None:
-    """Add an account, or bring an existing one up to date. A changed password ends the account's sessions."""
+    """Add an account, or bring an existing one up to date. A changed password ends the account's sessions. Raises BadInput for a name that
+    stands for no person."""
+    if name in RESERVED:
+        raise BadInput(f"{name} is what the system writes of itself: give the account another name")
     row = await (await conn.execute(OLD_HASH, {"name": name})).fetchone()
     is_same = row is not None and await asyncio.to_thread(_matches, row["password_hash"], password)
     password_hash = row["password_hash"] if row is not None and is_same else await asyncio.to_thread(_hasher.hash, password)
@@ -120,12 +127,22 @@ async def add(
 
 
 async def create(conn: Connection, *, name: str, role: Role, title: str, password: str) -> None:
-    """Add an account under a name that is free. Raises BadInput when it is taken, or is none."""
+    """Add an account under a name that is free. Raises BadInput when it is taken, is none, or would be read as somebody else's: the
+    system's own, or a doctor's."""
     if not re.fullmatch(NAME, name):
         raise BadInput("A name has up to 40 small letters, digits, dots or dashes.")
+    if name in RESERVED or await (await conn.execute(IS_DOCTOR, {"name": name})).fetchone() is not None:
+        raise BadInput("This name is kept for the system or for a doctor: choose another one.")
     values = {"name": name, "role": role, "title": title, "password_hash": await asyncio.to_thread(_hasher.hash, password)}
     if (await conn.execute(CREATE, values)).rowcount == 0:
         raise BadInput("This name is taken: choose another one.")
+
+
+async def check_names(conn: Connection) -> None:
+    """Raises BadInput when an account has the id of a doctor that is not its own: histories would call the one by the other's name."""
+    row = await (await conn.execute(ANOTHER_DOCTORS)).fetchone()
+    if row is not None:
+        raise BadInput(f"account {row['name']} has the id of a doctor who is somebody else: give one of the two another name")
 
 
 async def set_password(conn: Connection, name: str, password: str) -> None:

@@ -274,7 +274,6 @@ PLAN_FAULT = {
 }
 PLAN_REFUSALS = (N_("Meanwhile a doctor has begun a visit that this plan gives to somebody else. Plan again."),)
 """What dispatch/day_store.py refuses with."""
-HALF = {"morning": N_("Morning"), "afternoon": N_("Afternoon")}
 PLAN_STATE = {
     "asked": N_("Being planned"),
     "draft": N_("Draft"),
@@ -334,6 +333,8 @@ FAMILY_VISIT_CLASS = {
     "same_day": N_("Visit on the same day"),
     "by_date": N_("Visit by a date"),
 }
+INSTITUTION_REFUSALS = (N_("Another institution has this number: choose a new one, or change that one from the list."),)
+"""What institutions/store.py refuses with."""
 FAMILY_REFUSALS = (
     N_("Choose one of the elder's contacts."),
     N_("Choose what may be seen, and write down the elder's words."),
@@ -341,6 +342,7 @@ FAMILY_REFUSALS = (
     N_("A password has at least 8 characters."),
     N_("A name has up to 40 small letters, digits, dots or dashes."),
     N_("This name is taken: choose another one."),
+    N_("This name is kept for the system or for a doctor: choose another one."),
     N_("You have written five times within an hour. In an emergency call 120; the centre reads what you wrote."),
     N_("Choose somebody of the family who may read messages."),
     N_("Write something first."),

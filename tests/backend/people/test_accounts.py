@@ -3,6 +3,7 @@
 import pytest
 
 from backend.db.pool import Connection
+from backend.errors import BadInput
 from backend.people import accounts
 from backend.people.accounts import Account, Refused
 from tests.backend.street import NOW, settle
@@ -58,3 +59,22 @@ async def test_a_new_session_sweeps_expired_ones_away(street: Connection) -> Non
 
 async def test_a_wrong_token_is_nobody(street: Connection) -> None:
     assert await accounts.find_session(street, "not a token", now=NOW) is None
+
+
+@pytest.mark.parametrize("name", [*accounts.RESERVED, "doctor-li"])
+async def test_nobody_takes_a_name_that_histories_read_as_somebody_elses(street: Connection, name: str) -> None:
+    with pytest.raises(BadInput, match="is kept for the system or for a doctor"):
+        await accounts.create(street, name=name, role="family", title="王芳 女儿", password="a long password")
+
+
+async def test_an_account_of_the_file_has_no_other_doctors_id(street: Connection) -> None:
+    await accounts.check_names(street)
+    await street.execute("UPDATE account SET name = 'doctor-li'")
+    await accounts.check_names(street)  # its own
+    await street.execute(
+        "INSERT INTO account (name, role, title, password_hash) SELECT id, 'admin', '', '' FROM doctor WHERE id <> 'doctor-li' LIMIT 1"
+    )
+    with pytest.raises(BadInput, match="has the id of a doctor"):
+        await accounts.check_names(street)
+    with pytest.raises(BadInput, match="what the system writes of itself"):
+        await accounts.add(street, name="system", role="admin", title="", password="a long password")
