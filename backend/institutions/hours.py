@@ -11,7 +11,9 @@ Nothing at all is not known, which is not closed.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 MINUTES = 24 * 60
@@ -19,18 +21,19 @@ _DAY = "|".join(DAYS)
 _RULE = re.compile(rf"(?:(?P<days>(?:{_DAY})(?:[-,](?:{_DAY}))*)\s+)?(?P<spans>off|\d\d:\d\d-\d\d:\d\d(?:\s*,\s*\d\d:\d\d-\d\d:\d\d)*)")
 _SPAN = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
 
-Week = dict[int, list[tuple[int, int]]]
+Week = Mapping[int, list[tuple[int, int]]]
 """Day (0 is Monday) to its spans, minutes since its midnight; an end above 1440 is on the next day."""
 
 
+@lru_cache(maxsize=4096)
 def read(hours: str) -> Week | None:
-    """The week; None for the empty text. Raises ValueError that quotes what cannot be read."""
+    """The week; None for the empty text. Raises ValueError that quotes what cannot be read. Kept by its text: many have the same hours."""
     text = hours.strip()
     if not text:
         return None
     if text == "24/7":
         return {day: [(0, MINUTES)] for day in range(7)}
-    week: Week = {}
+    week: dict[int, list[tuple[int, int]]] = {}
     for rule in text.split(";"):
         found = _RULE.fullmatch(rule.strip())
         if found is None:

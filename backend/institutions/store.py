@@ -3,6 +3,8 @@
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from pydantic import ValidationError
 from backend.config import explain
 from backend.db.pool import Connection
 from backend.errors import BadInput
+from backend.institutions import hours as opening
 from backend.institutions.model import Institution
 
 Row = dict[str, Any]
@@ -18,20 +21,43 @@ Row = dict[str, Any]
 ROWS_MAX = 20_000
 """A province has some thousands (962 两证齐全, 2 596 养老机构 in one, DOMAIN 1.1)."""
 COLUMNS = tuple(Institution.model_fields)
-SAVE = """
+Place = tuple[float, float]
+"""Latitude and longitude, degrees (WGS 84)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The first of those that were asked for, and how many there are."""
+
+    rows: list[Row]
+    total: int
+
+
+ADD = """
 INSERT INTO institution (id, kind, name, address, phone, latitude, longitude, hours, beds, nursing_beds, is_active)
 VALUES (%(id)s, %(kind)s, %(name)s, %(address)s, %(phone)s, %(latitude)s, %(longitude)s, %(hours)s, %(beds)s, %(nursing_beds)s,
         %(is_active)s)
+ON CONFLICT (id) DO NOTHING
+"""
+SAVE = f"""{ADD.partition("ON CONFLICT")[0]}
 ON CONFLICT (id) DO UPDATE SET kind = EXCLUDED.kind, name = EXCLUDED.name, address = EXCLUDED.address, phone = EXCLUDED.phone,
     latitude = EXCLUDED.latitude, longitude = EXCLUDED.longitude, hours = EXCLUDED.hours, beds = EXCLUDED.beds,
     nursing_beds = EXCLUDED.nursing_beds, is_active = EXCLUDED.is_active
 """
-LISTED = """
-SELECT id, kind, name, address, phone, latitude, longitude, hours, beds, nursing_beds, is_active FROM institution
+FOUND = """
+FROM institution
 WHERE (is_active OR %(closed_too)s) AND (%(kind)s = '' OR kind = %(kind)s)
   AND (%(search)s = '' OR strpos(lower(name || ' ' || address || ' ' || phone), lower(%(search)s)) > 0)
-ORDER BY name, id LIMIT %(limit)s
+  AND (%(hours)s::text[] IS NULL OR is_active AND hours = ANY(%(hours)s::text[]))
 """
+LISTED = f"""
+SELECT id, kind, name, address, phone, latitude, longitude, hours, beds, nursing_beds, is_active, count(*) OVER () AS total {FOUND}
+ORDER BY sin(radians(latitude - %(latitude)s::float8) / 2) ^ 2
+         + cos(radians(latitude)) * cos(radians(%(latitude)s::float8)) * sin(radians(longitude - %(longitude)s::float8) / 2) ^ 2,
+    name, id LIMIT %(limit)s
+"""
+"""By the haversine of the distance, which grows with it; without a place to start from by name."""
+HOURS = "SELECT DISTINCT hours FROM institution WHERE is_active"
 FIND = """
 SELECT id, kind, name, address, phone, latitude, longitude, hours, beds, nursing_beds, is_active FROM institution WHERE id = %(id)s
 """
@@ -81,10 +107,28 @@ async def save(conn: Connection, institutions: list[Institution]) -> None:
         await cursor.executemany(SAVE, [one.model_dump() for one in institutions])
 
 
-async def listed(conn: Connection, *, kind: str = "", search: str = "", closed_too: bool = False) -> list[Row]:
-    """Institutions by name, at most ROWS_MAX: of a kind, with a part of name, address or telephone; given-up ones only if asked for."""
-    values = {"kind": kind, "search": search.strip(), "closed_too": closed_too, "limit": ROWS_MAX}
-    return await (await conn.execute(LISTED, values)).fetchall()
+async def add(conn: Connection, institution: Institution) -> None:
+    """Store a new one. Raises BadInput when its id is another's."""
+    if (await conn.execute(ADD, institution.model_dump())).rowcount == 0:
+        raise BadInput("Another institution has this number: choose a new one, or change that one from the list.")
+
+
+async def listed(
+    conn: Connection, *, kind: str = "", search: str = "", closed_too: bool = False, near: Place | None = None,
+    hours: list[str] | None = None, limit: int = ROWS_MAX,
+) -> Listed:  # fmt: skip
+    """The first `limit` of a kind, with a part of name, address or telephone; given-up ones only if asked for. The nearest to a place
+    first, those without coordinates last; without a place by name. `hours`: only those in use with one of these texts."""
+    latitude, longitude = near or (None, None)
+    values = {"kind": kind, "search": search.strip(), "closed_too": closed_too, "hours": hours, "limit": limit}
+    rows = await (await conn.execute(LISTED.encode(), values | {"latitude": latitude, "longitude": longitude})).fetchall()
+    return Listed([{name: row[name] for name in COLUMNS} for row in rows], rows[0]["total"] if rows else 0)
+
+
+async def open_hours(conn: Connection, at: datetime) -> list[str]:
+    """The hours on file, each once, by which somebody is open at a local time."""
+    found = [row["hours"] for row in await (await conn.execute(HOURS)).fetchall()]
+    return [text for text in found if opening.is_open(text, at)]
 
 
 async def find(conn: Connection, institution_id: str) -> Row | None:

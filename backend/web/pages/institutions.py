@@ -38,12 +38,17 @@ async def show(
         if elder:
             await auth.open_elder(conn, who, elder, now=now)
             home = await read.elder(conn, elder, now=now)
-        found = await store.listed(conn, kind=kind, search=search, closed_too=who.role == "admin")
-    everything = arranged(found, home, now)
-    listed = [one for one in everything if one["is_open"] or not open_only]
+        local = now.astimezone(ZoneInfo(home["zone"] if home else render.ZONE))
+        near = (home["latitude"], home["longitude"]) if home is not None and is_placed(home) else None
+        wanted = await store.open_hours(conn, local) if near or open_only else None
+        found = await store.listed(
+            conn, kind=kind, search=search, near=near, closed_too=who.role == "admin", hours=wanted if open_only else None, limit=SHOWN_MAX
+        )
+        nearest = await store.listed(conn, kind=kind, search=search, near=near, hours=wanted, limit=1) if near else None
     return render.page(
-        request, "institutions.html", institutions=listed[:SHOWN_MAX], total=len(listed), elder=home, kinds=KINDS, kind=kind, search=search,
-        open_only=open_only, nearest=nearest_open(everything) if is_placed(home) else None, hours_text=labels.hours_text,
+        request, "institutions.html", institutions=_shown(found.rows, home, local), total=found.total, elder=home, kinds=KINDS, kind=kind,
+        search=search, open_only=open_only, nearest=next(filter(is_placed, _shown(nearest.rows, home, local)), None) if nearest else None,
+        hours_text=labels.hours_text,
     )  # fmt: skip
 
 
@@ -59,24 +64,24 @@ async def edit(request: Request, web: TheWeb, who: Admin, id: Annotated[str, Que
 
 
 @router.post("")
-async def save(request: Request, web: TheWeb, who: Admin, now: Now, id: Annotated[Id, Form()]) -> Response:
-    """Store what the form says."""
+async def save(
+    request: Request, web: TheWeb, who: Admin, now: Now, id: Annotated[Id, Form()], is_known: Annotated[bool, Form()] = False
+) -> Response:
+    """Store what the form says. A new institution takes the place of none."""
     form = {name: value for name, value in (await request.form()).items() if isinstance(value, str) and name in store.COLUMNS}
     try:
         institution = store.read_form(form)
+        async with web.pool.connection() as conn, conn.transaction():
+            await (store.save(conn, [institution]) if is_known else store.add(conn, institution))
+            await accounts.audit(conn, by=who.name, action="institution_saved", subject=f"institution:{id}", now=now)
     except BadInput as error:
-        return _form(request, form, is_known=False, fault=str(error))
-    async with web.pool.connection() as conn, conn.transaction():
-        await store.save(conn, [institution])
-        await accounts.audit(conn, by=who.name, action="institution_saved", subject=f"institution:{id}", now=now)
+        return _form(request, form, is_known=is_known, fault=auth.say_of(request)(str(error)))
     return RedirectResponse(f"/institutions?{urlencode({'search': institution.name})}", 303)
 
 
-def arranged(found: list[Row], home: Row | None, now: datetime) -> list[Row]:
-    """Institutions with `is_open` (None when not known) and, from a home with coordinates, `km`; then the nearest first."""
-    zone = ZoneInfo(home["zone"] if home else render.ZONE)
-    local = now.astimezone(zone)
-    rows = [
+def _shown(found: list[Row], home: Row | None, local: datetime) -> list[Row]:
+    """Institutions with `is_open` (None when not known) and, from a home with coordinates, `km`."""
+    return [
         one
         | {
             "is_open": hours.is_open(one["hours"], local) if one["is_active"] else False,
@@ -84,12 +89,6 @@ def arranged(found: list[Row], home: Row | None, now: datetime) -> list[Row]:
         }
         for one in found
     ]
-    return sorted(rows, key=lambda one: (one["km"] is None, one["km"] or 0))
-
-
-def nearest_open(rows: list[Row]) -> Row | None:
-    """The first that is open now; None where none is known to be."""
-    return next((one for one in rows if one["is_open"] and one["km"] is not None), None)
 
 
 def _form(request: Request, given: dict[str, str], *, is_known: bool, fault: str = "") -> Response:

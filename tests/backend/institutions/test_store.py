@@ -26,7 +26,7 @@ def test_files_of_common_spreadsheets_are_read(tmp_path: Path, encoding: str) ->
         ("id,name\na,b\n", "the heading must name columns"),
         (HEAD + ROW + ROW, "line 3: a-1 stands there twice"),
         (HEAD + ROW.replace("29.5", "95"), "line 2: latitude"),
-        (HEAD + ROW.replace("106.5", ""), "line 2: file: value error, give latitude and longitude"),
+        (HEAD + ROW.replace("106.5", ""), "line 2: file: give latitude and longitude"),
         (HEAD + ROW.replace("24/7", "by day"), "line 2: hours"),
         (HEAD + ROW.replace("600,200", "6,200"), "nursing_beds are among beds"),
         (HEAD + ROW.replace("hospital", "shop"), "line 2: kind"),
@@ -44,7 +44,7 @@ async def test_storing_again_replaces_and_given_up_ones_are_hidden(conn: Connect
     institutions = store.read_file(DEMO)
     await store.save(conn, institutions)
     await store.save(conn, [institutions[0].model_copy(update={"is_active": False})])
-    assert len(await store.listed(conn)) == len(institutions) - 1
-    assert len(await store.listed(conn, closed_too=True)) == len(institutions)
-    assert [row["id"] for row in await store.listed(conn, search="河湾")] == ["demo-hospital"]
-    assert [row["id"] for row in await store.listed(conn, kind="integrated")] == ["demo-yiyang"]
+    assert (await store.listed(conn)).total == len(institutions) - 1
+    assert (await store.listed(conn, closed_too=True)).total == len(institutions)
+    assert [row["id"] for row in (await store.listed(conn, search="河湾")).rows] == ["demo-hospital"]
+    assert [row["id"] for row in (await store.listed(conn, kind="integrated")).rows] == ["demo-yiyang"]

@@ -1,16 +1,15 @@
 """The map of institutions: the nearest open one, one touch to call, one to go there."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 
-from backend.db.pool import Pool
+from backend.db.pool import Connection, Pool
 from backend.institutions import store
-from backend.web.pages.institutions import arranged, nearest_open
 from tests.backend.web.conftest import Clock, SignedIn
 from tests.backend.web.pages.test_operator import text_of
 
-HOME = {"latitude": 29.52, "longitude": 106.51, "zone": "Asia/Shanghai"}
+HOME = (29.52, 106.51)
 FILE = """id,kind,name,address,phone,latitude,longitude,hours
 near,clinic,巷口诊所,柳树巷 1 号,000 0009 0500,29.521,106.511,Mo-Fr 08:00-12:00
 far,hospital,人民医院,河湾大道 1 号,000 0009 0400,29.56,106.56,24/7
@@ -19,16 +18,17 @@ nowhere,nursing,上门护理站,小草路 12 号,000 0009 0700,,,24/7
 """
 
 
+@pytest.mark.store
 @pytest.mark.parametrize(
-    ("utc", "expected"), [((2026, 3, 2, 1, 0), "near"), ((2026, 3, 1, 19, 12), "far")], ids=["monday 09:00", "monday 03:12"]
+    ("local", "nearest"), [((2026, 3, 2, 9, 0), "near"), ((2026, 3, 2, 3, 12), "far")], ids=["monday 09:00", "monday 03:12"]
 )
-def test_the_nearest_open_one_depends_on_the_hour(utc: tuple[int, int, int, int, int], expected: str) -> None:
-    rows = [one.model_dump() for one in store.parse(FILE)]
-    found = arranged(rows, HOME, datetime(*utc, tzinfo=UTC))
-    assert [one["id"] for one in found] == ["unknown", "near", "far", "nowhere"]
-    nearest = nearest_open(found)
-    assert nearest is not None
-    assert nearest["id"] == expected
+async def test_the_nearest_open_one_depends_on_the_hour(conn: Connection, local: tuple[int, int, int, int, int], nearest: str) -> None:
+    await store.save(conn, store.parse(FILE))
+    found = await store.listed(conn, near=HOME, limit=3)
+    assert ([row["id"] for row in found.rows], found.total) == (["unknown", "near", "far"], 4)
+    assert (await store.listed(conn, near=HOME)).rows[-1]["id"] == "nowhere", "no coordinates: last"
+    hours = await store.open_hours(conn, datetime(*local))
+    assert (await store.listed(conn, near=HOME, hours=hours, limit=1)).rows[0]["id"] == nearest
 
 
 @pytest.mark.store
@@ -58,4 +58,10 @@ async def test_only_administrators_change_the_directory(signed_in: SignedIn) -> 
     assert "新诊所" in refused.text
     assert (await admin.post("/institutions", data=form)).status_code == 303
     assert "新诊所" in text_of(await admin.get("/institutions"))
+    again = await admin.post("/institutions", data=form | {"name": "另一家"})
+    assert again.status_code == 422
+    assert "编号已被" in again.text
+    assert (await admin.post("/institutions", data=form | {"name": "改名诊所", "is_known": "true"})).status_code == 303
+    assert "改名诊所" in text_of(await admin.get("/institutions?open_only=true&search=诊所"))
+    assert (await admin.get("/institutions?search=%00")).status_code == 422
     assert 'value="08:00-17:30"' in (await admin.get("/institutions/edit?id=new-1")).text
