@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Any
 
-from psycopg import AsyncConnection, InternalError, NotSupportedError, OperationalError, ProgrammingError
+from psycopg import AsyncConnection, DataError, InternalError, NotSupportedError, OperationalError, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import ProgramLimitExceeded
 from psycopg.rows import DictRow, dict_row
@@ -44,6 +44,8 @@ RECONNECT_S = 2
 
 TOO_LARGE = ProgramLimitExceeded
 """The server counts it among its troubles, but what is too large stays too large."""
+UNSTORABLE = DataError
+"""A value that no column takes: a NUL in a text, a number out of range."""
 SYSTEMIC = (ProgrammingError, InternalError, NotSupportedError)
 """A missing column, a broken index: never the fault of one message, and the same for all of them."""
 

@@ -1,6 +1,7 @@
 """Cases of a rule as rows of a form and back: what comes in when, and what must be said when. Pure; kept as `[[case]]` blocks."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -130,9 +131,12 @@ def _second(text: str) -> str:
     if match := CLOCK.fullmatch(text):
         return _short(int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3] or 0))
     try:
-        return _short(float(text))
-    except (ValueError, OverflowError) as error:
-        raise BadInput(N_("The times of a case are seconds from its begin, or hours and minutes such as 1:30.")) from error
+        second = float(text)
+    except ValueError:
+        second = math.nan
+    if not math.isfinite(second):
+        raise BadInput(N_("The times of a case are seconds from its begin, or hours and minutes such as 1:30."))
+    return _short(second)
 
 
 def clock(second: float) -> str:

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from backend.db.pool import TRANSIENT
+from backend.db.pool import TRANSIENT, UNSTORABLE
 from backend.errors import BadInput, IllegalMove, JiahuError, NotFound, Taken, WrongPin
 from backend.web import auth, render
 from backend.web.labels import N_
@@ -31,13 +31,16 @@ NOT_POSSIBLE = Problem(409, "not_possible", N_("This step is not possible any mo
 UNAVAILABLE = Problem(
     503, "unavailable", N_("The database cannot be reached at the moment. Please try again; nothing that homes send is lost.")
 )
+NOT_STORED = Problem(
+    422, "bad_input", N_("Something that you entered is too large, or has characters that cannot be stored. Please check it.")
+)
 BROKEN = Problem(500, "broken", N_("Something went wrong in the system. It has been written to its log; please try again."))
 OTHER = {405: NOT_FOUND, 404: NOT_FOUND, 401: SIGNED_OUT}
 
 
 def install(app: FastAPI) -> None:
     """Make the application answer errors this way."""
-    for kind in (JiahuError, RequestValidationError, HTTPException, TRANSIENT, Exception):
+    for kind in (JiahuError, RequestValidationError, HTTPException, UNSTORABLE, TRANSIENT, Exception):
         app.add_exception_handler(kind, _handle)
 
 
@@ -58,6 +61,8 @@ def problem_of(request: Request, error: Exception) -> Problem:
         case RequestValidationError():
             fields = ", ".join(sorted({str(fault["loc"][-1]) for fault in error.errors()}))
             return Problem(422, "bad_input", say("Please check what you entered: %(fields)s", fields=fields))
+        case UNSTORABLE():
+            found = NOT_STORED
         case HTTPException():
             found = OTHER.get(error.status_code, Problem(error.status_code, "refused", error.detail))
         case _:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.errors import BadInput
 from backend.rules import form
 from backend.rules.cases import make_feed
 from backend.rules.kinds import RULE as ANY_RULE
@@ -49,3 +50,10 @@ def test_a_rule_survives_its_form(rule: AnyRule) -> None:
     again = ANY_RULE.validate_python(rule_form.body_of(rule_form.fill(rule)))
     assert again.model_dump() == rule.model_dump()
     assert rule_form.changes(rule, again) == {}
+
+
+@pytest.mark.parametrize("at", ["nan", "inf", "-inf", "1e999", "soon"])
+def test_a_time_that_is_none_is_refused(at: str) -> None:
+    case = {"name": "", "start": "", "zone": "", "feed": [{"at": at, "of": "spo2", "value": "86", "times": "", "every": ""}], "expect": []}
+    with pytest.raises(BadInput, match="seconds from its begin"):
+        case_form.text_of([case], "low")
