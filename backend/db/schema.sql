@@ -1493,6 +1493,7 @@ CREATE OR REPLACE FUNCTION public.search_words(name text, pinyin text, phone tex
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
+ SET search_path TO '$user', 'public'
 AS $function$
     WITH syllables AS (SELECT search_syllables(pinyin) AS s)
     SELECT '|' || concat_ws(

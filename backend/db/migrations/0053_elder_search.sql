@@ -17,7 +17,9 @@ CREATE FUNCTION search_syllables(pinyin text) RETURNS text[] LANGUAGE sql IMMUTA
     ) WITH ORDINALITY AS found (part, place)
 $$;
 
-CREATE FUNCTION search_words(name text, pinyin text, phone text, address text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+-- Its own path, since a restore of a dump works without any.
+CREATE FUNCTION search_words(name text, pinyin text, phone text, address text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path FROM CURRENT AS $$
     WITH syllables AS (SELECT search_syllables(pinyin) AS s)
     SELECT '|' || concat_ws(
         '|', search_plain(name),

@@ -25,9 +25,9 @@ async def load(conn: Connection) -> None:
 async def test_a_file_that_is_loaded_again_gives_nothing_back_that_was_withdrawn(conn: Connection) -> None:
     await load(conn)
     await load(conn)
-    assert [(row["elder_id"], set(row["sees"])) for row in await rows(conn, RIGHTS)] == [("elder-01", set(families.THINGS))]
+    assert [(row["elder_id"], set(row["sees"])) for row in await rows(conn, RIGHTS)] == [("elder-03", set(families.THINGS))]
     consent = await one(conn, "SELECT id FROM family_consent")
-    await families.withdraw(conn, "elder-01", consent["id"], by="operator", now=NOW)
+    await families.withdraw(conn, "elder-03", consent["id"], by="operator", now=NOW)
     await load(conn)
     assert await rows(conn, RIGHTS) == []
 
