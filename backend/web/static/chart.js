@@ -48,7 +48,8 @@ function refreshWhenDue() {
   const wasLive = isLive;
   isLive = Boolean(document.querySelector("[data-live]"));
   if (isLive !== wasLive) for (const element of charts.keys()) if (element.matches(".chart")) setSpan(element, isLive ? LIVE_HOURS : keptSpan(element));
-  const everyMs = keptSpan() < 6 ? REFRESH_MS : REFRESH_LONG_MS;
+  const isShort = [...charts.keys()].some((element) => element.matches(".chart") && hoursOf(element) < 6);
+  const everyMs = isShort ? REFRESH_MS : REFRESH_LONG_MS;
   if (isLive || performance.now() - loadedMs > everyMs - LIVE_MS / 2) refreshCharts();
 }
 
