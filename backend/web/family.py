@@ -19,7 +19,8 @@ from contract.quantities import QUANTITIES, QuantityName
 ALERTS_FOR = timedelta(days=14)
 VISITS_FOR = timedelta(days=180)
 HEARD_WITHIN = timedelta(minutes=10)
-"""Gateways report every 30 s (contract/status.py); silence for this long is worth a calm word, and the centre has had its own by then."""
+"""Gateways say how they are every five minutes at least (gateway/config.py); silence for twice as long is worth a calm word, and the centre
+has had its own by then."""
 MOVES = ("motion", "bed_exit", "door_opened")
 """Signs of life (rules/signs.py) that mean that somebody moved."""
 ACTIVE_WITHIN = timedelta(hours=36)
@@ -145,7 +146,7 @@ async def _view(conn: Connection, who: Account, elder_id: str, sees: frozenset[s
         sees=[thing for thing in families.THINGS if thing in sees],
         mood=mood(state, alerts),
         state=state,
-        values=values(latest, (await rules.load(conn)).of_elder(elder_id), now) if "values" in sees else None,
+        values=values(latest, (await rules.load(conn, elder_id)).of_elder(elder_id), now) if "values" in sees else None,
         alerts=alerts,
         visits=await _visits(conn, elder_id, now, with_findings="findings" in sees) if is_seen else None,
         promised=[PromisedView.model_validate(row) for row in await read.promised_visits(conn, elder_id, now=now)] if is_seen else None,
