@@ -31,7 +31,8 @@ CALLS = """
 WITH waiting AS (
     SELECT s.case_id, s.id, s.at, lead(s.id) OVER (PARTITION BY s.case_id ORDER BY s.id) AS next_id
     FROM case_step s JOIN care_case c ON c.id = s.case_id
-    WHERE s.action IN ('opened', 'reopened', 'rearmed') AND NOT c.is_group AND coalesce(s.detail ->> 'priority', c.priority) <> 'technical'
+    WHERE s.action IN ('opened', 'reopened', 'rearmed') AND s.at >= %(from_at)s
+        AND NOT c.is_group AND coalesce(s.detail ->> 'priority', c.priority) <> 'technical'
         AND NOT EXISTS (SELECT FROM case_step q WHERE q.case_id = s.case_id AND q.action = 'rested' AND q.at = s.at AND q.id > s.id)
 )
 SELECT w.case_id, w.at, ended.action, ended.at AS ended_at, c.disposition, e.area_id
@@ -43,7 +44,7 @@ LEFT JOIN LATERAL (
     WHERE e.case_id = w.case_id AND e.id > w.id AND (w.next_id IS NULL OR e.id < w.next_id) AND e.action IN ('taken', 'closed', 'rested')
     ORDER BY e.id LIMIT 1
 ) ended ON true
-WHERE w.at >= %(from_at)s AND w.at < %(to_at)s AND (%(areas)s::text[] IS NULL OR e.area_id = ANY(%(areas)s)) ORDER BY w.at, w.id
+WHERE w.at < %(to_at)s AND (%(areas)s::text[] IS NULL OR e.area_id = ANY(%(areas)s)) ORDER BY w.at, w.id
 """
 DISPOSITIONS = """
 SELECT c.disposition, count(*) AS cases FROM care_case c LEFT JOIN elder e ON e.id = c.elder_id

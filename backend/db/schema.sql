@@ -180,7 +180,7 @@ CREATE TABLE case_step (
     CONSTRAINT case_step_case_id_fkey FOREIGN KEY (case_id) REFERENCES care_case(id)
 );
 CREATE INDEX case_step_by_case ON public.case_step USING btree (case_id, id);
-CREATE INDEX case_step_by_time ON public.case_step USING btree (at) WHERE (action = ANY (ARRAY['opened'::text, 'reopened'::text]));
+CREATE INDEX case_step_by_waiting ON public.case_step USING btree (at) WHERE (action = ANY (ARRAY['opened'::text, 'reopened'::text, 'rearmed'::text]));
 CREATE TRIGGER case_step_is_append_only BEFORE DELETE OR UPDATE ON public.case_step FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE chatter_report (

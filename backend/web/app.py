@@ -18,10 +18,12 @@ from backend.web import auth, problems, render
 from backend.web.api import ROUTERS as API
 from backend.web.auth import Web
 from backend.web.board import Board
+from backend.web.kept import Kept
 from backend.web.language import STATIC
 from backend.web.live import Live
 from backend.web.meter import Meter
 from backend.web.pages import ROUTERS as PAGES
+from backend.web.pages import wall
 from backend.web.shield import Shield
 
 BLIND_AFTER = timedelta(seconds=10)
@@ -48,7 +50,7 @@ def create_app(config: Config, clock: Callable[[], datetime] = _now) -> FastAPI:
         board = Board(clock=clock, draw=lambda template, language, shown: render.part(template, language, clock(), **shown))
         live = Live(pool, board, clock=clock, sees=auth.sees)
         health = Health(pool, lambda: [_sees(live, clock())])
-        app.state.web = Web(config, pool, live, board, clock, asyncio.Semaphore(auth.SIGN_INS_MAX))
+        app.state.web = Web(config, pool, live, board, clock, asyncio.Semaphore(auth.SIGN_INS_MAX), Kept(wall.TODAY_AGE_MAX))
         app.state.health = health
         watching = [asyncio.create_task(live.run()), asyncio.create_task(health.run())]
         try:

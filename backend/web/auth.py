@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request, Response
 
+from backend.cases.report import Answers
 from backend.config import Config
 from backend.db.pool import Connection, Pool
 from backend.errors import NotFound
@@ -15,6 +16,7 @@ from backend.people import accounts
 from backend.people.accounts import Account, Refused, Role
 from backend.web import read
 from backend.web.board import Board
+from backend.web.kept import Kept
 from backend.web.language import Language, Translator, choose, translator
 from backend.web.live import Live
 from backend.web.read import Readers, Row
@@ -31,7 +33,7 @@ SIGN_INS_MAX = 2
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """What every request needs; made once when the process starts, kept as `app.state.web`."""
+    """What every request needs; made once when the process starts, kept as `app.state.web`. `today`: how today's calls were answered."""
 
     config: Config
     pool: Pool
@@ -39,6 +41,7 @@ class Web:
     board: Board
     clock: Callable[[], datetime]
     sign_ins: asyncio.Semaphore
+    today: Kept[Answers]
 
 
 def web_of(request: Request) -> Web:
