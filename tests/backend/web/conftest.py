@@ -73,9 +73,15 @@ async def street(pool: Pool) -> Pool:
 
 
 @pytest.fixture
-async def app(street: Pool, database_url: str, clock: Clock) -> AsyncIterator[FastAPI]:
+def web_config() -> WebConfig:
+    """How the application is to be; a test parametrizes it to have another."""
+    return WebConfig(demo_accounts=[DEMO])
+
+
+@pytest.fixture
+async def app(street: Pool, database_url: str, clock: Clock, web_config: WebConfig) -> AsyncIterator[FastAPI]:
     """The application, started."""
-    config = Config(database=DatabaseConfig(url=database_url), web=WebConfig(demo_accounts=[DEMO]))
+    config = Config(database=DatabaseConfig(url=database_url), web=web_config)
     made = create_app(config, clock)
     async with made.router.lifespan_context(made):
         yield made

@@ -12,6 +12,7 @@ import pytest
 
 from backend.alerts.model import Subject
 from backend.cases import store as cases
+from backend.config import WebConfig
 from backend.db.pool import Pool
 from backend.print_tables import FONTS
 from backend.web.pages.report import span
@@ -185,10 +186,9 @@ async def test_page_csv_and_pdf_say_the_same(month: httpx.AsyncClient, street: P
 
 
 @pytest.mark.store
-async def test_without_a_font_it_says_what_to_do(month: httpx.AsyncClient, app: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    web = app.state.web.config.web  # type: ignore[attr-defined]
-    monkeypatch.setitem(web.__dict__, "print_font", "/nowhere/font.ttf")
-    answer = await month.get("/operator/report?format=pdf", headers={"hx-request": "true"})
+@pytest.mark.parametrize("web_config", [WebConfig(print_font="/nowhere/font.ttf")])
+async def test_without_a_font_it_says_what_to_do(signed_in: SignedIn) -> None:
+    answer = await (await signed_in("wang")).get("/operator/report?format=pdf", headers={"hx-request": "true"})
     assert answer.status_code == 503
 
 
