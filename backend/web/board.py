@@ -1,8 +1,8 @@
 """What all consoles show alike: the queue and the pulse, read once per change and drawn once per language, however many look at them.
 
-A console hears over its own stream (`/operator/live`): `hello`, then `queue` (drawn, and what sounds need to know of its rows), `pulse`
-(drawn), `changed` (cases whose story is not what it was) and `beat`. It is sent the newest state and not each one, so one on a slow line
-falls behind by nothing but its own line, and a flood of changes is one message.
+A console hears over its own stream (`/operator/live`): `hello`, then `queue` (drawn, and the calls that nobody has taken, for sounds),
+`pulse` (drawn), `changed` (cases whose story is not what it was) and `beat`. It is sent the newest state and not each one, so one on a
+slow line falls behind by nothing but its own line, and a flood of changes is one message.
 
 Every operator may see every elder (`auth.sees`): that is why the queue can be one. What is a person's own (notes to read, the case that is
 chosen) does not belong in it.
@@ -18,6 +18,8 @@ from datetime import datetime, timedelta
 from backend.db.pool import Connection
 from backend.errors import Unavailable
 from backend.web import labels, read
+from backend.web.events import STREAM_S_MAX
+from backend.web.kept import Kept
 from backend.web.language import Language
 from backend.web.model import PulseView
 from backend.web.read import Queue, Row
@@ -25,11 +27,7 @@ from backend.web.read import Queue, Row
 ROWS = 40
 """Rows of the queue at first: what comes after them is a count, and may be asked for."""
 ROWS_MAX = 200
-TOLD = ("id", "version", "priority", "state", "condition")
-"""What a page's script knows of the rows, for its sounds."""
 CONSOLES_MAX = 1_000
-STREAM_S_MAX = 900.0
-"""A stream ends after this long, and the page comes back at once with its session checked again."""
 DRAWN_AGE_MAX = timedelta(seconds=1)
 """Ages are part of what is drawn; the page's own clock counts on from there."""
 STREET_AGE_MAX = timedelta(seconds=2)
@@ -60,18 +58,16 @@ class Console:
 class Board:
     """The queue as it was last read, and the consoles that listen. `clock` gives the time, `draw` makes HTML."""
 
-    def __init__(self, *, clock: Callable[[], datetime], draw: Draw) -> None:
+    def __init__(self, *, clock: Callable[[], datetime], draw: Draw, consoles_max: int = CONSOLES_MAX) -> None:
         self.pulse: PulseView | None = None
-        self._clock, self._draw = clock, draw
+        self._clock, self._draw, self._consoles_max = clock, draw, consoles_max
         self._queue: Queue | None = None
         self._read_at: datetime | None = None
         self._beat_at: datetime | None = None
         self._is_stale = True
         self._drawn: dict[tuple[str, Language], tuple[datetime, bytes]] = {}
         self._consoles: set[Console] = set()
-        self._street: list[Row] = []
-        self._street_at: datetime | None = None
-        self._reading_street = asyncio.Lock()
+        self._street: Kept[list[Row]] = Kept(STREET_AGE_MAX)
 
     @property
     def pages(self) -> int:
@@ -83,15 +79,16 @@ class Board:
         self._is_stale = True
         if self._consoles:
             await self.bring_up_to_date(conn)
-            self._tell("queue", "changed", changed=case_ids)
+            self._tell(changed=case_ids)
 
     async def bring_up_to_date(self, conn: Connection) -> None:
-        """Read the queue again unless nothing has changed."""
+        """Read the queue again unless nothing has changed. Whoever it was read for, all consoles are told."""
         now = self._clock()
         if self._is_stale or self._read_at is None or not now - READ_AGE_MAX <= self._read_at <= now:
             self._queue = await read.queue(conn, limit=ROWS)
             self._read_at, self._is_stale = now, False
             self._forget("queue.html")
+            self._tell("queue")
 
     def feel(self, pulse: PulseView) -> None:
         """The pulse was felt anew."""
@@ -114,24 +111,33 @@ class Board:
 
     async def street_html(self, conn: Connection, language: Language) -> str:
         """The homes, at most STREET_AGE_MAX old. Who looks at them is the caller's to write down."""
-        async with self._reading_street:
-            now = self._clock()
-            if self._street_at is None or not now - STREET_AGE_MAX < self._street_at <= now:
-                self._street = await read.homes(conn, labels.STREET)
-                self._street_at = now
-                self._forget("street.html")
-        return self._html("street.html", language, homes=self._street).decode()
 
-    async def stream(self, language: Language) -> AsyncIterator[bytes]:
-        """Server-sent events for one console, until it leaves or STREAM_S_MAX is over. The caller has brought the board up to date.
+        async def read_anew() -> list[Row]:
+            homes = await read.homes(conn, labels.STREET)
+            self._forget("street.html")
+            return homes
 
-        Raises Unavailable over CONSOLES_MAX.
+        homes = await self._street.get(read_anew, self._clock())
+        return self._html("street.html", language, homes=homes).decode()
+
+    def enter(self, language: Language) -> Console:
+        """Let a console in: from now on it is told of every change. The caller then looks at the tables, and gives it its stream.
+
+        Raises Unavailable over `consoles_max`.
         """
-        if len(self._consoles) >= CONSOLES_MAX:
+        if len(self._consoles) >= self._consoles_max:
             raise Unavailable("too many pages are open")
         console = Console(language)
-        self._consoles.add(console)
         console.tell("queue", "pulse")
+        self._consoles.add(console)
+        return console
+
+    def leave(self, console: Console) -> None:
+        """It hears no more."""
+        self._consoles.discard(console)
+
+    async def stream(self, console: Console) -> AsyncIterator[bytes]:
+        """Server-sent events for a console that was let in, until it leaves or STREAM_S_MAX is over."""
         ends_s = asyncio.get_running_loop().time() + STREAM_S_MAX
         try:
             yield _event("hello", json.dumps({"at": self._clock().isoformat()}))
@@ -142,7 +148,7 @@ class Board:
                     async with asyncio.timeout_at(ends_s):
                         await console.wakes.wait()
         finally:
-            self._consoles.discard(console)
+            self.leave(console)
 
     def stop(self) -> None:
         """End all streams."""
@@ -173,8 +179,7 @@ class Board:
 
         def make() -> bytes:
             html = self._html("queue.html", language, **shown(queue)).decode()
-            cases = [{name: case[name] for name in TOLD} for case in queue.cases]
-            return _event("queue", json.dumps({"html": html, "cases": cases}, ensure_ascii=False))
+            return _event("queue", json.dumps({"html": html, "calls": queue.calls}, ensure_ascii=False))
 
         return self._once(("queue", language), make)
 

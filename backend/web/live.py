@@ -19,7 +19,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,7 +29,8 @@ from backend.db.pool import TRANSIENT, Connection, Pool
 from backend.errors import Unavailable
 from backend.people.accounts import Account
 from backend.web import read
-from backend.web.board import STREAM_S_MAX, Board
+from backend.web.board import Board
+from backend.web.events import STREAM_S_MAX
 from backend.web.model import AlertView, CaseView, PulseView, VisitView
 from backend.web.read import NO_MARKS, Marks, Readers
 
@@ -44,8 +45,10 @@ PULSE_SHARE = 0.02
 BEAT_S = 5.0
 RETRY_S_MIN, RETRY_S_MAX = 0.2, 5.0
 CLIENTS_MAX = 1_000
+FAMILIES_MAX = 1_000
+"""Their phones take no place of those who work here."""
 CLIENT_QUEUE_MAX = 2_000
-"""Messages waiting for one page; one that is slower is cut off and begins anew."""
+"""Messages, and things that have changed, waiting for one page; one that is slower is cut off and begins anew."""
 CHUNK = 200
 """Things read and told in one go: between two of them others have their turn."""
 RATE_SPAN = timedelta(seconds=60)
@@ -77,7 +80,8 @@ class Change:
 class Client:
     """One open page. `sent` holds the versions it has of what is still open.
 
-    Until the page has had everything that is open, changes wait: an older state must not come after a newer one.
+    Until the page has had everything that is open, the newest change of each thing waits: an older state must not come after a newer one.
+    A family is not told what is open, so for it nothing waits.
     """
 
     account: Account
@@ -85,7 +89,8 @@ class Client:
     kinds: frozenset[str] = frozenset(KINDS)
     queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(CLIENT_QUEUE_MAX))
     sent: dict[Key, int] = field(default_factory=dict)
-    waiting: list[Change] | None = None
+    waiting: dict[Key, Change] | None = None
+    is_over: bool = False
     rights: Rights | None = None
     """What a family could see at the last look; None before the first."""
 
@@ -95,13 +100,13 @@ class Client:
 
     def begun(self) -> list[str]:
         """It has had everything: what has changed meanwhile. From now on changes are told as they come."""
-        waiting, self.waiting = self.waiting or [], None
-        return self.messages(waiting)
+        waiting, self.waiting = self.waiting or {}, None
+        return self.messages(waiting.values())
 
     def messages(self, changes: Iterable[Change]) -> list[str]:
         """What this page has to hear of these changes, each version once."""
         if self.waiting is not None:
-            self.waiting.extend(changes)
+            self.waiting.update((change.key, change) for change in changes if change.key[0] in self.kinds)
             return []
         return self.first(changes)
 
@@ -142,6 +147,9 @@ class Client:
 
     def put(self, messages: Iterable[str]) -> bool:
         """Queue messages. False when the page is too slow; its stream then ends."""
+        if self.waiting is not None and len(self.waiting) > CLIENT_QUEUE_MAX:
+            self.end()
+            return False
         try:
             for message in messages:
                 self.queue.put_nowait(message)
@@ -157,6 +165,9 @@ class Client:
 
     def end(self) -> None:
         """Make the stream end now, whatever waits in it."""
+        self.is_over = True
+        if self.waiting:
+            self.waiting.clear()
         while not self.queue.empty():
             self.queue.get_nowait()
         self.queue.put_nowait(None)
@@ -182,10 +193,14 @@ class Rate:
 class Live:
     """The watching task and the pages that listen. `clock` gives the time, `sees` says who may know what."""
 
-    def __init__(self, pool: Pool, board: Board, *, clock: Callable[[], datetime], sees: Sees) -> None:
+    def __init__(
+        self, pool: Pool, board: Board, *, clock: Callable[[], datetime], sees: Sees, clients_max: int = CLIENTS_MAX,
+        families_max: int = FAMILIES_MAX,
+    ) -> None:  # fmt: skip
         self.pulse: PulseView | None = None
         self.looked_at: datetime | None = None
         self._pool, self._board, self._clock, self._sees = pool, board, clock, sees
+        self._clients_max, self._families_max = clients_max, families_max
         self._clients: set[Client] = set()
         self._looking = asyncio.Lock()
         self._looks = 0
@@ -221,7 +236,7 @@ class Live:
                 spent_s = -time.monotonic()
                 async with self._looking:
                     await self._look(conn)
-                    await self._look_around(conn)
+                await self._look_around(conn)  # whoever presses a key does not wait for the pulse
                 spent_s += time.monotonic()
                 await asyncio.sleep(max(GAP_S, spent_s))
                 await read.wait_for_hint(conn, POLL_S)
@@ -261,11 +276,9 @@ class Live:
             self._tell(lambda _: [message_of("beat", json.dumps({"at": now.isoformat()}))])
 
     async def _read(self, conn: Connection, wanted: Mapping[Kind, Iterable[int]]) -> AsyncIterator[list[Change]]:
-        """The newest states of these in chunks: cases, then alerts, both in the order of the queue within a chunk, then visits."""
-        for kind in KINDS:
-            ids = sorted(wanted.get(kind, ()))
-            for place in range(0, len(ids), CHUNK):
-                yield await self._changes(conn, kind, ids[place : place + CHUNK])
+        """The newest states of these in chunks: cases, then alerts, then visits."""
+        for kind, ids in _chunks(wanted):
+            yield await self._changes(conn, kind, ids)
 
     async def _changes(self, conn: Connection, kind: Kind, ids: list[int]) -> list[Change]:
         views: Sequence[CaseView | AlertView | VisitView]
@@ -302,37 +315,62 @@ class Live:
                 self._clients.discard(client)
                 logger.warning("a page was too slow and is cut off", extra={"event": "live_slow_client", "account": client.account.name})
 
-    async def stream(self, account: Account, kinds: Collection[Kind] = KINDS) -> AsyncIterator[str]:
-        """Server-sent events for one page, until it leaves, falls behind or STREAM_S_MAX is over. Raises Unavailable over CLIENTS_MAX."""
-        if len(self._clients) >= CLIENTS_MAX:
+    def enter(self, account: Account, kinds: Collection[Kind] = KINDS) -> Client:
+        """Let a page in: from now on it is told of every change. Raises Unavailable over `clients_max`, of a family `families_max`."""
+        client = Client(account, self._sees, frozenset(kinds))
+        if not client.is_family:
+            client.waiting = {}
+        alike = sum(one.is_family == client.is_family for one in self._clients)
+        if alike >= (self._families_max if client.is_family else self._clients_max):
             raise Unavailable("too many pages are open")
-        client = Client(account, self._sees, frozenset(kinds), waiting=[])
         self._clients.add(client)
+        return client
+
+    def leave(self, client: Client) -> None:
+        """It hears no more."""
+        self._clients.discard(client)
+
+    async def stream(self, client: Client) -> AsyncIterator[str]:
+        """Server-sent events for a page that was let in, until it leaves, falls behind or STREAM_S_MAX is over."""
+        ends_s = asyncio.get_running_loop().time() + STREAM_S_MAX
         try:
-            yield message_of("hello", json.dumps({"at": self._clock().isoformat(), "account": account.name}))
-            ends_s = asyncio.get_running_loop().time() + STREAM_S_MAX
+            yield message_of("hello", json.dumps({"at": self._clock().isoformat(), "account": client.account.name}))
             with suppress(TimeoutError, TRANSIENT):
-                async for changes in self._everything_open(client.kinds):
-                    for message in client.first(changes):
+                if not client.is_family:
+                    async for message in self._first(client):
                         yield message
-                for message in client.begun():
-                    yield message
+                        if client.is_over or asyncio.get_running_loop().time() >= ends_s:
+                            return
                 while (queued := await client.next(ends_s)) is not None:
                     yield queued
         finally:
-            self._clients.discard(client)
+            self.leave(client)
 
-    async def _everything_open(self, kinds: Collection[str]) -> AsyncIterator[list[Change]]:
+    async def _first(self, client: Client) -> AsyncIterator[str]:
+        """All that is open, then what has changed meanwhile. No connection is held while a message goes out, however slowly it is read."""
         async with self._pool.connection() as conn:
             marks = await read.open_marks(conn)
-            async for changes in self._read(conn, {kind: marks[kind].versions for kind in KINDS if kind in kinds}):
-                yield changes
+        for kind, ids in _chunks({kind: marks[kind].versions for kind in KINDS if kind in client.kinds}):
+            async with self._pool.connection() as conn:
+                changes = await self._changes(conn, kind, ids)
+            for message in client.first(changes):
+                yield message
+        for message in client.begun():
+            yield message
 
     def stop(self) -> None:
         """End all streams."""
         self._board.stop()
         for client in self._clients:
             client.end()
+
+
+def _chunks(wanted: Mapping[Kind, Iterable[int]]) -> Iterator[tuple[Kind, list[int]]]:
+    """Numbers of each kind in the order of KINDS, at most CHUNK at once."""
+    for kind in KINDS:
+        ids = sorted(wanted.get(kind, ()))
+        for place in range(0, len(ids), CHUNK):
+            yield kind, ids[place : place + CHUNK]
 
 
 def message_of(event: str, data: str) -> str:

@@ -13,6 +13,8 @@ from backend.db.pool import LIVE_CHANNEL, TRANSIENT, Connection, Pool
 
 Row = dict[str, Any]
 
+CALLS_MAX = 1_000
+"""Calls that ring, the most pressing priority first and of that the newest: more of them ring no louder."""
 LIST_MAX = 200
 """Rows of a list: more than anybody reads; the newest are kept."""
 
@@ -109,7 +111,8 @@ LEFT JOIN LATERAL (
     WHERE a.case_id = c.id ORDER BY v.id DESC LIMIT 1
 ) v ON true
 WHERE c.id = ANY(%(ids)s)
-ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], c.priority), c.state <> 'new', c.opened_at, c.id
+ORDER BY (c.state = 'new' AND c.priority <> 'technical') IS NOT TRUE,
+         array_position(ARRAY['high', 'medium', 'low', 'technical'], c.priority), c.state <> 'new', c.opened_at, c.id
 """
 QUEUE = """
 WITH gateway_rule AS MATERIALIZED (
@@ -123,12 +126,24 @@ WITH gateway_rule AS MATERIALIZED (
            OR c.priority = 'technical' AND NOT c.is_group AND coalesce(s.first_case_id <> c.id OR s.last_case_id <> c.id, false) AS is_muted
     FROM care_case c LEFT JOIN silent s ON s.subject = coalesce(c.elder_id, 'gateway:' || c.gateway_id)
     WHERE c.state <> 'closed'
+), call AS (
+    SELECT id, priority, rank, opened_at FROM waiting WHERE NOT is_muted AND state = 'new' AND priority <> 'technical'
+    ORDER BY rank, opened_at DESC, id LIMIT %(calls_max)s
 )
 SELECT (SELECT jsonb_object_agg(priority, n) FROM (SELECT priority, count(*) AS n FROM waiting WHERE NOT is_muted GROUP BY 1) c) AS counts,
        (SELECT count(*) FROM waiting WHERE is_muted) AS resting,
-       ARRAY(SELECT id FROM waiting WHERE NOT is_muted ORDER BY rank, state <> 'new', opened_at, id LIMIT %(limit)s) AS ids
+       ARRAY(
+           SELECT id FROM waiting WHERE NOT is_muted
+           ORDER BY (state = 'new' AND priority <> 'technical') IS NOT TRUE, rank, state <> 'new', opened_at, id LIMIT %(limit)s
+       ) AS ids,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', l.id, 'priority', l.priority) ORDER BY l.rank, l.opened_at, l.id), '[]')
+        FROM call l LEFT JOIN LATERAL (
+            SELECT a.condition FROM alert a WHERE a.case_id = l.id
+            ORDER BY a.state = 'closed', array_position(ARRAY['high', 'medium', 'low', 'technical'], a.priority), a.opened_at, a.id LIMIT 1
+        ) lead ON true WHERE lead.condition IS DISTINCT FROM 'cancelled') AS calls
 """
-"""How many cases there are by priority, how many more rest, and the first that do not. Muted means what it does in CASES."""
+"""How many cases there are by priority, how many more rest, the first that do not, and the calls that ring. Muted means what it does in
+CASES, and the order is the same. A call whose most pressing alert was cancelled in the home waits, but does not ring."""
 OPEN_CASE_IDS = "SELECT id FROM care_case WHERE state <> 'closed'"
 HELD_CASE_IDS = "SELECT id FROM care_case WHERE state <> 'closed' AND taken_by = %(name)s"
 ELDER_CASE_IDS = "SELECT id FROM care_case WHERE elder_id = %(elder_id)s ORDER BY opened_at DESC LIMIT %(limit)s"
@@ -320,11 +335,15 @@ NO_MARKS = Marks({}, [])
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The head of the queue. `counts`: all open cases that do not rest, by priority; `resting`: the others."""
+    """The head of the queue. `counts`: all open cases that do not rest, by priority; `resting`: the others.
+
+    `calls`: id and priority of the calls that nobody has taken, at most CALLS_MAX, whether they are in the head or not.
+    """
 
     cases: list[Row]
     counts: dict[str, int]
     resting: int
+    calls: list[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,12 +418,12 @@ async def promised_visits(conn: Connection, elder_id: str, *, now: datetime) -> 
 
 
 async def alerts(conn: Connection, ids: Collection[int]) -> list[Row]:
-    """Details of alerts in the order of the queue: priority, then those that nobody has taken, then age."""
+    """Details of alerts by priority, then those that nobody has taken, then age."""
     return await _all(conn, ALERTS, {"ids": sorted(ids)})
 
 
 async def open_alerts(conn: Connection) -> list[Row]:
-    """All open alerts in the order of the queue."""
+    """All open alerts, in the order of `alerts`."""
     return await alerts(conn, await _ids(conn, OPEN_ALERT_IDS, {}))
 
 
@@ -414,7 +433,7 @@ async def elder_alerts(conn: Connection, elder_id: str) -> list[Row]:
 
 
 async def cases(conn: Connection, ids: Collection[int]) -> list[Row]:
-    """Details of cases in the order of the queue: priority, then those that nobody has taken, then age.
+    """Details of cases in the order of the queue: calls that nobody has taken before all else, then priority, then age.
 
     `alert_id`, `rule`, `condition` and `evidence` are those of its most pressing alert, `about` counts its alerts by rule. `is_muted`:
     it rests, or is technical trouble of a home whose gateway is silent, which says nothing that the gateway's own item does not say.
@@ -429,9 +448,9 @@ async def open_cases(conn: Connection) -> list[Row]:
 
 async def queue(conn: Connection, *, limit: int) -> Queue:
     """The first `limit` open cases that do not rest, in the order of the queue, and how many there are."""
-    row = (await _all(conn, QUEUE, {"limit": limit}))[0]
+    row = (await _all(conn, QUEUE, {"limit": limit, "calls_max": CALLS_MAX}))[0]
     counts = {name: row["counts"][name] for name in ("high", "medium", "low", "technical") if name in (row["counts"] or {})}
-    return Queue(await cases(conn, row["ids"]), counts, row["resting"])
+    return Queue(await cases(conn, row["ids"]), counts, row["resting"], row["calls"])
 
 
 async def held_cases(conn: Connection, name: str) -> list[Row]:

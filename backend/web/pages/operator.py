@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 
 from backend.cases import calls, duty
@@ -22,6 +22,7 @@ from backend.rules.model import VisitClass
 from backend.web import auth, board, chart, read, render, steps, timeline
 from backend.web.api.cases import TEXT_MAX
 from backend.web.auth import Now, Operator, TheWeb, Web
+from backend.web.events import EventStream
 from backend.web.language import Translator
 from backend.web.read import Row
 from contract.quantities import QuantityName
@@ -74,13 +75,17 @@ async def board_with_elder(request: Request, web: TheWeb, who: Operator, now: No
         return await _show(request, web, conn, who, {"history": history} | card | charts)
 
 
-@router.get("/live", response_class=StreamingResponse)
-async def live(request: Request, web: TheWeb, who: Operator) -> StreamingResponse:
+@router.get("/live", response_class=EventStream)
+async def live(request: Request, web: TheWeb, who: Operator) -> EventStream:
     """The stream of a console, see backend/web/board.py."""
-    async with web.pool.connection() as conn:
-        await web.live.catch_up(conn)
-    stream = web.board.stream(auth.language_of(request))
-    return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+    console = web.board.enter(auth.language_of(request))  # before the look: what changes after it is told
+    try:
+        async with web.pool.connection() as conn:
+            await web.live.catch_up(conn)
+    except BaseException:
+        web.board.leave(console)
+        raise
+    return EventStream(web.board.stream(console), lambda: web.board.leave(console))
 
 
 @router.get("/queue")
@@ -98,7 +103,7 @@ async def queue(
 async def beside(request: Request, web: TheWeb, who: Operator) -> Response:
     """What stands beside the queue and is a person's own."""
     async with web.pool.connection() as conn:
-        return render.page(request, "beside.html", unread=await duty.unread(conn, who.name))
+        return render.page(request, "beside.html", **await _own(conn, who))
 
 
 @router.get("/street")
@@ -199,8 +204,13 @@ async def call_off(request: Request, web: TheWeb, who: Operator, now: Now, case_
 async def _show(request: Request, web: Web, conn: Connection, who: Account, context: Row) -> Response:
     if "hx-request" in request.headers:
         return render.page(request, "work.html", **context)
-    queue, unread = Markup(await _queue(request, web, conn)), await duty.unread(conn, who.name)
-    return render.page(request, "operator.html", queue_html=queue, pulse=web.live.pulse, unread=unread, **context)
+    queue = Markup(await _queue(request, web, conn))
+    return render.page(request, "operator.html", queue_html=queue, pulse=web.live.pulse, **await _own(conn, who), **context)
+
+
+async def _own(conn: Connection, who: Account) -> Row:
+    """What is a person's own: notes to read, and the cases that are with it, wherever they stand in the queue."""
+    return {"unread": await duty.unread(conn, who.name), "held": await read.held_cases(conn, who.name)}
 
 
 async def _queue(request: Request, web: Web, conn: Connection) -> str:

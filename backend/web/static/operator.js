@@ -13,7 +13,7 @@ import { _ } from "./words.js";
 const NARROW = "(max-width: 900px)"; // as in app.css: the panes stand below each other
 const LIVE_MS = 2_000; // during a live view
 const QUEUE_ROWS = "40"; // as in board.py: who asked for more fetches the queue, the others are sent it
-let states = new Map(); // id of a case at the head of the queue -> the case
+let calls = []; // id and priority of each that nobody has taken, whether its row is on the page or not
 const refreshQueue = debounced("cases");
 const refreshStory = debounced("case");
 const opened = new Set(); // ids of the details that are open: they stay so when they come anew
@@ -57,7 +57,7 @@ setInterval(() => document.querySelector("[data-live]") && htmx.trigger(document
 
 // A new beginning of the stream brings the queue again; what else is on the page may have changed meanwhile.
 function hello() {
-  states = new Map();
+  calls = [];
   if (!isFirst) {
     refreshStory();
     refreshCharts();
@@ -66,17 +66,19 @@ function hello() {
   isFirst = false;
 }
 
-function onQueue({ html, cases }) {
-  const before = states;
-  states = new Map(cases.map((one) => [one.id, one]));
-  const fresh = cases.filter((one) => isCall(one) && !isCall(before.get(one.id)));
+function onQueue({ html, calls: now }) {
+  const before = new Set(calls.map((one) => one.id));
+  calls = now;
+  const fresh = calls.filter((one) => !before.has(one.id));
   if (fresh.length) sound(waiting(), fresh.some((one) => one.priority === loudest()));
   if (document.getElementById("queue-rows").value === QUEUE_ROWS) show("rows", html);
   else refreshQueue();
 }
 
 function onChanged({ cases }) {
-  if (cases.includes(selected())) refreshStory();
+  if (!cases.includes(selected())) return;
+  refreshStory();
+  htmx.trigger(document.body, "beside"); // it may be mine now, or no longer
 }
 
 // As htmx would after fetching it: links work, and what follows a swap follows.
@@ -87,13 +89,9 @@ function show(id, html) {
   if (focused) document.getElementById(focused)?.focus();
 }
 
-function isCall(one) {
-  return Boolean(one) && one.priority !== "technical" && one.state === "new" && one.condition !== "cancelled";
-}
-
 // Priorities of the calls that nobody has taken.
 function waiting() {
-  return new Set([...states.values()].filter(isCall).map((one) => one.priority));
+  return new Set(calls.map((one) => one.priority));
 }
 
 function loudest() {

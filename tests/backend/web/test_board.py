@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
 
 from backend.cases import store as cases
 from backend.db.pool import TRANSIENT, Pool
-from backend.web import board, read
+from backend.web import auth, board, read, render
 from backend.web.auth import Web
 from backend.web.board import Board
 from backend.web.language import Language
+from backend.web.live import Live
 from tests.backend.street import NOW
 from tests.backend.web.conftest import Clock, SignedIn, eventually, open_alert, open_case
 
@@ -29,29 +31,26 @@ async def told(stream: AsyncIterator[bytes], kind: str) -> dict[str, object]:
     raise AssertionError("the stream has ended")
 
 
-async def test_a_hundred_requests_at_once_read_and_draw_the_queue_once_or_twice(app: FastAPI, street: Pool, clock: Clock) -> None:
-    web: Web = app.state.web
+async def test_a_hundred_requests_at_once_read_and_draw_the_queue_once_or_twice(street: Pool, clock: Clock) -> None:
     drawn: list[str] = []
-    draw = web.board._draw
 
-    def count(template: str, language: Language, context: dict[str, object]) -> str:
+    def draw(template: str, language: Language, context: dict[str, object]) -> str:
         drawn.append(template)
-        return draw(template, language, context)
+        return render.part(template, language, clock(), **context)
 
-    web.board._draw = count
+    shared = Board(clock=clock, draw=draw)
+    live = Live(street, shared, clock=clock, sees=auth.sees)
     await open_alert(street)
-    looks = web.live._looks
 
     async def ask() -> str:
         async with street.connection() as conn:
-            await web.live.catch_up(conn)
-        return web.board.queue_html("zh")
+            await live.catch_up(conn)
+        return shared.queue_html("zh")
 
     answers = await asyncio.gather(*(ask() for _ in range(100)))
     assert len(set(answers)) == 1
     assert "血氧偏低" in answers[0]
-    assert web.live._looks - looks < 40  # of a pool of eight connections, eight ask at once
-    assert len(drawn) <= 2
+    assert len(drawn) <= 2  # what is read anew is drawn anew
 
 
 async def test_a_look_that_failed_is_nobody_elses_look(app: FastAPI, street: Pool) -> None:
@@ -73,15 +72,16 @@ async def test_a_console_hears_the_queue_the_changed_case_and_the_pulse(app: Fas
     case_id = await open_case(street)
     async with street.connection() as conn:
         await web.live.catch_up(conn)
-    stream = web.board.stream("en")
+    stream = web.board.stream(web.board.enter("en"))
     assert "at" in await told(stream, "hello")
     first = await told(stream, "queue")
     assert "SpO2" in str(first["html"]) or "oxygen" in str(first["html"])
-    assert first["cases"] == [{"id": case_id, "version": 1, "priority": "high", "state": "new", "condition": "active"}]
+    assert first["calls"] == [{"id": case_id, "priority": "high"}]
     async with street.connection() as conn, conn.transaction():
         await cases.take(conn, case_id, by="wang", now=NOW)
     second = await told(stream, "queue")
-    assert [case["state"] for case in second["cases"]] == ["taken"]  # type: ignore[attr-defined]
+    assert second["calls"] == []
+    assert "王芳" in str(second["html"])
     assert await told(stream, "changed") == {"cases": [case_id]}
     await stream.aclose()  # type: ignore[attr-defined]
     await eventually(lambda: web.board.pages == 0)
@@ -91,14 +91,14 @@ async def test_a_slow_console_is_told_the_newest_state_and_each_changed_case(app
     web: Web = app.state.web
     async with street.connection() as conn:
         await web.live.catch_up(conn)
-    stream = web.board.stream("zh")
+    stream = web.board.stream(web.board.enter("zh"))
     await told(stream, "queue")
     ids = []
     for rule_id in ("sos", "fall"):
         ids.append(await open_case(street, "elder-1" if rule_id == "sos" else "elder-2", rule_id=rule_id))
         async with street.connection() as conn:
             await web.live.catch_up(conn)
-    assert len((await told(stream, "queue"))["cases"]) == 2  # type: ignore[arg-type]
+    assert len((await told(stream, "queue"))["calls"]) == 2  # type: ignore[arg-type]
     assert await told(stream, "changed") == {"cases": sorted(ids)}
 
 
@@ -136,7 +136,38 @@ def test_more_rows_are_asked_for_until_there_are_enough() -> None:
     assert [board.shown(None, rows)["more"] for rows in (40, 80, 180, 200)] == [80, 120, 200, 0]
 
 
-async def test_a_board_with_all_its_consoles_takes_no_more(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board, "CONSOLES_MAX", 0)
-    with pytest.raises(Exception, match="too many pages"):
-        await anext(Board(clock=clock, draw=lambda *_: "").stream("zh"))
+async def test_a_board_with_all_its_consoles_takes_no_more_and_says_so(app: FastAPI, signed_in: SignedIn, clock: Clock) -> None:
+    client = await signed_in("wang")
+    app.state.web = replace(app.state.web, board=Board(clock=clock, draw=lambda *_: "", consoles_max=0))
+    assert (await client.get("/operator/live")).status_code == 503
+
+
+async def test_what_changed_before_a_console_came_in_is_told_to_it(street: Pool, clock: Clock) -> None:
+    shared = Board(clock=clock, draw=lambda *_: "")
+    async with street.connection() as conn:
+        await shared.bring_up_to_date(conn)
+        case_id = await open_case(street)
+        await shared.note(conn, [case_id])  # nobody listens yet
+        stream = shared.stream(shared.enter("zh"))
+        assert (await told(stream, "queue"))["calls"] == []
+        await shared.bring_up_to_date(conn)  # for it, or for whoever looks next
+        assert (await told(stream, "queue"))["calls"] == [{"id": case_id, "priority": "high"}]
+
+
+async def test_a_call_that_nobody_has_taken_stands_above_all_that_are_taken(street: Pool, signed_in: SignedIn) -> None:
+    taken = await open_case(street, "elder-1", rule_id="sos")
+    client = await signed_in("wang")
+    assert (await client.post(f"/operator/cases/{taken}/take")).status_code == 200
+    await open_case(street, None, rule_id="gateway_silent", priority="technical")
+    low = await open_case(street, "elder-2", rule_id="heart_rate_high", priority="low")
+    async with street.connection() as conn:
+        queue = await read.queue(conn, limit=2)
+        assert [case["id"] for case in queue.cases] == [low, taken]
+        assert queue.calls == [{"id": low, "priority": "low"}]
+        assert [case["priority"] for case in await read.open_cases(conn)] == ["low", "high", "technical"]
+        assert (await read.queue(conn, limit=0)).calls == queue.calls  # in the head or not
+        await conn.execute("UPDATE alert SET condition = 'cancelled' WHERE case_id = %s", (low,))
+        assert (await read.queue(conn, limit=2)).calls == []
+    beside = (await client.get("/operator/beside")).text
+    assert f"/operator/cases/{taken}" in beside
+    assert f"/operator/cases/{low}" not in beside

@@ -4,6 +4,7 @@ import asyncio
 import json
 import statistics
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -14,18 +15,21 @@ from backend.alerts import store as alerts
 from backend.cases.lifecycle import Disposition
 from backend.config import Config, DatabaseConfig
 from backend.db.pool import Pool, open_pool
+from backend.errors import Unavailable
 from backend.people.accounts import Account
 from backend.web import auth, live
 from backend.web.app import create_app
-from backend.web.live import CLIENT_QUEUE_MAX, Change, Client, Rate
+from backend.web.live import CLIENT_QUEUE_MAX, Change, Client, Live, Rate
 from backend.web.read import Readers
 from simulators.servers import Database
 from tests.backend.conftest import prepare
 from tests.backend.street import NOW, settle
-from tests.backend.web.conftest import Clock, Listener, eventually, listening, offer_visit, open_alert, pass_offer_on, serving
+from tests.backend.web.conftest import Clock, Listener, SignedIn, eventually, listening, offer_visit, open_alert, pass_offer_on, serving
 
 OPERATOR = Account("wang", "operator", "坐席 王芳", None, None, "zh")
 DOCTOR = Account("cao", "doctor", "曹医生", "doctor-cao", "team-b", "zh")
+PULSE_WAITS = "SELECT FROM pg_locks WHERE relation = 'gateway'::regclass AND NOT granted"
+FAMILY = Account("fang", "family", "王芳 女儿", None, None, "zh")
 OWN_TEAM = Readers("team-b", frozenset())
 OFFERED = Readers("team-a", frozenset({"doctor-cao"}))
 OTHERS = Readers("team-a", frozenset({"doctor-li"}))
@@ -65,6 +69,58 @@ def test_a_page_that_is_too_slow_is_cut_off() -> None:
     assert client.put(["x"] * CLIENT_QUEUE_MAX)
     assert not client.put(["x"])
     assert client.queue.get_nowait() is None
+
+
+def test_while_a_page_reads_what_is_open_the_newest_change_of_each_thing_waits_and_not_without_end() -> None:
+    client = Client(OPERATOR, auth.sees, waiting={})
+    assert client.put(client.messages([change(1), change(2)]))
+    assert client.begun() == ['event: visit\ndata: {"version": 2}\n\n']
+    client = Client(OPERATOR, auth.sees, waiting={})
+    assert not client.put(client.messages(change(1, number=number) for number in range(CLIENT_QUEUE_MAX + 1)))
+    assert client.is_over
+
+
+@pytest.mark.store
+async def test_readers_that_stand_still_hold_no_connection(app: FastAPI, street: Pool) -> None:
+    web: auth.Web = app.state.web
+    await open_alert(street)
+    streams = [web.live.stream(web.live.enter(OPERATOR)) for _ in range(web.config.database.pool_max + 1)]
+    for stream in streams:
+        assert (await anext(stream)).startswith("event: hello")
+        assert (await anext(stream)).startswith("event: case")
+    async with asyncio.timeout(10), web.pool.connection() as conn:
+        await web.live.catch_up(conn)
+    for stream in streams:
+        await stream.aclose()  # type: ignore[attr-defined]
+    assert web.live.pages == 0
+
+
+@pytest.mark.store
+async def test_families_take_no_place_of_the_centre_and_are_not_told_what_is_open(app: FastAPI, signed_in: SignedIn, clock: Clock) -> None:
+    web: auth.Web = app.state.web
+    full = Live(web.pool, web.board, clock=clock, sees=auth.sees, clients_max=0, families_max=1)
+    family = full.enter(FAMILY)
+    assert family.waiting is None
+    with pytest.raises(Unavailable):
+        full.enter(FAMILY)
+    client = await signed_in("wang")
+    app.state.web = replace(web, live=full)
+    assert (await client.get("/api/live")).status_code == 503
+    full.leave(family)
+    full.enter(FAMILY)
+
+
+@pytest.mark.store
+async def test_nobody_waits_for_the_pulse(app: FastAPI, street: Pool, clock: Clock) -> None:
+    web: auth.Web = app.state.web
+    await eventually(lambda: web.live.pulse is not None)
+    async with street.connection() as conn, conn.transaction():
+        await conn.execute("LOCK TABLE gateway IN ACCESS EXCLUSIVE MODE")
+        clock.advance(60)
+        async with street.connection() as other, asyncio.timeout(10):
+            while await (await other.execute(PULSE_WAITS)).fetchone() is None:
+                await asyncio.sleep(0.01)
+            await web.live.catch_up(other)
 
 
 def test_the_rate_is_unknown_before_it_was_watched() -> None:
@@ -200,7 +256,7 @@ async def test_the_stream_outlives_a_killed_database() -> None:
 
 
 async def _read_stream(web: auth.Web, heard: Listener) -> None:
-    async for message in web.live.stream(OPERATOR):
+    async for message in web.live.stream(web.live.enter(OPERATOR)):
         kind, data, *_ = message.split("\n")
         heard.heard.append((kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
 
