@@ -6,7 +6,8 @@ from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError, model_validator
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError, field_validator, model_validator
 
 from backend.errors import BadInput
 from contract.topics import SHARD_COUNT
@@ -170,6 +171,15 @@ class RouterConfig(_Section):
     url: str = Field(pattern=r"^https?://")
     profile: str = Field(default="driving", pattern=r"^[a-z_]+$", description="OSRM: driving; Valhalla: auto, motor_scooter, bicycle ...")
     limit_s: float = Field(default=1.5, gt=0, le=10)
+
+    @field_validator("url")
+    @classmethod
+    def _a_url(cls, url: str) -> str:
+        try:
+            httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise ValueError(f"not a URL: {error}") from error
+        return url
 
 
 class PlanConfig(_Section):

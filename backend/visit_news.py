@@ -42,17 +42,24 @@ async def nobody_yet(conn: Connection, *, visit_id: int, elder_id: str, alert_id
     titles = {"title_zh": "医生尚未确定，仍在联系", "title_en": "No doctor has accepted yet"}
     await _tell(conn, visit_id, elder_id, alert_id, step="nobody_yet", titles=titles, now=now)
     if alert_id is not None:
-        await _tell_supervisor(conn, visit_id, alert_id, titles=titles, now=now)
+        await _tell_supervisor(conn, visit_id, alert_id, step=f"nobody_yet:{now.isoformat()}", titles=titles, now=now)
 
 
-async def _tell_supervisor(conn: Connection, visit_id: int, alert_id: int, *, titles: dict[str, str], now: datetime) -> None:
-    """Whoever supervises now, and who is on call at home (administrators where nobody supervises), each time the last rung is reached."""
+async def not_offered(conn: Connection, *, visit_id: int, alert_id: int | None, now: datetime) -> None:
+    """The program fails to offer this visit: whoever supervises hears once that a doctor must be called by telephone."""
+    titles = {"title_zh": "系统无法派单，请电话联系医生", "title_en": "A visit cannot be offered: call a doctor by telephone"}
+    if alert_id is not None:
+        await _tell_supervisor(conn, visit_id, alert_id, step="not_offered", titles=titles, now=now)
+
+
+async def _tell_supervisor(conn: Connection, visit_id: int, alert_id: int, *, step: str, titles: dict[str, str], now: datetime) -> None:
+    """Whoever supervises now, and who is on call at home (administrators where nobody supervises): one message for each `step`."""
     case = await cases.of_alert(conn, alert_id)
     if case is None:
         return
     case_id, priority = case
     told = duty.people(await duty.on_duty(conn, now=now), ("supervisor", "on_call"), holder=None, asked=())
-    step = f"visit:{visit_id}:nobody_yet:{now.isoformat()}"
+    step = f"visit:{visit_id}:{step}"
     body = {"case_id": case_id, "step": step, "at": now.isoformat(timespec="seconds")} | titles
     people = [f"account:{name}" for name in told]
     await outbox.add_for_case(conn, case_id=case_id, people=people, step=step, body=body, priority=priority, now=now)

@@ -17,12 +17,14 @@ from backend.cases import store as cases
 from backend.commands import store as commands
 from backend.config import Config
 from backend.db import partitions
-from backend.db.pool import TRANSIENT, Pool, open_pool
-from backend.dispatch import day_store, progress_store
+from backend.db.apart import apart
+from backend.db.pool import TRANSIENT, Connection, Pool, open_pool
+from backend.dispatch import day_store, progress_store, running
 from backend.dispatch import store as dispatch
 from backend.dispatch.day import run as day_run
 from backend.dispatch.day.solver import Limit
 from backend.dispatch.ladder import RUNG_BACKUP
+from backend.dispatch.store import Served
 from backend.metrics import store as whole
 from backend.metrics.health import Health
 from backend.metrics.jobs import Jobs
@@ -93,6 +95,7 @@ class Worker:
             (self.judge_silence, self._config.silence_tick_s),
             (self.escalate_cases, self._config.escalate_tick_s),
             (self.offer_visits, self._config.offer_tick_s),
+            (self.make_room, self._config.offer_tick_s),
             (self.send_notifications, self._config.send_tick_s),
             (self.keep_house, HOUSEKEEPING_S),
             (self.report_week, HOUSEKEEPING_S),
@@ -209,13 +212,21 @@ class Worker:
                 served = await dispatch.offer_due(conn, now=now, retry_s=self._config.retry_s, habits=self._habits)
                 if served is None:
                     return
-                await visit_news.offered(conn, visit_id=served.visit_id, now=now)
-                if served.reached == RUNG_BACKUP:
-                    await visit_news.nobody_yet(conn, visit_id=served.visit_id, elder_id=served.elder_id, alert_id=served.alert_id, now=now)
+                async with apart(conn, "nobody hears of an offer", event="offer_untold", visit_id=served.visit_id):
+                    await _tell(conn, served, now=now)
+
+    async def make_room(self) -> None:
+        """Make room in the days of the doctors who have taken urgent visits."""
+        while True:
+            async with self._pool.connection() as conn:
+                if not await running.make_due_room(conn, now=datetime.now(UTC), habits=self._habits):
+                    return
 
     async def send_notifications(self) -> None:
         """Send everything that is due."""
-        await asyncio.gather(*(self._send_until_none() for _ in range(SENDERS)))
+        ends = await asyncio.gather(*(self._send_until_none() for _ in range(SENDERS)), return_exceptions=True)
+        if (trouble := next(filter(None, ends), None)) is not None:  # once all have ended: none is left running by itself
+            raise trouble
 
     async def _send_until_none(self) -> None:
         while await sender.send_one(self._pool, now=datetime.now(UTC), settings=self._notify_config):
@@ -272,6 +283,14 @@ class Worker:
         limits = {"behind_s": BEHIND_MAX.total_seconds(), "ahead_s": AHEAD_MAX.total_seconds()}
         async with self._pool.connection() as conn:
             self._metrics.take_gateways(await whole.read_gateways(conn, online_since=online_since, **limits))
+
+
+async def _tell(conn: Connection, served: Served, *, now: datetime) -> None:
+    await visit_news.offered(conn, visit_id=served.visit_id, now=now)
+    if served.reached == RUNG_BACKUP:
+        await visit_news.nobody_yet(conn, visit_id=served.visit_id, elder_id=served.elder_id, alert_id=served.alert_id, now=now)
+    if served.is_failed:
+        await visit_news.not_offered(conn, visit_id=served.visit_id, alert_id=served.alert_id, now=now)
 
 
 def _subject(home: Home) -> Subject:

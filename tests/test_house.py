@@ -65,6 +65,8 @@ CLOCK_READERS = (
 CATCH_ALLS = (
     "backend/ingest/process.py",
     "backend/worker.py",
+    "backend/db/apart.py",
+    "backend/notify/sender.py",
     "gateway/publisher.py",
     "backend/ingest/subscriber.py",
     "backend/monitor.py",

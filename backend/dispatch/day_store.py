@@ -16,6 +16,7 @@ from backend.dispatch.day import progress
 from backend.dispatch.day.assemble import Day, DueRow, Frozen, Worker
 from backend.dispatch.day.due import Known, due_by_rules
 from backend.dispatch.day.model import DueVisit, Kind
+from backend.dispatch.day.progress import Tours, Urgent
 from backend.dispatch.planning.model import PlannedTour, Unserved
 from backend.dispatch.progress_store import ZONE, midnight
 from backend.dispatch.roads import roads_of
@@ -81,6 +82,15 @@ FROM due_visit d JOIN elder e ON e.id = d.elder_id LEFT JOIN contract c ON c.eld
 WHERE d.id IN (SELECT due_id FROM plan_stop WHERE plan_id = %(id)s UNION SELECT due_id FROM plan_unserved WHERE plan_id = %(id)s)
 ORDER BY d.due_on, d.id
 """
+URGENT = """
+SELECT v.doctor_id, v.state, v.depart_by, v.changed_at, e.latitude, e.longitude
+FROM visit v JOIN doctor d ON d.id = v.doctor_id JOIN elder e ON e.id = v.elder_id
+WHERE d.team_id = %(team_id)s AND v.due_id IS NULL AND v.state IN ('accepted', 'on_the_way', 'at_home')
+    AND v.id IS DISTINCT FROM %(but)s::bigint
+    AND CASE v.state WHEN 'accepted' THEN v.depart_by < %(now)s + interval '1 hour' ELSE v.changed_at > %(now)s - interval '2 hours' END
+ORDER BY v.depart_by, v.id
+"""
+"""Those that a doctor makes now: for a visit by a date that is left for much later, the stops until then do not wait."""
 WORKERS = """
 SELECT d.id, d.name, d.role, s.starts_at, s.ends_at,
        (SELECT coalesce(sum(extract(epoch FROM p.ends_at - p.starts_at) / 60 + p.leg_min), 0)
@@ -254,7 +264,7 @@ async def assemble(
     """
     values = _span(team_id, day)
     rows = await (await conn.execute(OF_PLAN, {"id": plan_id}) if plan_id else await conn.execute(DUE, values)).fetchall()
-    frozen = await _frozen(conn, values, now) if plan_id is None else []
+    frozen = await _frozen(conn, values, now, habits) if plan_id is None else []
     fixed = {due_id for one in frozen for due_id in one.due_ids}
     dues = [_due(row) for row in rows if row["id"] not in fixed]
     workers = _workers(await (await conn.execute(WORKERS, values)).fetchall())
@@ -264,18 +274,19 @@ async def assemble(
 
 
 async def rest_of_today(
-    conn: Connection, team_id: str, *, now: datetime, also: Place, habits: PlanConfig = making.HABITS
-) -> tuple[Day, Sequence[PlannedTour]] | None:
-    """What is left of the team's published day, and its tours as they go on from where each doctor is; None without such a plan.
+    conn: Connection, team_id: str, *, now: datetime, also: Place, but: int | None = None, habits: PlanConfig = making.HABITS
+) -> tuple[int, Day, Sequence[PlannedTour]] | None:
+    """What is left of the team's published day: the plan's id, and its tours as they go on from where each doctor is; None without a plan.
 
-    `also` is the last place of the instance. A stop that is late already may stay so.
+    `also` is the last place of the instance. A stop that is late already may stay so. Urgent visits that doctors have taken, all but that
+    with the id `but`, come first.
     """
     values = _span(team_id, now.astimezone(ZONE).date())
     published = await (await conn.execute(PUBLISHED, values)).fetchone()
     if published is None:
         return None
     driven = await progress_store.driven(conn, team_id, values["day"])
-    frozen = list(progress.frozen(driven, now))
+    frozen = await _frozen(conn, values, now, habits, driven=driven, but=but)
     fixed = {due_id for one in frozen for due_id in one.due_ids}
     left = {stop.due_id for stops in driven.values() for stop in stops} - fixed
     rows = await (await conn.execute(OF_PLAN, {"id": published["id"]})).fetchall()
@@ -285,7 +296,7 @@ async def rest_of_today(
     if (roads := roads_of(habits)) is not None:
         day = await roads.on_roads(day)
     tours = {f"{doctor_id}/{half}": [(stop.due_id, stop.side) for stop in stops] for (doctor_id, half), stops in driven.items()}
-    return making.as_late_as_it_is(day, making.begin_from(day, tours).tours)
+    return published["id"], *making.as_late_as_it_is(day, making.begin_from(day, tours).tours)
 
 
 def _span(team_id: str, day: date) -> dict[str, Any]:
@@ -339,10 +350,29 @@ def _workers(rows: Sequence[Mapping[str, Any]]) -> list[Worker]:
     return [Worker(id_, row["name"], row["role"], tuple(shifts[id_]), float(row["busy_min"])) for id_, row in first.items()]
 
 
-async def _frozen(conn: Connection, values: Mapping[str, Any], now: datetime) -> list[Frozen]:
+async def _frozen(
+    conn: Connection,
+    values: Mapping[str, Any],
+    now: datetime,
+    habits: PlanConfig,
+    *,
+    driven: Tours | None = None,
+    but: int | None = None,
+) -> list[Frozen]:
     if not values["from"] <= now < values["to"]:
         return []
-    return list(progress.frozen(await progress_store.driven(conn, values["team_id"], values["day"]), now))
+    if driven is None:
+        driven = await progress_store.driven(conn, values["team_id"], values["day"])
+    rows = await (await conn.execute(URGENT, {"team_id": values["team_id"], "but": but, "now": now})).fetchall()
+    return list(progress.frozen(driven, now, urgent=[_urgent(row, now, habits) for row in rows]))
+
+
+def _urgent(row: Mapping[str, Any], now: datetime, habits: PlanConfig) -> Urgent:
+    place = None if row["latitude"] is None or row["longitude"] is None else (row["latitude"], row["longitude"])
+    begins_at = row["changed_at"] if row["state"] == "at_home" else max(row["depart_by"], row["changed_at"])
+    (morning, (_, noon)), (afternoon, (after_noon, _)) = habits.halves().items()
+    half = morning if making.minute_of(max(begins_at, now), now.astimezone(ZONE).date(), ZONE) < (noon + after_noon) / 2 else afternoon
+    return Urgent(row["doctor_id"], half, begins_at, row["state"] == "at_home", place)
 
 
 async def keep(
@@ -437,6 +467,8 @@ async def publish(conn: Connection, plan_id: int, *, now: datetime) -> None:
 
     A draft that would take a visit from a doctor who has begun it is refused.
     """
+    plan = await read(conn, plan_id)
+    await progress_store.lock_day(conn, plan["team_id"], plan["day"], plan_id=plan_id)
     plan = await lock(conn, plan_id)
     if plan["state"] != "draft":
         raise BadInput(f"a plan that is {plan['state']} cannot be published; make a new one")

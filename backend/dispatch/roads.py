@@ -37,12 +37,21 @@ REST_S = 60.0
 """A router that did not answer is left alone for so long: offers must not wait for it one after another."""
 
 
+WINDOW_S = 10.0
+"""Of this, at most the configured limit is spent on waiting for the router, then the curve serves."""
+
+
 class Roads:
-    """A router that is asked for tables of travel times. Safe to share; it holds no connection between questions."""
+    """A router that is asked for tables of travel times. Safe to share; it holds no connection between questions.
+
+    However many ask, it is waited for limit_s in all of any WINDOW_S: a slow answer to each must not add up to late offers.
+    """
 
     def __init__(self, config: RouterConfig) -> None:
         self._config = config
         self._rests_until_s = -math.inf
+        self._window_until_s = -math.inf
+        self._left_s = config.limit_s
 
     async def minutes(self, points: Sequence[Place]) -> Table | None:
         """Minutes from each place to each other, a row per place; None when the router does not answer rightly within its time."""
@@ -61,13 +70,21 @@ class Roads:
     async def _ask(self, starts: Sequence[Place], ends: Sequence[Place]) -> Table | None:
         if not starts or not ends or max(len(starts), len(ends)) > PLACES_MAX or time.monotonic() < self._rests_until_s:
             return None
+        began_s = time.monotonic()
+        if began_s >= self._window_until_s:
+            self._window_until_s, self._left_s = began_s + WINDOW_S, self._config.limit_s
+        if self._left_s <= 0:
+            return None
         try:
-            async with asyncio.timeout(self._config.limit_s), httpx.AsyncClient(base_url=self._config.url) as client:
+            async with asyncio.timeout(self._left_s), httpx.AsyncClient(base_url=self._config.url) as client:
                 return await self._blocks(client, starts, ends)
-        except (TimeoutError, httpx.HTTPError, ValueError) as error:
-            self._rests_until_s = time.monotonic() + REST_S
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            if not (isinstance(error, TimeoutError) and self._left_s < self._config.limit_s):  # else others have used up the time
+                self._rests_until_s = time.monotonic() + REST_S
             logger.warning("no travel times from the router: %s", type(error).__name__, extra={"event": "router_failed"})
             return None
+        finally:
+            self._left_s -= time.monotonic() - began_s
 
     async def _blocks(self, client: httpx.AsyncClient, starts: Sequence[Place], ends: Sequence[Place]) -> Table:
         rows: Table = []

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from backend.db.pool import LIVE_CHANNEL, Connection, hint
+from backend.dispatch import progress_store
 from backend.dispatch import store as visits
 from backend.dispatch.lifecycle import Outcome, SkipReason
 from backend.dispatch.progress_store import ZONE, midnight
@@ -27,7 +28,7 @@ LEFT JOIN LATERAL (
 ) v ON true
 WHERE y.state = 'published' AND p.doctor_id = %(doctor_id)s AND y.day = %(day)s ORDER BY p.starts_at
 """
-LOCK_DUE = "SELECT id, elder_id, kind, roles, state FROM due_visit WHERE id = %(due_id)s FOR UPDATE"
+LOCK_DUE = "SELECT id, elder_id, kind, roles, state FROM due_visit WHERE id = %(due_id)s FOR NO KEY UPDATE"
 HAS_BEGUN = """
 SELECT id FROM visit WHERE due_id = %(due_id)s AND doctor_id = %(doctor_id)s AND state <> 'cancelled' AND outcome IS DISTINCT FROM 'not_met'
 ORDER BY id DESC LIMIT 1
@@ -39,11 +40,6 @@ STOP = """
 SELECT p.plan_id, p.side, p.doctor_id, p.skipped_at FROM plan_stop p JOIN day_plan y ON y.id = p.plan_id
 WHERE p.due_id = %(due_id)s AND y.state = 'published' ORDER BY y.day DESC, p.doctor_id <> %(doctor_id)s
 """
-SKIP = """
-UPDATE plan_stop SET skipped_at = %(now)s, skip_reason = %(reason)s
-WHERE plan_id = %(plan_id)s AND due_id = %(due_id)s AND side = %(side)s AND skipped_at IS NULL
-"""
-BACK_TO_LIST = "UPDATE due_visit SET promised_at = NULL, promised_doctor_id = NULL WHERE id = %(due_id)s AND state = 'due'"
 SIDES_DONE = """
 SELECT count(DISTINCT due_side) AS n FROM visit WHERE due_id = %(due_id)s AND state = 'done' AND outcome <> 'not_met'
 """
@@ -99,19 +95,21 @@ async def skip(conn: Connection, due_id: int, *, doctor_id: str, reason: SkipRea
         return
     if (visit_id := await own_visit(conn, due_id, doctor_id)) is not None:
         await visits.cancel(conn, visit_id, by=by, reason=reason, now=now)
-    await conn.execute(SKIP, {"plan_id": stop["plan_id"], "due_id": due_id, "side": stop["side"], "reason": reason, "now": now})
-    await conn.execute(BACK_TO_LIST, {"due_id": due_id})
+    await progress_store.skip(conn, stop["plan_id"], due_id, sides=[stop["side"]], reason=reason, now=now)
     await hint(conn, LIVE_CHANNEL)
 
 
 async def finish(conn: Connection, visit_id: int, outcome: Outcome, *, now: datetime) -> None:
-    """A visit has ended. Where it was a stop, what was due is done when all of its people were there, and due again when nobody was met."""
+    """A visit has ended. Where it was a stop, what was due is done when all of its people were there, and due again when nobody was met.
+
+    Whoever calls this has called `progress_store.lock_dues_of` before locking the visit.
+    """
     row = await (await conn.execute(DUE_OF, {"visit_id": visit_id})).fetchone()
     if row is None:
         return
     due = await _lock_due(conn, row["due_id"])
     if outcome is Outcome.NOT_MET:
-        await conn.execute(BACK_TO_LIST, row)
+        await progress_store.back_to_list(conn, row["due_id"])
         return
     done = await (await conn.execute(SIDES_DONE, row)).fetchone()
     if done is not None and done["n"] >= len(due["roles"]):

@@ -5,16 +5,14 @@ the unique index `visit_offer_one_winner` says the same again. A visit that nobo
 """
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from psycopg import DataError
-
 from backend.config import PlanConfig
+from backend.db.apart import apart
 from backend.db.pool import LIVE_CHANNEL, Connection, hint
 from backend.dispatch import running, travel
 from backend.dispatch.day.assemble import HABITS
@@ -24,14 +22,14 @@ from backend.dispatch.planning.urgent import Choice
 from backend.dispatch.roads import roads_of
 from backend.errors import BadInput, IllegalMove, NotFound, Taken
 
-logger = logging.getLogger(__name__)
-
 LADDERS: Mapping[str, Ladder] = {"emergency": URGENT, "urgent": URGENT, "same_day": SAME_DAY, "by_date": BY_DATE}
 """By class of visit."""
 
 DEPART_GRACE = timedelta(minutes=5)
 """DISPATCH.md A5: who is not on the way within 5 min of the promised departure is replaced."""
 DEPART_MAX = timedelta(hours=24)
+OFFER_AGAIN = timedelta(seconds=10)
+"""An offer that failed is tried again after so long, behind those of all other homes."""
 
 OPEN_OF_ALERT = "SELECT id FROM visit WHERE alert_id = %(alert_id)s AND state NOT IN ('done', 'cancelled')"
 REQUEST = """
@@ -55,6 +53,7 @@ UPDATE visit SET state = %(state)s, doctor_id = %(doctor_id)s, next_at = %(next_
     version = version + 1
 WHERE id = %(id)s
 """
+WANTS_ROOM = "UPDATE visit SET room_at = %(now)s WHERE id = %(id)s AND due_id IS NULL"
 POSTPONE = "UPDATE visit SET next_at = %(next_at)s WHERE id = %(id)s"
 CALLED_120 = """
 UPDATE visit SET called_120_at = %(now)s, changed_at = %(now)s, version = version + 1 WHERE id = %(id)s AND called_120_at IS NULL
@@ -139,12 +138,16 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A visit whose timer ran out. `reached`: the rung that its search has just come to, None where it has not widened."""
+    """A visit whose timer ran out. `reached`: the rung that its search has just come to, None where it has not widened.
+
+    `is_failed`: the step could not be taken, and is tried again after OFFER_AGAIN.
+    """
 
     visit_id: int
     elder_id: str
     alert_id: int | None
     reached: int | None
+    is_failed: bool = False
 
 
 async def request(conn: Connection, *, elder_id: str, alert_id: int | None, visit_class: str, reason: str, by: str, now: datetime) -> int:
@@ -166,16 +169,14 @@ async def offer_due(conn: Connection, *, now: datetime, retry_s: float, habits: 
     if visit is None:
         return None
     reached = None
-    try:
-        async with conn.transaction():
-            if visit["state"] == VisitState.ACCEPTED:
-                await _release(conn, visit, by="system", now=now, detail={"not_left_by": visit["depart_by"].isoformat()})
-            else:
-                reached = await _widen(conn, visit, now=now, retry_s=retry_s, habits=habits)
-    except DataError:  # a row that cannot be read must not keep doctors from all other homes
-        logger.exception("visit %s cannot be offered", visit["id"], extra={"event": "offer_failed", "visit_id": visit["id"]})
-        await conn.execute(POSTPONE, {"id": visit["id"], "next_at": now + timedelta(seconds=retry_s)})
-    return Served(visit["id"], visit["elder_id"], visit["alert_id"], reached)
+    async with apart(conn, "a visit cannot be offered", event="offer_failed", visit_id=visit["id"]) as offer:
+        if visit["state"] == VisitState.ACCEPTED:
+            await _release(conn, visit, by="system", now=now, detail={"not_left_by": visit["depart_by"].isoformat()})
+        else:
+            reached = await _widen(conn, visit, now=now, retry_s=retry_s, habits=habits)
+    if offer.is_failed:  # whatever is wrong with one visit must not keep doctors from all other homes
+        await conn.execute(POSTPONE, {"id": visit["id"], "next_at": now + OFFER_AGAIN})
+    return Served(visit["id"], visit["elder_id"], visit["alert_id"], reached, offer.is_failed)
 
 
 async def _widen(conn: Connection, visit: dict[str, Any], *, now: datetime, retry_s: float, habits: PlanConfig) -> int | None:
@@ -278,17 +279,22 @@ async def asking(conn: Connection, visit_id: int) -> list[dict[str, Any]]:
     return await (await conn.execute(ASKING, {"id": visit_id})).fetchall()
 
 
-async def accept(conn: Connection, visit_id: int, *, doctor_id: str, by: str, now: datetime, leaves_in: timedelta = timedelta(0)) -> None:
-    """Accept an offer and promise to leave in `leaves_in`; who does not is replaced DEPART_GRACE later.
+async def accept(conn: Connection, visit_id: int, *, doctor_id: str, by: str, now: datetime, leaves_in: timedelta = timedelta(0)) -> bool:
+    """Accept an offer and promise to leave in `leaves_in`; who does not is replaced DEPART_GRACE later. The day's plan makes room later on.
+
+    False where this doctor has the visit already: nothing changes, the first promise stands.
 
     Raises Taken when another doctor has the visit, IllegalMove when the offer is no longer open, NotFound, BadInput for a strange promise.
     """
     visit = await _lock(conn, visit_id)
     if visit["doctor_id"] not in (None, doctor_id):
         raise Taken(visit["doctor_id"])
+    if visit["doctor_id"] == doctor_id and visit["state"] in (VisitState.ACCEPTED, VisitState.ON_THE_WAY, VisitState.AT_HOME):
+        return False
     await _answer(conn, visit_id, doctor_id, answer="accepted", now=now)
     await conn.execute(ANSWER_ALL, {"id": visit_id, "answer": "withdrawn", "now": now})
     await _promise(conn, visit | {"doctor_id": doctor_id}, VisitMove.ACCEPT, by=by, now=now, leaves_in=leaves_in)
+    return True
 
 
 async def assign(conn: Connection, visit_id: int, *, doctor_id: str, by: str, now: datetime, leaves_in: timedelta = timedelta(0)) -> None:
@@ -330,6 +336,7 @@ async def _promise(
     depart_by = now + leaves_in
     detail = {"depart_by": depart_by.isoformat(), "by_hand": why is Why.BY_HAND}
     await _move(conn, visit | {"depart_by": depart_by}, move, by=by, now=now, next_at=depart_by + DEPART_GRACE, detail=detail)
+    await conn.execute(WANTS_ROOM, {"id": visit["id"], "now": now})
 
 
 async def release(conn: Connection, visit_id: int, *, doctor_id: str, by: str, reason: DeclineReason, now: datetime) -> None:

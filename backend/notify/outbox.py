@@ -47,8 +47,9 @@ RETURNING id, alert_id, case_id, visit_id, step, person, channel, address, body,
 RENEW = "UPDATE notification SET due_at = due_at + %(more)s WHERE id = %(id)s AND state = 'waiting'"
 FINISH = """
 UPDATE notification SET state = %(state)s, sent_at = %(sent_at)s, error = %(error)s, due_at = %(due_at)s, sending_since = NULL,
-    doubts = doubts + %(doubt)s WHERE id = %(id)s
+    doubts = doubts + %(doubt)s WHERE id = %(id)s AND (%(state)s = 'sent' OR (state = 'waiting' AND sending_since IS NOT NULL))
 """
+"""What has gone out, has; else only a row that is still being sent changes, not one that was called off meanwhile."""
 READ = "UPDATE notification SET read_at = %(now)s WHERE key = %(key)s AND read_at IS NULL RETURNING id, alert_id, case_id, person"
 BY_KEY = "SELECT id, body, read_at, sent_at, visit_id, split_part(person, '/', 1) AS person FROM notification WHERE key = %(key)s"
 ROUTES = """
@@ -71,9 +72,11 @@ WHERE state = 'waiting' AND (channel, address) = (SELECT channel, address FROM n
 """
 FORGET = """
 UPDATE notify_route SET withdrawn_at = %(now)s WHERE channel = %(channel)s AND address = %(address)s AND withdrawn_at IS NULL
+    AND person IS DISTINCT FROM %(but)s
 """
 CALL_OFF_ADDRESS = """
 UPDATE notification SET state = 'failed', error = 'address gone' WHERE state = 'waiting' AND channel = %(channel)s AND address = %(address)s
+    AND split_part(person, '/', 1) IS DISTINCT FROM %(but)s
 """
 
 LEASE = timedelta(seconds=60)
@@ -125,7 +128,11 @@ async def sent(conn: Connection, notification_id: int, *, now: datetime) -> None
 async def failed(
     conn: Connection, notification_id: int, *, error: str, retry_at: datetime | None, now: datetime, is_in_doubt: bool = False
 ) -> None:
-    """The channel did not take it, or its answer was lost (`is_in_doubt`); `retry_at` None means never again."""
+    """The channel did not take it, or its answer was lost (`is_in_doubt`); `retry_at` None means never again.
+
+    A row that was called off meanwhile stays so.
+    """
+    error = error.encode("utf-8", "backslashreplace").decode().replace("\0", "")
     values = {"state": "failed" if retry_at is None else "waiting", "sent_at": None, "error": error[:500], "due_at": retry_at or now}
     await conn.execute(FINISH, values | {"id": notification_id, "doubt": int(is_in_doubt)})
 
@@ -157,9 +164,9 @@ async def add_route(conn: Connection, *, person: str, now: datetime, **route: An
     return int(row["id"])
 
 
-async def forget(conn: Connection, *, channel: str, address: str, now: datetime) -> None:
-    """Nobody is at this address any more, or it is somebody else's now: no route leads there, and nothing that waits goes there."""
-    values = {"channel": channel, "address": address, "now": now}
+async def forget(conn: Connection, *, channel: str, address: str, now: datetime, but: str | None = None) -> None:
+    """Nobody is at this address any more, or only the person `but`: no route of others leads there, and nothing of theirs that waits."""
+    values = {"channel": channel, "address": address, "now": now, "but": but}
     await conn.execute(FORGET, values)
     await conn.execute(CALL_OFF_ADDRESS, values)
 

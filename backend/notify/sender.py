@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from backend.config import NotifyConfig
 from backend.db.pool import TRANSIENT, Pool
@@ -37,16 +38,24 @@ async def send_one(pool: Pool, *, now: datetime, settings: NotifyConfig = DEFAUL
         async with _keeping(pool, row["id"]):
             await asyncio.to_thread(CHANNELS[row["channel"]], compose(row, settings), settings)
     except NotDelivered as error:
-        retry_at = None if error.is_final or row["attempts"] >= ATTEMPTS_MAX else now + wait(row["attempts"], error.retry_after_s)
-        logger.warning("notification not delivered", extra={"event": "notification_failed", "id": row["id"], "attempt": row["attempts"]})
-        async with pool.connection() as conn:
-            await outbox.failed(conn, row["id"], error=str(error), retry_at=retry_at, now=now, is_in_doubt=error.is_in_doubt)
-            if error.is_gone:
-                await outbox.forget(conn, channel=row["channel"], address=row["address"], now=now)
+        await _failed(pool, row, error, now=now)
+        return True
+    except Exception as error:  # a fault of ours in one message: it is counted like any other, and the next one goes out
+        logger.exception("a channel broke", extra={"event": "channel_broke", "id": row["id"], "channel": row["channel"]})
+        await _failed(pool, row, NotDelivered(f"{type(error).__name__}: {error}", is_final=False, is_in_doubt=True), now=now)
         return True
     async with pool.connection() as conn:
         await outbox.sent(conn, row["id"], now=now)
     return True
+
+
+async def _failed(pool: Pool, row: dict[str, Any], error: NotDelivered, *, now: datetime) -> None:
+    retry_at = None if error.is_final or row["attempts"] >= ATTEMPTS_MAX else now + wait(row["attempts"], error.retry_after_s)
+    logger.warning("notification not delivered", extra={"event": "notification_failed", "id": row["id"], "attempt": row["attempts"]})
+    async with pool.connection() as conn:
+        await outbox.failed(conn, row["id"], error=str(error), retry_at=retry_at, now=now, is_in_doubt=error.is_in_doubt)
+        if error.is_gone:
+            await outbox.forget(conn, channel=row["channel"], address=row["address"], now=now)
 
 
 @asynccontextmanager

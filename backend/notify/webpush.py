@@ -4,6 +4,7 @@ A subscription is what the browser gives (`PushSubscription.toJSON()`): {"endpoi
 """
 
 import json
+import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ PAYLOAD_BYTES_MAX = RECORD_BYTES - 16 - 1 - 86
 """Without the tag, the delimiter and the header (16 salt, 4 size, 1 length, 65 key): what every push service takes."""
 SIGNED_FOR = timedelta(hours=12)
 """RFC 8292, 2: at most 24 h."""
+
+
+URL = re.compile(r"[!-~]{1,2000}")
+"""RFC 3986, 2: printable ASCII. Real endpoints have some 200 characters."""
 
 
 class NoSubscription(ValueError):
@@ -47,7 +52,10 @@ class Subscription:
         try:
             given = json.loads(text)
             found = cls(str(given["endpoint"]), decode(given["keys"]["p256dh"]), decode(given["keys"]["auth"]))
+            if not URL.fullmatch(found.endpoint):
+                raise ValueError("an endpoint is a URL of printable ASCII")
             place = urlsplit(found.endpoint)
+            _ = place.port  # raises for one that is none
             ec.EllipticCurvePublicKey.from_encoded_point(CURVE, found.key)
         except (ValueError, KeyError, TypeError) as error:
             raise NoSubscription("this is not a push subscription") from error

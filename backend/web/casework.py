@@ -119,14 +119,19 @@ async def set_route(
 
 
 async def ring_here(conn: Connection, who: Account, subscription: str, *, allowed: Sequence[str], now: datetime) -> None:
-    """Let this browser be rung for this person, and for nobody who used it before. Raises BadInput for a subscription that is none."""
+    """Let this browser be rung for this person, and for nobody else who used it before; their own route stays as it is.
+
+    Raises BadInput for a subscription that is none.
+    """
+    person = f"account:{who.name}"
     address = _browser(subscription, allowed)
     async with conn.transaction():
-        await outbox.forget(conn, channel="push", address=address, now=now)
-        await outbox.add_route(
-            conn, person=f"account:{who.name}", now=now, channel="push", address=address, priorities=["high", "medium", "low"],
-            quiet_spares_high=True, quiet_from=None, quiet_to=None, consented_to="switched on in the browser",
-        )  # fmt: skip
+        await outbox.forget(conn, channel="push", address=address, now=now, but=person)
+        if not any((route["channel"], route["address"]) == ("push", address) for route in await outbox.routes(conn, person)):
+            await outbox.add_route(
+                conn, person=person, now=now, channel="push", address=address, priorities=["high", "medium", "low"],
+                quiet_spares_high=True, quiet_from=None, quiet_to=None, consented_to="switched on in the browser",
+            )  # fmt: skip
         await accounts.audit(conn, by=who.name, action="push_on", subject="", now=now)
 
 

@@ -16,8 +16,8 @@ from backend.cases.lifecycle import Action, Disposition, State
 from backend.commands import store as commands
 from backend.config import PlanConfig
 from backend.db.pool import Connection
+from backend.dispatch import progress_store
 from backend.dispatch import round_store as rounds
-from backend.dispatch import running
 from backend.dispatch import store as dispatch
 from backend.dispatch.lifecycle import DeclineReason, Outcome, SkipReason
 from backend.dispatch.store import Once
@@ -116,32 +116,28 @@ async def close(conn: Connection, who: Account, case_id: int, *, disposition: Di
 
 
 async def accept(
-    conn: Connection, who: Account, visit_id: int, *, leaves_in: timedelta, now: datetime, habits: PlanConfig, once: Once | None = None
-) -> None:
-    """Accept an offered visit and promise when to leave; the doctor's plan of the day makes room for it.
+    conn: Connection, who: Account, visit_id: int, *, leaves_in: timedelta, now: datetime, once: Once | None = None
+) -> None:  # fmt: skip
+    """Accept an offered visit and promise when to leave; the worker makes room for it in the doctor's plan of the day.
 
-    Raises NotFound, Taken, IllegalMove, BadInput.
+    Who has it already, keeps it as it was accepted first. Raises NotFound, Taken, IllegalMove, BadInput.
     """
     await auth.open_visit(conn, who, visit_id, now=now)
     async with _naming_the_winner(conn), conn.transaction():
         if not await dispatch.is_first(conn, visit_id, once, step="accept", by=who.name, now=now):
             return
-        await dispatch.accept(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now, leaves_in=leaves_in)
-        await _audit(conn, who, "accepted", f"visit:{visit_id}", now)
-    async with conn.transaction():  # of its own: nobody who accepts waits for a plan
-        await running.make_room(conn, visit_id, _doctor_id(who), now=now, habits=habits)
+        if await dispatch.accept(conn, visit_id, doctor_id=_doctor_id(who), by=who.name, now=now, leaves_in=leaves_in):
+            await _audit(conn, who, "accepted", f"visit:{visit_id}", now)
 
 
 async def assign(
-    conn: Connection, who: Account, visit_id: int, *, doctor_id: str, leaves_in: timedelta, now: datetime, habits: PlanConfig
-) -> None:
-    """Give a visit to a doctor who said yes by telephone. Raises NotFound, IllegalMove, BadInput."""
+    conn: Connection, who: Account, visit_id: int, *, doctor_id: str, leaves_in: timedelta, now: datetime
+) -> None:  # fmt: skip
+    """Give a visit to a doctor who said yes by telephone; the worker makes room for it. Raises NotFound, IllegalMove, BadInput."""
     await auth.open_visit(conn, who, visit_id, now=now)
     async with conn.transaction():
         await dispatch.assign(conn, visit_id, doctor_id=doctor_id, by=who.name, now=now, leaves_in=leaves_in)
         await _audit(conn, who, "assigned", f"visit:{visit_id}", now, doctor_id=doctor_id)
-    async with conn.transaction():
-        await running.make_room(conn, visit_id, doctor_id, now=now, habits=habits)
 
 
 async def candidates(conn: Connection, elder_id: str, *, now: datetime, habits: PlanConfig) -> list[read.Row]:
@@ -221,6 +217,7 @@ async def finish(
             raise WrongPin(N_("This PIN is not right; after five wrong ones it is locked for a minute."))
         record = await record_of(conn, visit, paper, findings=findings, now=now)
     async with conn.transaction():
+        await progress_store.lock_dues_of(conn, visit_id)
         if not await dispatch.is_first(conn, visit_id, once, step="finish", by=who.name, now=now):
             return
         await dispatch.finish(conn, visit_id, doctor_id=_doctor_id(who), findings=findings, outcome=outcome, by=who.name, now=now)

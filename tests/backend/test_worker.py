@@ -236,6 +236,29 @@ async def test_the_last_rung_of_a_search_tells_who_supervises(street: Connection
     assert told == {"case_id": case, "title": "No doctor has accepted yet"}
 
 
+async def test_a_visit_that_cannot_be_offered_stops_no_other_and_who_supervises_hears(street: Connection, worker: Worker) -> None:
+    await street.execute(ACCOUNTS)
+    await duty.add(street, name="chen", part="supervisor", starts_at=ago(3600), ends_at=ago(-3600))
+    route = {"channel": "log", "address": "chen", "priorities": ["high"], "quiet_from": None, "quiet_to": None}
+    await outbox.add_route(street, person="account:chen", now=ago(0), quiet_spares_high=True, consented_to="a test", **route)
+    await bring(street, at=ago(300))
+    alert_id = (await one(street, "SELECT id FROM alert"))["id"]
+    for elder_id, alert, age_s in (("elder-1", alert_id, 9), ("elder-2", None, 5)):
+        await dispatch.request(
+            street, elder_id=elder_id, alert_id=alert, visit_class="urgent", reason="跌倒", by="wang", now=ago(age_s)
+        )  # fmt: skip
+    await street.execute("UPDATE shift SET starts_at = now() - interval '1 day', ends_at = now() + interval '1 day'")
+    await street.execute("UPDATE contract SET signed_on = current_date - 100, ends_on = current_date + 1000")
+    await street.execute("ALTER TABLE visit ADD CONSTRAINT broken CHECK (elder_id <> 'elder-1' OR state <> 'offered')")
+    await worker.offer_visits()
+    assert await rows(street, "SELECT state, next_at > now() AS waits FROM visit ORDER BY elder_id") == [
+        {"state": "requested", "waits": True},
+        {"state": "offered", "waits": True},
+    ]
+    [told] = await rows(street, "SELECT body ->> 'title_en' AS title FROM notification WHERE person LIKE 'account:chen/%'")
+    assert told["title"] == "A visit cannot be offered: call a doctor by telephone"
+
+
 async def test_date_rules_fill_the_due_list_by_themselves_and_once(street: Connection, worker: Worker) -> None:
     await street.execute("UPDATE elder SET born_on = '1945-01-01', conditions = '{高血压, 2型糖尿病}' WHERE id = 'elder-1'")
     await street.execute("UPDATE contract SET signed_on = current_date - 100, ends_on = current_date + 1000")

@@ -52,6 +52,8 @@ def send(message: Message, settings: NotifyConfig, *, timeout_s: float = TIMEOUT
     payload = json.dumps({"key": message.key, "title": message.title, "at": message.body.get("at", "")}, ensure_ascii=False)
     try:
         response = httpx.post(to.endpoint, content=webpush.encrypt(payload.encode(), to), headers=headers, timeout=timeout_s)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
+        raise NotDelivered(f"not a usable URL: {error}", is_final=True) from error
     except httpx.HTTPError as error:
         raise NotDelivered(f"{type(error).__name__}: {error}", is_final=False) from error
     if not response.is_success:

@@ -67,7 +67,7 @@ async def accept(web: TheWeb, who: Doctor, now: Now, visit_id: int, body: Accept
     """Accept an offer. 409 with the winner's name when another doctor was faster."""
     leaves_in = timedelta(minutes=body.leaves_in_minutes if body else 0)
     async with web.pool.connection() as conn:
-        await steps.accept(conn, who, visit_id, leaves_in=leaves_in, now=now, habits=web.config.plan)
+        await steps.accept(conn, who, visit_id, leaves_in=leaves_in, now=now)
     return Response(status_code=204)
 
 
@@ -84,7 +84,7 @@ async def assign(web: TheWeb, who: Operator, now: Now, visit_id: int, body: Assi
     """Give the visit to a doctor who said yes by telephone."""
     leaves_in = timedelta(minutes=body.leaves_in_minutes)
     async with web.pool.connection() as conn:
-        await steps.assign(conn, who, visit_id, doctor_id=body.doctor_id, leaves_in=leaves_in, now=now, habits=web.config.plan)
+        await steps.assign(conn, who, visit_id, doctor_id=body.doctor_id, leaves_in=leaves_in, now=now)
     return Response(status_code=204)
 
 

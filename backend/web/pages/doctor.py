@@ -91,7 +91,7 @@ async def accept(
 ) -> Response:
     """Accept an offer."""
     async with web.pool.connection() as conn:
-        await steps.accept(conn, who, visit_id, leaves_in=timedelta(minutes=leaves_in_minutes), now=now, habits=web.config.plan, once=once)
+        await steps.accept(conn, who, visit_id, leaves_in=timedelta(minutes=leaves_in_minutes), now=now, once=once)
         return render.page(request, "rounds.html", **await rounds.board(conn, who, now))
 
 

@@ -46,7 +46,7 @@ async def accept(
     """The doctor who was asked accepts the visit; where it is, the own page says after signing in."""
     async with web.pool.connection() as conn:
         who, visit_id = await _asked(conn, key, now)
-        await steps.accept(conn, who, visit_id, leaves_in=timedelta(minutes=leaves_in_minutes), now=now, habits=web.config.plan)
+        await steps.accept(conn, who, visit_id, leaves_in=timedelta(minutes=leaves_in_minutes), now=now)
     return RedirectResponse("/doctor", 303)
 
 

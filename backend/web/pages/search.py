@@ -33,9 +33,7 @@ async def assign(
 ) -> Response:
     """Give the visit to a doctor who said yes by telephone."""
     async with web.pool.connection() as conn:
-        await steps.assign(
-            conn, who, visit_id, doctor_id=doctor_id, leaves_in=timedelta(minutes=leaves_in_minutes), now=now, habits=web.config.plan
-        )
+        await steps.assign(conn, who, visit_id, doctor_id=doctor_id, leaves_in=timedelta(minutes=leaves_in_minutes), now=now)
     return await _search(request, web, who, now, visit_id)
 
 

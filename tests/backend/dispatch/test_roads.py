@@ -1,6 +1,7 @@
 """Travel times from a router of our own making, that speaks OSRM's and Valhalla's table formats over real HTTP."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -9,9 +10,10 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pydantic import ValidationError
 
 from backend.config import RouterConfig
-from backend.dispatch.roads import PLACES_MAX, Roads
+from backend.dispatch.roads import PLACES_MAX, WINDOW_S, Roads
 
 HOMES = [(29.5 + 0.01 * number, 106.5) for number in range(120)]
 
@@ -23,6 +25,7 @@ class Router(ThreadingHTTPServer):
     asked = 0
 
     def __init__(self) -> None:
+        self.answers = threading.Event()
         super().__init__(("127.0.0.1", 0), Answer)
 
     @property
@@ -61,7 +64,7 @@ class Answer(BaseHTTPRequestHandler):
     def _say(self, said: Any, status: int = 200) -> None:
         self.server.asked += 1
         if self.server.spoils == "slow":
-            time.sleep(0.6)
+            self.server.answers.wait(30)
         body = b"<html>" if self.server.spoils == "html" else json.dumps(said).encode()
         self.send_response(500 if self.server.spoils == "broken" else status)
         self.send_header("Content-Length", str(len(body)))
@@ -78,6 +81,7 @@ def router() -> Iterator[Router]:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
+        server.answers.set()
         server.shutdown()
         thread.join()
 
@@ -114,5 +118,23 @@ async def test_a_router_that_did_not_answer_is_left_alone_for_a_while(router: Ro
     assert router.asked == 1
 
 
+async def test_slow_answers_to_many_do_not_add_up(router: Router) -> None:
+    asks = Roads(RouterConfig(url=router.url, limit_s=0.2))
+    began_s, answered = time.monotonic(), 0
+    while await asks.seconds_to(HOMES[:1], HOMES[1]) is not None:
+        answered += 1
+    assert answered > 0
+    assert time.monotonic() - began_s < WINDOW_S / 2
+
+
 async def test_where_nobody_listens_the_curve_serves() -> None:
-    assert await Roads(RouterConfig(url="http://127.0.0.1:9")).minutes(HOMES[:2]) is None
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert await Roads(RouterConfig(url=f"http://127.0.0.1:{port}")).minutes(HOMES[:2]) is None
+
+
+async def test_a_url_that_is_none_is_refused_at_the_start_and_stops_no_offer() -> None:
+    with pytest.raises(ValidationError, match="not a URL"):
+        RouterConfig(url="http://[::1")
+    unchecked = RouterConfig.model_construct(kind="osrm", url="http://[::1", profile="driving", limit_s=1.0)
+    assert await Roads(unchecked).minutes(HOMES[:2]) is None

@@ -1,14 +1,18 @@
 """An urgent visit in a running day: who is asked and why, and what becomes of the stops behind it."""
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from psycopg.errors import LockNotAvailable
 
 from backend.config import PlanConfig, RouterConfig
-from backend.db.pool import Connection
-from backend.dispatch import round_store, running
+from backend.db.pool import Connection, Pool
+from backend.dispatch import progress_store, round_store, running
 from backend.dispatch import store as dispatch
+from backend.dispatch.lifecycle import SkipReason
 from tests.backend.dispatch import rounds
 from tests.backend.dispatch.test_day_store import DAY, MORNING, PLACES
 from tests.backend.dispatch.test_roads import Router, router  # noqa: F401
@@ -74,6 +78,8 @@ async def test_stops_behind_an_urgent_visit_move_and_those_begun_and_next_do_not
     assert all(row["promised_at"] == told[row["due_id"]] for row in after), "what was promised is still known"
     moved = await round_store.of_doctor(street, YANG, DAY)
     assert {row["due_id"] for row in after} | {row["due_id"] for row in moved} == set(dues), "who could not wait has another doctor"
+    promised = "SELECT count(*) AS n FROM due_visit d JOIN plan_stop p ON p.due_id = d.id WHERE p.doctor_id <> d.promised_doctor_id"
+    assert (await one(street, promised))["n"] == 0, "the family is told who comes now"
     assert after[2]["starts_at"] - after[1]["ends_at"] > timedelta(minutes=25), "the urgent visit is between"
     assert await running.make_room(street, await ask(street, now), "doctor-cao", now=now) == 0, "no plan, nothing to move"
 
@@ -89,3 +95,62 @@ async def test_a_day_that_is_full_gives_visits_back_to_the_list(street: Connecti
                              "WHERE p.skip_reason = 'urgent_visit' AND d.promised_at IS NULL AND d.state = 'due'")  # fmt: skip
     skipped = await one(street, "SELECT count(*) AS n FROM plan_stop WHERE skipped_at IS NOT NULL")
     assert left == skipped
+
+
+async def taken(conn: Connection, now: datetime) -> int:
+    """An urgent visit that Dr Li has accepted."""
+    visit_id = await ask(conn, now)
+    async with conn.transaction():
+        await dispatch.assign(conn, visit_id, doctor_id=LI, by="li", now=now)
+    return visit_id
+
+
+async def test_a_day_that_cannot_be_worked_out_stops_no_offer(street: Connection, dues: list[int]) -> None:
+    await street.execute("ALTER TABLE plan_stop RENAME COLUMN leg_min TO gone")
+    async with street.transaction():
+        found = await dispatch.candidates_for(street, "elder-1", now=NINE)
+        assert {LI, YANG} <= {one.doctor_id for one in found}
+        assert (await one(street, "SELECT 1 AS n"))["n"] == 1, "the transaction around it goes on"
+
+
+async def test_room_that_could_not_be_made_is_made_later(street: Connection, dues: list[int]) -> None:
+    now = NINE + timedelta(minutes=5)
+    await taken(street, now)
+    await street.execute("ALTER TABLE plan_stop RENAME COLUMN leg_min TO gone")
+    assert await running.make_due_room(street, now=now), "it fails, and the visit is accepted all the same"
+    await street.execute("ALTER TABLE plan_stop RENAME COLUMN gone TO leg_min")
+    before = await round_store.of_doctor(street, LI, DAY)
+    assert not await running.make_due_room(street, now=now)
+    later = now + running.ROOM_AGAIN
+    assert await running.make_due_room(street, now=later)
+    assert await round_store.of_doctor(street, LI, DAY) != before
+    assert not await running.make_due_room(street, now=later + timedelta(hours=1)), "once it is made, it is made"
+
+
+async def test_two_urgent_visits_taken_at_once_both_have_room(pool: Pool, street: Connection, dues: list[int]) -> None:
+    now = NINE + timedelta(minutes=5)
+    for _ in range(2):
+        await taken(street, now)
+
+    async def make() -> bool:
+        async with pool.connection() as conn:
+            return await running.make_due_room(conn, now=now)
+
+    assert sorted(await asyncio.gather(make(), make(), make())) == [False, True, True]
+    assert (await one(street, "SELECT count(*) AS n FROM visit WHERE room_at IS NOT NULL"))["n"] == 0
+    stops = [row for row in await round_store.of_doctor(street, LI, DAY) if row["skipped_at"] is None]
+    assert all(one["ends_at"] <= other["starts_at"] for one, other in pairwise(stops))
+    assert all(other["starts_at"] - stops[1]["ends_at"] > 2 * timedelta(minutes=25) for other in stops[2:]), "both are between"
+    assert len(stops) >= 2
+
+
+async def test_a_change_of_the_day_waits_for_another(pool: Pool, street: Connection, dues: list[int]) -> None:
+    async with pool.connection() as other, other.transaction():
+        await progress_store.lock_day(other, "team-a", DAY)
+        await street.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(LockNotAvailable):
+            async with street.transaction():
+                await round_store.skip(street, dues[0], doctor_id=LI, reason=SkipReason.REFUSED, by="li", now=NINE)
+        with pytest.raises(LockNotAvailable):
+            async with street.transaction():
+                await progress_store.lock_day(street, "team-a", DAY)

@@ -111,3 +111,13 @@ async def test_a_final_failure_is_never_tried_again_and_keeps_its_reason(conn: C
     await outbox.failed(conn, found["id"], error="x" * 10_000, retry_at=None, now=NOW)
     assert (await row(conn))["state"] == "failed" and len((await row(conn))["error"]) == 500
     assert await outbox.claim(conn, now=NOW + seconds(86_400)) is None
+
+
+async def test_what_was_called_off_while_it_failed_does_not_come_back(conn: Connection, alert_id: int) -> None:
+    await add(conn, alert_id)
+    found = await outbox.claim(conn, now=NOW)
+    assert found is not None
+    await outbox.forget(conn, channel=found["channel"], address=found["address"], now=NOW)
+    await outbox.failed(conn, found["id"], error="answered 500", retry_at=NOW + seconds(5), now=NOW)
+    assert await outbox.claim(conn, now=NOW + seconds(86_400)) is None
+    assert (await row(conn))["error"] == "address gone"

@@ -111,14 +111,15 @@ async def test_an_answer_that_was_lost_is_a_doubt_and_a_refusal_is_none(
     assert "可能是重复发送" in channel.texts[0]
 
 
-async def test_a_channel_that_breaks_unexpectedly_is_tried_again_after_the_lease(
+async def test_a_channel_that_breaks_unexpectedly_is_tried_so_often_as_any(
     pool: Pool, waiting: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    channel = use(monkeypatch, ZeroDivisionError(), None)
-    with pytest.raises(ZeroDivisionError):
-        await sender.send_one(pool, now=NOW)
-    assert await sender.send_one(pool, now=NOW + outbox.LEASE)
-    assert len(channel.sent) == 1
+    use(monkeypatch, ValueError("NUL \0."))
+    now = NOW
+    while await sender.send_one(pool, now=now):
+        now += timedelta(hours=1)
+    left = await row(waiting)
+    assert (left["state"], left["attempts"], left["error"]) == ("failed", sender.ATTEMPTS_MAX, "ValueError: NUL .")
 
 
 async def test_two_workers_send_one_message_once(pool: Pool, waiting: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,3 +163,11 @@ def test_without_a_key_nothing_is_sent_and_it_says_what_to_do(service: PushServi
         push.send(message(service), HERE)
     assert push.public_key() is None
     assert service.got == []
+
+
+@pytest.mark.parametrize("place", ["/a\x01b", "/\ud800", "/路", "/a b", ":99999999/a", ":x/a"], ids=ascii)
+def test_an_endpoint_that_cannot_be_called_is_no_subscription(place: str) -> None:
+    keys = {"p256dh": RECEIVER, "auth": AUTH}
+    Subscription.read(json.dumps({"endpoint": "https://fcm.googleapis.com/a", "keys": keys}), ("fcm.googleapis.com",))
+    with pytest.raises(NoSubscription):
+        Subscription.read(json.dumps({"endpoint": f"https://fcm.googleapis.com{place}", "keys": keys}), ("fcm.googleapis.com",))

@@ -43,6 +43,8 @@ async def test_an_offer_is_accepted_by_its_link_without_a_session(street: Pool, 
         assert (await one(conn, "SELECT state FROM visit"))["state"] == "offered", "looking is no answer"
     accepted = await anonymous.post(f"/receipts/{key}/accept", data={"leaves_in_minutes": "10"})
     assert (accepted.status_code, accepted.headers["location"]) == (303, "/doctor")
+    again = await anonymous.post(f"/receipts/{key}/accept", data={"leaves_in_minutes": "60"})
+    assert again.status_code == 303, "a second press changes nothing"
     async with street.connection() as conn:
         visit = await one(conn, "SELECT state, doctor_id FROM visit")
         trail = await rows(conn, "SELECT account_name, action FROM audit WHERE action = 'accepted'")
@@ -83,6 +85,25 @@ async def test_a_browser_rings_for_the_doctor_who_switched_it_on_last(
     async with street.connection() as conn:
         assert await outbox.routes(conn, "account:yang") == []
     assert (await (await signed_in("wang")).post("/doctor/push", data={"subscription": BROWSER})).status_code == 404
+
+
+async def test_a_browser_that_is_switched_on_again_keeps_its_quiet_hours_and_what_waits(
+    street: Pool, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VAPID_KEY, webpush.new_key())
+    li = await signed_in("li")
+    await li.post("/doctor/push", data={"subscription": BROWSER})
+    visit_id = await offer_visit(street)
+    async with street.connection() as conn:
+        await visit_news.offered(conn, visit_id=visit_id, now=NOW)
+        await conn.execute("UPDATE notify_route SET quiet_from = '22:00', quiet_to = '06:00'")
+    await li.post("/doctor/push", data={"subscription": BROWSER})
+    async with street.connection() as conn:
+        [route] = await outbox.routes(conn, "account:li")
+        assert route["quiet_from"] is not None
+        assert (await one(conn, "SELECT state FROM notification"))["state"] == "waiting"
+        await outbox.forget(conn, channel="push", address=route["address"], now=NOW, but="account:yang")
+        assert (await one(conn, "SELECT state FROM notification"))["state"] == "failed"
 
 
 async def test_a_doctor_changes_the_own_channels_alone(signed_in: SignedIn) -> None:
