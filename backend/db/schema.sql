@@ -1080,6 +1080,7 @@ CREATE TABLE visit (
     called_120_at timestamp with time zone,
     due_id bigint,
     due_side smallint,
+    room_at timestamp with time zone,
     CONSTRAINT visit_pkey PRIMARY KEY (id),
     CONSTRAINT visit_check1 CHECK (((doctor_id IS NOT NULL) OR (state = ANY (ARRAY['requested'::text, 'offered'::text, 'cancelled'::text])))),
     CONSTRAINT visit_check2 CHECK (((state = 'done'::text) = ((findings IS NOT NULL) AND (outcome IS NOT NULL)))),
@@ -1102,6 +1103,7 @@ CREATE INDEX visit_by_due ON public.visit USING btree (due_id) WHERE (due_id IS 
 CREATE INDEX visit_by_elder ON public.visit USING btree (elder_id, requested_at);
 CREATE INDEX visit_due ON public.visit USING btree (next_at) WHERE (next_at IS NOT NULL);
 CREATE INDEX visit_open_by_doctor ON public.visit USING btree (doctor_id) WHERE (state <> ALL (ARRAY['done'::text, 'cancelled'::text]));
+CREATE INDEX visit_room ON public.visit USING btree (room_at) WHERE (room_at IS NOT NULL);
 CREATE UNIQUE INDEX visit_one_open_per_alert ON public.visit USING btree (alert_id) WHERE (state <> ALL (ARRAY['done'::text, 'cancelled'::text]));
 CREATE UNIQUE INDEX visit_one_open_per_stop ON public.visit USING btree (due_id, due_side) WHERE (state <> ALL (ARRAY['done'::text, 'cancelled'::text]));
 
