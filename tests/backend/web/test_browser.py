@@ -21,7 +21,7 @@ from tests.backend.street import one, rows
 from tests.backend.web.conftest import PASSWORD, Clock, consent, offer_visit, open_alert, serving
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect  # noqa: E402
+from playwright.async_api import Browser, ConsoleMessage, Error, Locator, Page, async_playwright, expect  # noqa: E402
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -32,6 +32,13 @@ pytestmark = [
 
 DESK = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
+AGED = """
+async () => {
+  const cache = await caches.open("jiahu-doctor");
+  const page = await cache.match("/doctor");
+  await cache.put("/doctor", new Response(await page.text(), { headers: { date: new Date(Date.now() - 13 * 3_600_000).toUTCString() } }));
+}
+"""
 FALL = """
 INSERT INTO event (gateway_id, event_id, device_id, elder_id, kind, at, received_at, confidence, acceleration, alert_id)
 VALUES ('gw-1', 'w:1', 'wearable-1', 'elder-1', 'fall', %(at)s, %(at)s, 0.91, %(window)s, %(alert_id)s)
@@ -197,6 +204,32 @@ async def test_a_visit_goes_on_through_a_dead_spot_and_counts_once(busy_street: 
     assert [row["step"] for row in taken] == ["accept", "depart", "arrive", "finish"]
     assert (record["control"], record["refer"], record["signed_by"]) == ({"hypertension": "emergency"}, True, "li")
     assert record["answers"]["hypertension"]["blood_pressure_systolic"] == 182
+
+
+@pytest.mark.parametrize("way", ["the session is over", "signed out", "half a day later"])
+async def test_a_doctors_page_is_kept_for_who_is_signed_in_alone(busy_street: int, street: Pool, open_page: OpenPage, way: str) -> None:
+    page = await open_page("/doctor", account="li", size=PHONE, expects_errors=True)
+    await page.evaluate("navigator.serviceWorker.ready")
+    await page.reload()
+    kept = "caches.match('/doctor').then((page) => Boolean(page))"
+    assert await page.evaluate(kept)
+    await page.context.set_offline(True)
+    await page.reload()
+    await expect(page.get_by_text("王秀英").first).to_be_visible()
+    if way == "half a day later":
+        await page.evaluate(AGED)
+        with pytest.raises(Error, match="ERR_"):
+            await page.reload()
+        return
+    await page.context.set_offline(False)
+    if way == "signed out":
+        await page.evaluate("document.querySelector('form[action=\"/sign-out\"]').requestSubmit()")
+    else:
+        async with street.connection() as conn:
+            await conn.execute("DELETE FROM session")
+        await page.goto(page.url)
+    await expect(page.locator("input[name=password]").first).to_be_visible()
+    assert not await page.evaluate(kept)
 
 
 async def test_a_morning_from_sign_in_to_the_last_visit_with_a_dead_spot_in_the_middle(
