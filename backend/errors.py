@@ -7,6 +7,7 @@ JiahuError
 ├── IllegalMove    the state does not allow this step
 │   └── Taken      somebody else was faster; `by` says who
 └── Unavailable    a broker, database or file that the process cannot work without
+    └── NotNow     it works, but not for this at the moment; the text says what to do
 """
 
 
@@ -40,3 +41,7 @@ class Taken(IllegalMove):
 
 class Unavailable(JiahuError):
     """A broker, database or file that the process cannot work without."""
+
+
+class NotNow(Unavailable):
+    """It works, but not for this at the moment; the text says what to do."""

@@ -50,7 +50,9 @@ def create_app(config: Config, clock: Callable[[], datetime] = _now) -> FastAPI:
         board = Board(clock=clock, draw=lambda template, language, shown: render.part(template, language, clock(), **shown))
         live = Live(pool, board, clock=clock, sees=auth.sees)
         health = Health(pool, lambda: [_sees(live, clock())])
-        app.state.web = Web(config, pool, live, board, clock, asyncio.Semaphore(auth.SIGN_INS_MAX), Kept(wall.TODAY_AGE_MAX))
+        app.state.web = Web(
+            config, pool, live, board, clock, asyncio.Semaphore(auth.SIGN_INS_MAX), Kept(wall.TODAY_AGE_MAX), asyncio.Semaphore(1)
+        )
         app.state.health = health
         watching = [asyncio.create_task(live.run()), asyncio.create_task(health.run())]
         try:

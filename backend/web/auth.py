@@ -42,6 +42,7 @@ class Web:
     clock: Callable[[], datetime]
     sign_ins: asyncio.Semaphore
     today: Kept[Answers]
+    printing: asyncio.Semaphore
 
 
 def web_of(request: Request) -> Web:

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse,
 from starlette.exceptions import HTTPException
 
 from backend.db.pool import TRANSIENT, UNSTORABLE
-from backend.errors import BadInput, IllegalMove, JiahuError, NotFound, Taken, WrongPin
+from backend.errors import BadInput, IllegalMove, JiahuError, NotFound, NotNow, Taken, WrongPin
 from backend.web import auth, render
 from backend.web.labels import N_
 
@@ -56,6 +56,8 @@ def problem_of(request: Request, error: Exception) -> Problem:
             found = NOT_FOUND
         case WrongPin():
             return Problem(403, "wrong_pin", say(str(error)))
+        case NotNow():
+            return Problem(503, "not_now", say(str(error)))
         case BadInput():
             return Problem(422, "bad_input", say(str(error)))
         case RequestValidationError():

@@ -8,10 +8,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from backend.errors import Unavailable
+from backend.errors import NotNow, Unavailable
+from backend.web.labels import N_
 
 PDF_S_MAX = 60.0
 """A font of 20 MB is cut to the characters that occur; it takes a few seconds."""
+TURN_S_MAX = 20.0
+BUSY = N_("Another PDF is being made. Please try again in a minute, or take the CSV.")
+SLOW = N_("Making the PDF takes too long at the moment. Please try again in a minute, or take the CSV.")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet would run a cell that begins so (OWASP, CSV injection)."""
 
@@ -50,8 +54,23 @@ def csv_of(paper: Paper) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-async def pdf_of(paper: Paper, *, font: str | None) -> bytes:
-    """Pages of A4, made in a process of its own: pages for alarms do not wait for it. Raises Unavailable that says what to do."""
+async def pdf_of(paper: Paper, *, font: str | None, turns: asyncio.Semaphore) -> bytes:
+    """Pages of A4, made in a process of its own: pages for alarms do not wait for it. So many are made at once as there are `turns`.
+
+    Raises Unavailable that says what to do, NotNow when there was no turn within TURN_S_MAX.
+    """
+    try:
+        async with asyncio.timeout(TURN_S_MAX):
+            await turns.acquire()
+    except TimeoutError as error:
+        raise NotNow(BUSY) from error
+    try:
+        return await _print(paper, font)
+    finally:
+        turns.release()
+
+
+async def _print(paper: Paper, font: str | None) -> bytes:
     command = (sys.executable, "-m", "backend.print_tables", *([font] if font else []))
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
@@ -59,10 +78,11 @@ async def pdf_of(paper: Paper, *, font: str | None) -> bytes:
         async with asyncio.timeout(PDF_S_MAX):
             made, said = await child.communicate(json.dumps(asdict(paper)).encode())
     except TimeoutError as error:
-        raise Unavailable("printing takes too long") from error
+        raise NotNow(SLOW) from error
     finally:
         if child.returncode is None:
             child.kill()
+            await child.wait()
     if child.returncode != 0:
         raise Unavailable(said.decode(errors="replace").strip().rpartition("\n")[2])
     return made

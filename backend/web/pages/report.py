@@ -45,7 +45,7 @@ async def show_report(
             request, "report.html", paper=paper, period=period, day=day, area=area, areas=figures.areas, late=figures.answers.late_cases,
             weeks=[row["week_start"] for row in weeks],
         )  # fmt: skip
-    data = tables.csv_of(paper) if format == "csv" else await tables.pdf_of(paper, font=web.config.web.print_font)
+    data = tables.csv_of(paper) if format == "csv" else await tables.pdf_of(paper, font=web.config.web.print_font, turns=web.printing)
     name = f"jiahu-{period}-{from_at:%Y-%m-%d}{f'-{area}' if area else ''}.{format}"
     return Response(data, media_type=MEDIA[format], headers={"content-disposition": f'attachment; filename="{name}"'})
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from backend.alerts.model import Subject
 from backend.cases import store as cases
 from backend.config import WebConfig
 from backend.db.pool import Pool
 from backend.print_tables import FONTS
+from backend.web import tables
 from backend.web.pages.report import span
 from tests.backend.cases.calls import WANG, bring
 from tests.backend.street import seconds
@@ -204,3 +206,21 @@ async def test_without_a_font_it_says_what_to_do(signed_in: SignedIn) -> None:
 def test_spans_are_the_calendar_of_the_centre(period: str, day: date, first: str, after: str) -> None:
     from_at, to_at = span(period, day)  # type: ignore[arg-type]
     assert (f"{from_at:%Y-%m-%d %H:%M %z}", f"{to_at:%Y-%m-%d}") == (f"{first} 00:00 +0800", after)
+
+
+@pytest.mark.store
+async def test_one_pdf_is_made_at_a_time_and_who_waits_too_long_is_told(
+    app: FastAPI, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "TURN_S_MAX", 0.01)
+    client = await signed_in("wang")
+    async with app.state.web.printing:
+        answer = await client.get("/operator/report?format=pdf")
+    assert answer.status_code == 503
+    assert "正在生成另一份 PDF" in answer.text
+    assert not app.state.web.printing.locked()
+
+
+@pytest.mark.store
+async def test_an_area_that_no_text_can_be_is_the_askers_fault(signed_in: SignedIn) -> None:
+    assert (await (await signed_in("wang")).get("/operator/report?area=%00")).status_code == 422
