@@ -79,10 +79,11 @@ CLOSE_SESSIONS = "DELETE FROM session WHERE account_name = %(name)s"
 FORGET_EXPIRED = "DELETE FROM session WHERE expires_at <= %(now)s"
 AUDIT = "INSERT INTO audit (at, account_name, action, subject, detail) VALUES (%(now)s, %(by)s, %(action)s, %(subject)s, %(detail)s)"
 AUDIT_VIEW = """
-INSERT INTO audit (at, account_name, action, subject)
-SELECT %(now)s, %(by)s, 'viewed', %(subject)s
+INSERT INTO audit (at, account_name, action, subject, detail)
+SELECT %(now)s, %(by)s, 'viewed', %(subject)s, %(detail)s::jsonb
 WHERE NOT EXISTS (
-    SELECT FROM audit WHERE subject = %(subject)s AND at > %(since)s AND account_name = %(by)s AND action = 'viewed'
+    SELECT FROM audit
+    WHERE subject = %(subject)s AND at > %(since)s AND account_name = %(by)s AND action = 'viewed' AND detail = %(detail)s::jsonb
 )
 """
 
@@ -101,6 +102,13 @@ class Account:
     language: str
     edits_rules: bool = False
     """The medical lead: may write and approve rules."""
+    way: str = ""
+    """How it came, where not by signing in: `link` of a message."""
+
+    @property
+    def leads_rules(self) -> bool:
+        """An administrator, or the medical lead."""
+        return self.role == "admin" or self.edits_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,14 +237,16 @@ async def close_session(conn: Connection, token: str) -> None:
 
 
 async def audit(conn: Connection, *, by: str, action: str, subject: str, now: datetime, detail: dict[str, Any] | None = None) -> None:
-    """Write one line of the trail. `subject` is `elder:ID`, `alert:ID`, `visit:ID` or empty; `detail` holds no names, no vital values."""
+    """Write one line of the trail. `subject` is `elder:ID`, `alert:ID`, `visit:ID` or empty; `detail` holds no vital values,
+    and no names but such as were searched for."""
     values = {"by": by, "action": action, "subject": subject, "now": now, "detail": json.dumps(detail or {})}
     await conn.execute(AUDIT, values)
 
 
-async def audit_view(conn: Connection, *, by: str, subject: str, now: datetime) -> None:
-    """Write that somebody looked at a subject; once per VIEW_MERGE."""
-    await conn.execute(AUDIT_VIEW, {"by": by, "subject": subject, "now": now, "since": now - VIEW_MERGE})
+async def audit_view(conn: Connection, *, by: str, subject: str, now: datetime, detail: dict[str, Any] | None = None) -> None:
+    """Write that somebody looked at a subject; once per VIEW_MERGE for the same detail."""
+    values = {"by": by, "subject": subject, "now": now, "since": now - VIEW_MERGE, "detail": json.dumps(detail or {})}
+    await conn.execute(AUDIT_VIEW, values)
 
 
 def _account(row: dict[str, Any]) -> Account:

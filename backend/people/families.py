@@ -6,6 +6,7 @@ at an instant is said by the database's function `family_right` alone.
 
 import secrets
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
@@ -106,6 +107,15 @@ UPDATE family_message SET done_at = %(now)s, done_by = %(by)s WHERE id = %(id)s 
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The account that an invitation led to, made by it or with a new password, and the elder."""
+
+    account: str
+    elder_id: str
+    is_new: bool
+
+
 async def grant(
     conn: Connection, elder_id: str, *, contact: str, sees: Collection[Thing], words: str, ends_at: datetime, by: str, now: datetime,
     account: str | None = None,
@@ -166,8 +176,8 @@ async def invited(conn: Connection, token: str, *, now: datetime) -> Row | None:
     return await (await conn.execute(INVITED, {"token_hash": accounts.digest(token), "now": now})).fetchone()
 
 
-async def join(conn: Connection, token: str, *, name: str, password: str, now: datetime) -> str:
-    """Take up an invitation: make the account, or set the password of the one that the consent has. Returns the account's name.
+async def join(conn: Connection, token: str, *, name: str, password: str, now: datetime) -> Joined:
+    """Take up an invitation: make the account, or set the password of the one that the consent has.
 
     Raises NotFound for a link that leads nowhere (any more), BadInput for a name that is taken or a password too short.
     """
@@ -176,11 +186,11 @@ async def join(conn: Connection, token: str, *, name: str, password: str, now: d
     found = await _use(conn, token, name, now=now)
     if found["account_name"] is not None:
         await accounts.set_password(conn, found["account_name"], password)
-        return str(found["account_name"])
+        return Joined(found["account_name"], found["elder_id"], is_new=False)
     title = f"{found['contact_name']} {found['relation']}"
     await accounts.create(conn, name=name, role="family", title=title, password=password)
     await conn.execute(BIND, {"id": found["consent_id"], "name": name})
-    return name
+    return Joined(name, found["elder_id"], is_new=True)
 
 
 async def join_with(conn: Connection, token: str, *, name: str, now: datetime) -> None:

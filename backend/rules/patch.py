@@ -80,6 +80,14 @@ def apply_all(rule: AnyRule, overrides: Iterable[Override]) -> AnyRule:
     return rule
 
 
+def patched(known: Mapping[str, AnyRule], row: Mapping[str, Any]) -> AnyRule | None:
+    """The rule as it is with a stored override (`rule_id`, `patch`); None where they no longer fit, or the rule is gone."""
+    try:
+        return apply(known[row["rule_id"]], row["patch"]) if row["rule_id"] in known else None
+    except ValueError:
+        return None
+
+
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in old.items() if not (key in COMPARISONS and COMPARISONS & new.keys())}
     if "name" in old and COMPARISONS & new.keys() and "clear" in kept and "clear" not in new:

@@ -334,4 +334,4 @@ async def begin_work(conn: Connection, who: Account, case_id: int, now: datetime
 
 
 async def _audit(conn: Connection, who: Account, action: str, subject: str, now: datetime, **detail: object) -> None:
-    await accounts.audit(conn, by=who.name, action=action, subject=subject, now=now, detail=detail)
+    await accounts.audit(conn, by=who.name, action=action, subject=subject, now=now, detail=detail | ({"way": who.way} if who.way else {}))

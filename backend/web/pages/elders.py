@@ -9,10 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 from backend.cases import tested
 from backend.db.pool import Connection
 from backend.people import accounts, search
-from backend.people.accounts import Account
 from backend.people.model import Id
 from backend.rules import drafts, overrides, patch
-from backend.rules.kinds import AnyRule
 from backend.rules.sentence import sentence
 from backend.web import auth, elder_read, read, render
 from backend.web.auth import Now, Staff, TheWeb
@@ -41,8 +39,9 @@ async def show_list(
     """Those who fit, by pinyin: everybody for the centre, their own for a doctor. htmx asks for the lines alone."""
     doctor = (who.team_id, who.doctor_id) if who.role == "doctor" else None
     async with web.pool.connection() as conn:
-        await accounts.audit_view(conn, by=who.name, subject="elders", now=now)
         found = await search.find(conn, search_, page=page, doctor=doctor, now=now)
+        shown = {"search": search_, "page": page, "elders": found.ids}
+        await accounts.audit_view(conn, by=who.name, subject="elders", now=now, detail=shown)
         lines = await elder_read.lines(conn, found.ids, now=now)
     template = "elders_found.html" if "hx-request" in request.headers else "elders.html"
     return render.page(
@@ -64,13 +63,9 @@ async def show_elder(request: Request, web: TheWeb, who: Staff, now: Now, elder_
             measured=[name for name in QUANTITIES if name in measured], tests=await tested.of_elder(conn, elder_id),
             untested_before=now - tested.UNTESTED_AFTER, rules=await _rules(conn, elder_id, auth.language_of(request), now),
             visits=await elder_read.visits(conn, elder_id), due=await elder_read.due(conn, elder_id),
-            cases=await elder_read.cases(conn, elder_id), edits_rules=_edits_rules(who),
+            cases=await elder_read.cases(conn, elder_id), edits_rules=who.leads_rules,
             today=now.astimezone(ZoneInfo(elder["zone"])).date(),
         )  # fmt: skip
-
-
-def _edits_rules(who: Account) -> bool:
-    return who.role == "admin" or who.edits_rules
 
 
 async def _rules(conn: Connection, elder_id: str, language: Language, now: datetime) -> list[Row]:
@@ -78,16 +73,9 @@ async def _rules(conn: Connection, elder_id: str, language: Language, now: datet
     known = await drafts.in_force(conn)
     changed: dict[str, list[Row]] = {}
     for row in await overrides.in_force_for(conn, elder_id, now=now):  # the team's first: the elder's own goes over it
-        rule = _patched(known.get(row["rule_id"]), row)
+        rule = patch.patched(known, row)
         if rule is not None:
             known[row["rule_id"]] = rule
             changed.setdefault(row["rule_id"], []).append(row)
     rows = [{"rule": rule, "overrides": changed.get(rule_id, []), "sentence": sentence(rule, language)} for rule_id, rule in known.items()]
     return sorted(rows, key=lambda row: not row["overrides"])
-
-
-def _patched(rule: AnyRule | None, row: Row) -> AnyRule | None:
-    try:
-        return patch.apply(rule, row["patch"]) if rule is not None else None
-    except ValueError:
-        return None

@@ -66,9 +66,10 @@ async def join(
     async with web.sign_ins, web.pool.connection() as conn:
         try:
             async with conn.transaction():
-                account = await families.join(conn, token, name=name.strip().lower(), password=password, now=now)
-                await accounts.audit(conn, by=account, action="joined", subject="", now=now)
-                session = await accounts.open_session(conn, account, now=now)
+                joined = await families.join(conn, token, name=name.strip().lower(), password=password, now=now)
+                action, subject = "joined" if joined.is_new else "password_set", f"elder:{joined.elder_id}"
+                await accounts.audit(conn, by=joined.account, action=action, subject=subject, now=now, detail={"way": "link"})
+                session = await accounts.open_session(conn, joined.account, now=now)
         except BadInput as error:
             return _form(request, await families.invited(conn, token, now=now), token, problem=auth.say_of(request)(str(error)))
     response = RedirectResponse("/family", 303)

@@ -3,6 +3,7 @@
 The link's key is the right to do so; the page names no elder and shows no value.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
@@ -66,7 +67,7 @@ async def _asked(conn: Connection, key: UUID, now: datetime) -> tuple[Account, i
     who = await casework.receiver(conn, row) if row and row["visit_id"] is not None else None
     if row is None or who is None or who.doctor_id is None:
         raise NotFound("there is no such offer")
-    return who, row["visit_id"]
+    return replace(who, way="link"), row["visit_id"]
 
 
 async def _page(request: Request, conn: Connection, key: UUID) -> Response:

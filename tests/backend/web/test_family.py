@@ -233,6 +233,15 @@ async def test_an_invitation_makes_an_account_once(street: Pool, signed_in: Sign
     assert NAME in (await anonymous.get("/family")).text
     assert (await anonymous.get(link)).status_code == 404
     assert (await anonymous.post(link, data={"name": "second", "password": PASSWORD})).status_code == 404
+    async with street.connection() as conn:
+        consent_id = (await one(conn, "SELECT id FROM family_consent WHERE account_name = 'xiaofang'"))["id"]
+        token = await families.invite(conn, "elder-1", consent_id, by="wang", now=NOW)
+    assert (await anonymous.post(f"/join/{token}", data={"password": "another password"})).status_code == 303
+    async with street.connection() as conn:
+        trail = await rows(conn, "SELECT action, subject, detail FROM audit WHERE detail ? 'way' ORDER BY id")
+    assert [(row["action"], row["subject"], row["detail"]["way"]) for row in trail] == [
+        ("joined", "elder:elder-1", "link"), ("password_set", "elder:elder-1", "link"),
+    ]  # fmt: skip
 
 
 async def test_of_two_who_take_up_one_invitation_one_wins(street: Pool) -> None:

@@ -39,11 +39,14 @@ async def test_the_centre_sees_all_a_doctor_the_own_and_a_refusal_is_written_dow
 
 
 @pytest.mark.store
-async def test_htmx_gets_the_lines_alone(signed_in: SignedIn) -> None:
+async def test_htmx_gets_the_lines_alone_and_the_trail_says_whom_it_showed(signed_in: SignedIn, street: Pool) -> None:
     answer = await (await signed_in("wang")).get("/elders?search=秀英", headers={"hx-request": "true"})
     assert "<html" not in answer.text
     assert "王秀英" in answer.text
     assert "张建国" not in answer.text
+    async with street.connection() as conn:
+        seen = await rows(conn, "SELECT detail FROM audit WHERE subject = 'elders'")
+    assert seen == [{"detail": {"search": "秀英", "page": 1, "elders": ["elder-1"]}}]
 
 
 @pytest.mark.store

@@ -47,10 +47,10 @@ async def test_an_offer_is_accepted_by_its_link_without_a_session(street: Pool, 
     assert again.status_code == 303, "a second press changes nothing"
     async with street.connection() as conn:
         visit = await one(conn, "SELECT state, doctor_id FROM visit")
-        trail = await rows(conn, "SELECT account_name, action FROM audit WHERE action = 'accepted'")
+        trail = await rows(conn, "SELECT account_name, detail->>'way' AS way FROM audit WHERE action = 'accepted'")
         assert (await one(conn, "SELECT read_at FROM notification"))["read_at"] == NOW
     assert (visit["state"], visit["doctor_id"]) == ("accepted", "doctor-li")
-    assert trail == [{"account_name": "li", "action": "accepted"}]
+    assert trail == [{"account_name": "li", "way": "link"}]
     assert "已无需答复" in (await anonymous.get(f"/receipts/{key}")).text
     assert (await anonymous.post(f"/receipts/{key}/decline", data={"reason": "too_far"})).status_code in (404, 409)
 
