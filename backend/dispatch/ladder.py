@@ -14,7 +14,6 @@ from itertools import pairwise
 
 from backend.dispatch.lifecycle import Why
 
-RUNG_BOARD = 2
 RUNG_BACKUP = 3
 WIDTHS = (1, 3, 3)
 """Doctors asked below each rung but the last, where everybody is."""

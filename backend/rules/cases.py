@@ -6,7 +6,7 @@ The form is told in docs/rules.md.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -289,8 +289,3 @@ def _timed(text: str) -> list[Run]:
         for _, match in matches
         if match
     ]
-
-
-def span_of(case: Case) -> timedelta:
-    """From its begin to its last expectation."""
-    return timedelta(seconds=max(one.at_s for one in case.expect))

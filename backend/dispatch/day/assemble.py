@@ -216,10 +216,3 @@ def as_late_as_it_is(day: Day, tours: Sequence[PlannedTour]) -> tuple[Day, Seque
 
 def _count(sequences: Sequence[Sequence[tuple[int, int]]], visit: int) -> int:
     return sum(stop[0] == visit for stops in sequences for stop in stops)
-
-
-def with_promises(dues: Sequence[DueRow], promised: Mapping[int, tuple[datetime, str]]) -> list[DueRow]:
-    """The same rows as if these starts and doctors had been promised."""
-    return [
-        replace(due, promised_at=promised[due.id][0], promised_doctor_id=promised[due.id][1]) if due.id in promised else due for due in dues
-    ]
