@@ -259,6 +259,14 @@ async def test_a_visit_that_cannot_be_offered_stops_no_other_and_who_supervises_
     assert told["title"] == "A visit cannot be offered: call a doctor by telephone"
 
 
+async def test_the_worker_makes_the_room_that_an_acceptance_asks_for(street: Connection, worker: Worker) -> None:
+    visit_id = await dispatch.request(street, elder_id="elder-1", alert_id=None, visit_class="urgent", reason="跌倒", by="wang", now=ago(9))
+    await dispatch.assign(street, visit_id, doctor_id="doctor-li", by="wang", now=ago(1))
+    assert (await one(street, "SELECT room_at IS NOT NULL AS wants FROM visit"))["wants"]
+    await worker.make_room()
+    assert not (await one(street, "SELECT room_at IS NOT NULL AS wants FROM visit"))["wants"]
+
+
 async def test_date_rules_fill_the_due_list_by_themselves_and_once(street: Connection, worker: Worker) -> None:
     await street.execute("UPDATE elder SET born_on = '1945-01-01', conditions = '{高血压, 2型糖尿病}' WHERE id = 'elder-1'")
     await street.execute("UPDATE contract SET signed_on = current_date - 100, ends_on = current_date + 1000")

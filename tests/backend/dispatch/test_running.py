@@ -154,3 +154,9 @@ async def test_a_change_of_the_day_waits_for_another(pool: Pool, street: Connect
         with pytest.raises(LockNotAvailable):
             async with street.transaction():
                 await progress_store.lock_day(street, "team-a", DAY)
+    async with street.transaction():
+        begun = await round_store.begin(street, dues[0], doctor_id=LI, by="li", now=NINE)
+    async with pool.connection() as other, other.transaction():
+        await round_store.begin(other, dues[0], doctor_id=LI, by="li", now=NINE)
+        with pytest.raises(LockNotAvailable):  # as `steps.finish` does, before it locks the visit
+            await progress_store.lock_dues_of(street, begun.visit_id)
