@@ -18,7 +18,7 @@ let refresh = () => {};
 export function keepSteps(main, onSent) {
   refresh = onSent;
   main.addEventListener("htmx:configRequest", (event) => {
-    const form = event.detail.elt;
+    const form = event.target;
     if (!STEP.test(event.detail.path) || !form.matches("form")) return;
     form.dataset.key ??= newKey();
     form.dataset.said ??= new Date().toISOString();
@@ -26,12 +26,12 @@ export function keepSteps(main, onSent) {
     event.detail.headers["Said-At"] = form.dataset.said;
   });
   main.addEventListener("htmx:responseError", (event) => {
-    const { key } = event.detail.elt.dataset;
-    if (key) for (const name of ["key", "said"]) delete event.detail.elt.dataset[name]; // refused: the next try is a new step
+    const { dataset } = event.target;
+    if (dataset.key) for (const name of ["key", "said"]) delete dataset[name]; // refused: the next try is a new step
   });
   for (const failure of ["htmx:sendError", "htmx:timeout"]) {
     main.addEventListener(failure, (event) => {
-      const form = event.detail.elt;
+      const form = event.target;
       if (!form.dataset?.next) return;
       event.stopPropagation();
       keep(event.detail.pathInfo.finalRequestPath, form, event.detail.requestConfig.parameters);
