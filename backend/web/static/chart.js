@@ -132,14 +132,20 @@ function show(element, series, from, to) {
   if (!isEmpty) describe(element, series);
 }
 
+// Name and decimals of what is shown. A page that was put back from a cache may have nothing selected.
+function shown(element) {
+  const chosen = element.querySelector("select").selectedOptions[0];
+  return { name: chosen?.textContent.trim() ?? element.dataset.quantity, decimals: Number(chosen?.dataset.decimals ?? 1) };
+}
+
 // For those who do not see the curve.
 function describe(element, series) {
-  const chosen = element.querySelector("select").selectedOptions[0];
-  const round = (value) => value.toFixed(Number(chosen.dataset.decimals));
+  const { name, decimals } = shown(element);
+  const round = (value) => value.toFixed(decimals);
   const means = series.devices.flatMap((device) => device.mean.filter((value) => value != null));
   if (means.length === 0) return;
   const low = Math.min(...series.devices.flatMap((device) => device.min)), high = Math.max(...series.devices.flatMap((device) => device.max));
-  const text = _("%(name)s: newest %(last)s, lowest %(low)s, highest %(high)s", { name: chosen.textContent.trim(), last: round(means.at(-1)), low: round(low), high: round(high) });
+  const text = _("%(name)s: newest %(last)s, lowest %(low)s, highest %(high)s", { name, last: round(means.at(-1)), low: round(low), high: round(high) });
   element.querySelector(".plot").setAttribute("aria-label", text);
 }
 
@@ -161,7 +167,7 @@ function usualStep(at) {
 }
 
 function options(element, series) {
-  const decimals = Number(element.querySelector("select").selectedOptions[0].dataset.decimals);
+  const { decimals } = shown(element);
   const value = (v) => (v == null ? "—" : v.toFixed(decimals));
   const lines = [{}];
   const bands = [];
