@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 
 from backend.web.auth import Somebody, TheWeb
 from backend.web.events import EventStream
@@ -11,7 +12,7 @@ from backend.web.live import KINDS, Kind
 router = APIRouter(prefix="/api/live", tags=["live"])
 
 
-@router.get("", response_class=EventStream)
+@router.get("", response_class=StreamingResponse)
 async def get_live(web: TheWeb, who: Somebody, kinds: Annotated[list[Kind] | None, Query()] = None) -> EventStream:
     """Events `hello`, `case`, `alert`, `visit`, `gone` and `beat`, only of `kinds`; for families `hello`, `family` and `beat`.
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from markupsafe import Markup
 
 from backend.cases import calls, duty
@@ -75,7 +75,7 @@ async def board_with_elder(request: Request, web: TheWeb, who: Operator, now: No
         return await _show(request, web, conn, who, {"history": history} | card | charts)
 
 
-@router.get("/live", response_class=EventStream)
+@router.get("/live", response_class=StreamingResponse)
 async def live(request: Request, web: TheWeb, who: Operator) -> EventStream:
     """The stream of a console, see backend/web/board.py."""
     console = web.board.enter(auth.language_of(request))  # before the look: what changes after it is told

@@ -13,7 +13,7 @@ from tests.backend.web.conftest import SignedIn, open_case
 pytestmark = pytest.mark.store
 
 
-async def test_the_queue_goes_by_priority_then_untaken_then_age(signed_in: SignedIn, street: Pool) -> None:
+async def test_the_queue_goes_by_untaken_calls_then_priority_then_age(signed_in: SignedIn, street: Pool) -> None:
     medium = await open_case(street, rule_id="temperature_high", priority="medium", now=NOW - timedelta(hours=2))
     taken = await open_case(street, rule_id="sos", now=NOW - timedelta(hours=1))
     younger = await open_case(street, "elder-2", rule_id="fall", now=NOW)
@@ -22,7 +22,7 @@ async def test_the_queue_goes_by_priority_then_untaken_then_age(signed_in: Signe
     client = await signed_in("wang")
     await client.post(f"/api/cases/{taken}/take")
     found = (await client.get("/api/cases")).json()
-    assert [case["id"] for case in found] == [older, younger, taken, medium, technical]
+    assert [case["id"] for case in found] == [older, younger, medium, taken, technical]
 
 
 async def test_of_two_operators_who_take_a_case_one_wins_and_the_other_hears_who(signed_in: SignedIn, street: Pool) -> None:
