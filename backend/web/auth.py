@@ -1,7 +1,7 @@
 """Who is asking, and what they may see: sessions by cookie, roles, and the trail of looks and refusals."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -127,6 +127,16 @@ Operator = Annotated[Account, Depends(_operator)]
 Doctor = Annotated[Account, Depends(_doctor)]
 Relative = Annotated[Account, Depends(_relative)]
 Admin = Annotated[Account, Depends(_admin)]
+
+
+async def _connection(request: Request, who: Somebody) -> AsyncIterator[Connection]:
+    """A connection, once it is known who asks: no request holds one while it waits for another, and a stranger costs none."""
+    async with web_of(request).pool.connection() as conn:
+        yield conn
+
+
+Conn = Annotated[Connection, Depends(_connection, scope="function")]
+"""Given back before the answer is sent: a slow reader holds none."""
 
 
 async def sign_in(web: Web, name: str, password: str, *, now: datetime) -> tuple[Account, str] | Refused:

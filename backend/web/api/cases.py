@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.cases.lifecycle import Disposition
 from backend.people.model import Id
 from backend.rules.model import VisitClass
 from backend.web import auth, read, steps
-from backend.web.auth import Now, Operator, Staff, TheWeb
+from backend.web.auth import Conn, Now, Operator, Staff
 from backend.web.model import CaseView, VisitView
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
@@ -51,75 +51,60 @@ class CloseBody(Body):
 
 
 @router.get("")
-async def list_cases(web: TheWeb, who: Staff, now: Now, elder_id: Id | None = None) -> list[CaseView]:
+async def list_cases(conn: Conn, who: Staff, now: Now, elder_id: Id | None = None) -> list[CaseView]:
     """Open cases by priority, then those nobody has taken, then age; or the newest cases of one elder, open and closed."""
-    async with web.pool.connection() as conn:
-        if elder_id is None:
-            rows = await auth.visible(conn, who, await read.open_cases(conn), now=now)
-        else:
-            await auth.open_elder(conn, who, elder_id, now=now)
-            rows = await read.elder_cases(conn, elder_id)
+    if elder_id is None:
+        rows = await auth.visible(conn, who, await read.open_cases(conn), now=now)
+    else:
+        await auth.open_elder(conn, who, elder_id, now=now)
+        rows = await read.elder_cases(conn, elder_id)
     return [CaseView.of(row) for row in rows]
 
 
 @router.get("/{case_id}")
-async def get_case(web: TheWeb, who: Staff, now: Now, case_id: int) -> CaseView:
+async def get_case(conn: Conn, who: Staff, now: Now, case_id: int) -> CaseView:
     """One case."""
-    async with web.pool.connection() as conn:
-        return CaseView.of(await auth.open_case(conn, who, case_id, now=now))
+    return CaseView.of(await auth.open_case(conn, who, case_id, now=now))
 
 
 @router.post("/{case_id}/take", status_code=204)
-async def take(web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+async def take(conn: Conn, who: Operator, now: Now, case_id: int) -> None:
     """Take a case. 409 with the winner's name when somebody else has it."""
-    async with web.pool.connection() as conn:
-        await steps.take(conn, who, case_id, now=now)
-    return Response(status_code=204)
+    await steps.take(conn, who, case_id, now=now)
 
 
 @router.post("/{case_id}/begin", status_code=204)
-async def begin(web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+async def begin(conn: Conn, who: Operator, now: Now, case_id: int) -> None:
     """Say that the work has begun."""
-    async with web.pool.connection() as conn:
-        await steps.begin(conn, who, case_id, now=now)
-    return Response(status_code=204)
+    await steps.begin(conn, who, case_id, now=now)
 
 
 @router.post("/{case_id}/give-back", status_code=204)
-async def give_back(web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+async def give_back(conn: Conn, who: Operator, now: Now, case_id: int) -> None:
     """Put it back into the queue."""
-    async with web.pool.connection() as conn:
-        await steps.put_back(conn, who, case_id, now=now)
-    return Response(status_code=204)
+    await steps.put_back(conn, who, case_id, now=now)
 
 
 @router.post("/{case_id}/note", status_code=204)
-async def note(web: TheWeb, who: Operator, now: Now, case_id: int, body: NoteBody) -> Response:
+async def note(conn: Conn, who: Operator, now: Now, case_id: int, body: NoteBody) -> None:
     """Add a remark."""
-    async with web.pool.connection() as conn:
-        await steps.note(conn, who, case_id, text=body.text, now=now)
-    return Response(status_code=204)
+    await steps.note(conn, who, case_id, text=body.text, now=now)
 
 
 @router.post("/{case_id}/dispatch")
-async def dispatch(web: TheWeb, who: Operator, now: Now, case_id: int, body: DispatchBody) -> VisitView:
+async def dispatch(conn: Conn, who: Operator, now: Now, case_id: int, body: DispatchBody) -> VisitView:
     """Ask for a family doctor. Answers the visit, which is the one that was open already when there was one."""
-    async with web.pool.connection() as conn:
-        visit_id = await steps.send_doctor(conn, who, case_id, visit_class=body.visit_class, reason=body.reason, now=now)
-        return VisitView.of((await read.visits(conn, [visit_id]))[0])
+    visit_id = await steps.send_doctor(conn, who, case_id, visit_class=body.visit_class, reason=body.reason, now=now)
+    return VisitView.of((await read.visits(conn, [visit_id]))[0])
 
 
 @router.post("/{case_id}/resolve", status_code=204)
-async def resolve(web: TheWeb, who: Operator, now: Now, case_id: int, body: ResolveBody) -> Response:
+async def resolve(conn: Conn, who: Operator, now: Now, case_id: int, body: ResolveBody) -> None:
     """Say that nobody needs help any more."""
-    async with web.pool.connection() as conn:
-        await steps.resolve(conn, who, case_id, text=body.text, now=now)
-    return Response(status_code=204)
+    await steps.resolve(conn, who, case_id, text=body.text, now=now)
 
 
 @router.post("/{case_id}/close", status_code=204)
-async def close(web: TheWeb, who: Operator, now: Now, case_id: int, body: CloseBody) -> Response:
+async def close(conn: Conn, who: Operator, now: Now, case_id: int, body: CloseBody) -> None:
     """Close with a code, and its alerts with it."""
-    async with web.pool.connection() as conn:
-        await steps.close(conn, who, case_id, disposition=body.disposition, text=body.text, now=now)
-    return Response(status_code=204)
+    await steps.close(conn, who, case_id, disposition=body.disposition, text=body.text, now=now)
