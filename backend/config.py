@@ -2,9 +2,10 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError, field_validator, model_validator
@@ -237,11 +238,13 @@ def read(path: Path) -> Config:
 
 def explain(error: ValidationError, *, whole: str = "file") -> str:
     """All faults of a validation in one line: `key: what is wrong; key: what is wrong`. `whole`: what a fault of no single key is of."""
-    faults = (f"{'.'.join(map(str, fault['loc'])) or whole}: {_say(fault['type'], fault['msg'])}" for fault in error.errors())
-    return "; ".join(faults)
+    faults = error.errors()
+    return "; ".join(f"{'.'.join(map(str, one['loc'])) or whole}: {_say(one['type'], one['msg'], one.get('ctx'))}" for one in faults)
 
 
-def _say(kind: str, message: str) -> str:
+def _say(kind: str, message: str, about: Mapping[str, Any] | None) -> str:
+    if kind == "union_tag_not_found" and about:
+        return f"{about['discriminator']} is missing: it says what sort of table this is"
     if kind == "extra_forbidden":
         return "unknown key, remove it or correct its spelling"
     message = message.removeprefix("Value error, ")

@@ -16,7 +16,7 @@ from backend.rules.engine import Active
 from backend.rules.episodes import Stored
 from backend.rules.kinds import all as alls
 from backend.rules.kinds.all import AllRule
-from backend.rules.kinds.score import CONSCIOUSNESS, OXYGEN, SIGN_OF, ScoreRule, totals
+from backend.rules.kinds.score import FILLED_IN, SIGN_OF, ScoreRule, totals
 from backend.rules.kinds.threshold import ThresholdRule
 from backend.rules.kinds.trend import TrendRule
 from backend.rules.model import Verdict, span_us, to_datetime, to_us
@@ -101,7 +101,7 @@ class Numbers:
         ids = await readings.series_of(self.conn, elder_id, list(SIGN_OF))
 
         async def load(from_at: datetime, to_at: datetime) -> list[Point]:
-            tracks: dict[str, list[Point]] = {name: [] for name in (*SIGN_OF, OXYGEN, CONSCIOUSNESS)}
+            tracks: dict[str, list[Point]] = {name: [] for name in (*SIGN_OF, *FILLED_IN)}
             for series_id, quantity in ids:
                 found = await readings.window(self.conn, series_id, quantity, from_at=from_at, to_at=to_at)
                 tracks[quantity] += [(to_us(sample.at), sample.value) for sample in found]

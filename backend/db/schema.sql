@@ -899,7 +899,7 @@ CREATE TABLE rule (
     draft_id bigint,
     CONSTRAINT rule_pkey PRIMARY KEY (id, version),
     CONSTRAINT rule_from_a_draft CHECK (((draft_id IS NULL) OR (approved_by IS NOT NULL))),
-    CONSTRAINT rule_id_check CHECK ((id ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+    CONSTRAINT rule_id_check CHECK ((id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
     CONSTRAINT rule_two_people CHECK (((approved_by IS NULL) OR (approved_by <> created_by))),
     CONSTRAINT rule_version_check CHECK ((version >= 1)),
     CONSTRAINT rule_draft_id_fkey FOREIGN KEY (draft_id) REFERENCES rule_draft(id)
@@ -924,7 +924,7 @@ CREATE TABLE rule_draft (
     refusal text DEFAULT ''::text NOT NULL,
     CONSTRAINT rule_draft_pkey PRIMARY KEY (id),
     CONSTRAINT rule_draft_approved CHECK (((state <> 'approved'::text) OR ((approved_by IS NOT NULL) AND (approved_at IS NOT NULL)))),
-    CONSTRAINT rule_draft_rule_id_check CHECK ((rule_id ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+    CONSTRAINT rule_draft_rule_id_check CHECK ((rule_id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
     CONSTRAINT rule_draft_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'submitted'::text, 'approved'::text, 'withdrawn'::text]))),
     CONSTRAINT rule_draft_tried CHECK (((state <> ALL (ARRAY['submitted'::text, 'approved'::text])) OR is_retirement OR (cases_passed AND (preview IS NOT NULL) AND (preview_seen_by IS NOT NULL)))),
     CONSTRAINT rule_draft_two_people CHECK (((approved_by IS NULL) OR (approved_by <> author)))

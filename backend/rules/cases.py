@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from backend.rules.kinds import AnyRule
 from backend.rules.kinds.absence import AbsenceRule
 from backend.rules.kinds.event import EventRule
 from backend.rules.kinds.score import CONSCIOUSNESS, OXYGEN, ScoreRule
-from backend.rules.model import EVENT_ALIASES, QUANTITY_ALIASES, SECOND, InternalEvent, RuleShape, Verdict, known_zone, to_us
+from backend.rules.model import EVENT_ALIASES, QUANTITY_ALIASES, SECOND, SEVERITY, InternalEvent, RuleShape, Verdict, known_zone, to_us
 from backend.rules.patch import Override, apply, as_name, ends_at
 from backend.rules.tell import Feed, Said, tell
 from contract.events import EventKind
@@ -33,6 +33,16 @@ PAIR = re.compile(r"(\d+(?:\.\d+)?):([+-]?\d+(?:\.\d+)?)(?:x(\d{1,6})/(\d+(?:\.\
 WORD = re.compile(r"(_|[+-]?\d+(?:\.\d+)?)(?:x(\d{1,6}))?", re.ASCII)
 
 
+def _as_text(given: Any) -> Any:
+    """A list of numbers, or one, as the text that says the same."""
+    if isinstance(given, list):
+        return " ".join(map(str, given))
+    return str(given) if isinstance(given, int | float) else given
+
+
+Values = Annotated[str, BeforeValidator(_as_text)]
+
+
 class FeedForm(RuleShape):
     """What comes in. `values`: one every `every_s` seconds from second 0, "95x6 86 _x2" is six times 95, once 86, two missing.
 
@@ -41,7 +51,7 @@ class FeedForm(RuleShape):
     """
 
     every_s: float = Field(default=60, gt=0, le=366 * 86_400)
-    values: str | dict[str, str] = Field(default_factory=dict)
+    values: Values | dict[str, Values] = Field(default_factory=dict)
     at: str | dict[str, str] = Field(default_factory=dict)
     events: dict[str, list[Second]] = Field(default_factory=dict)
 
@@ -61,6 +71,13 @@ class Expect(RuleShape):
     @classmethod
     def _any_case(cls, given: Any) -> Any:
         return given.lower() if isinstance(given, str) else given
+
+    @field_validator("level", "stands")
+    @classmethod
+    def _level_has_a_name(cls, given: str | None) -> str | None:
+        if given is not None and given.lower() not in (*SEVERITY, "none", ""):
+            raise ValueError(f"there is no level {given}: write one of {', '.join(SEVERITY)}, or none")
+        return given and given.lower()
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

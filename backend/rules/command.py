@@ -14,6 +14,8 @@ from typing import IO, Any
 from backend.errors import BadInput
 from backend.rules import form, news2
 from backend.rules.cases import try_case
+from backend.rules.kinds.all import AllRule
+from backend.rules.kinds.score import CONSCIOUSNESS, FILLED_IN
 from backend.rules.model import EVENT_ALIASES, QUANTITY_ALIASES, SECOND, InternalEvent, to_us
 from backend.rules.replay import Row, replay_all
 from contract.events import EventKind
@@ -22,7 +24,9 @@ from contract.quantities import QUANTITIES, QuantityName
 READING_COLUMNS = ("elder", "quantity", "measured_at", "value", "received_at")
 HEARTBEAT = "gateway"
 """A row of this name says that the home was heard, for rules that miss its gateway."""
-NAMES = frozenset([*QuantityName, *EventKind, *InternalEvent, HEARTBEAT])
+NAMES = frozenset([*QuantityName, *EventKind, *InternalEvent, HEARTBEAT, *FILLED_IN])
+ALERTNESS = {"A": "0", "C": "1", "V": "1", "P": "1", "U": "1"}
+"""Of consciousness, as NEWS2 writes it, or 0 and 1."""
 SECONDS = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 INSTANTS = range(to_us(datetime(1900, 1, 1, tzinfo=UTC)), to_us(datetime(2200, 1, 1, tzinfo=UTC)))
 NEWS2_COLUMNS = {
@@ -94,14 +98,19 @@ def replay(arguments: argparse.Namespace) -> int:
     shipped = form.shipped()
     is_shipped = str(arguments.rules) == "shipped"
     file = form.RuleFile(shipped) if is_shipped else form.read(arguments.rules, known=shipped)
+    if not file.rules:
+        raise BadInput(f"{arguments.rules} has no [[rule]] block: there is nothing to play; `--rules shipped` plays the shipped rules")
+    members = {member for rule in file.rules.values() if isinstance(rule, AllRule) for member in rule.members}
+    rules = {member: shipped[member] for member in sorted(members) if member in shipped} | file.rules
     _say(file.notes)
     until = instant(arguments.until, "--until") if arguments.until else None
     with _opened(arguments.readings) as lines:
         rows = read_rows(lines, str(arguments.readings))
     _say(_not_believed(rows))
     _say(f"override of {one.rule} for group {one.group}: readings name no group, it is left out" for one in file.overrides if one.group)
-    for interval in replay_all(file.rules, file.overrides, rows, until=until):
-        print(json.dumps(interval.as_json(), ensure_ascii=False))
+    for interval in replay_all(rules, file.overrides, rows, until=until):
+        if interval.active.rule.id in file.rules:
+            print(json.dumps(interval.as_json(), ensure_ascii=False))
     return 0
 
 
@@ -149,14 +158,16 @@ def _needed(cells: Mapping[str, str], column: str) -> str:
 
 
 def _row(cells: Mapping[str, str], place: str) -> Row:
-    given = _needed(cells, "quantity")
+    given = _needed(cells, "quantity").lower()
     name = QUANTITY_ALIASES.get(given, EVENT_ALIASES.get(given, given))
     if name not in NAMES:
         raise BadInput(f"{place}: {given!r} is neither a quantity nor an event, see docs/contract.md")
     measured_at = instant(_needed(cells, "measured_at"), place)
     received, value = cells.get("received_at"), cells["value"]
-    if not value and name in set(QuantityName):
+    if not value and name in {*QuantityName, *FILLED_IN}:
         raise BadInput(f"{place}: value is empty; leave out a reading that was not taken")
+    if name == CONSCIOUSNESS:
+        value = ALERTNESS.get(value.upper(), value)
     return Row(instant(received, place) if received else measured_at, measured_at, name, _number(value or "1"))
 
 

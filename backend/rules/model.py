@@ -1,6 +1,6 @@
 """Rules as data, and what they say: the shape of a `[[rule]]` block, samples in, judgements out. No I/O, no clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
@@ -141,6 +141,13 @@ class RuleShape(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, validate_by_alias=True, validate_by_name=True, serialize_by_alias=True
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_yes_or_no(cls, given: Any) -> Any:
+        if isinstance(given, dict) and (key := next((key for key, value in given.items() if isinstance(value, bool)), None)) is not None:
+            raise ValueError(f"{key} cannot be true or false: nothing in a rule is; write its number, its text, or leave it out")
+        return given
+
 
 class Title(RuleShape):
     """The rule's name for people."""
@@ -198,12 +205,17 @@ class Level(RuleShape):
     priority: Priority = "high"
     visit: VisitClass | None = None
 
+    @field_validator("name", mode="before")
+    @classmethod
+    def _any_case(cls, given: Any) -> Any:
+        return given.lower() if isinstance(given, str) else given
+
     @model_validator(mode="before")
     @classmethod
     def _priority_by_name(cls, given: Any) -> Any:
         if isinstance(given, dict) and given.get("priority") is None:
             return {key: value for key, value in given.items() if key != "priority"} | {
-                "priority": PRIORITY_OF.get(str(given.get("name")), "high")  # type: ignore[call-overload]
+                "priority": PRIORITY_OF.get(str(given.get("name")).lower(), "high")  # type: ignore[call-overload]
             }
         return given
 
@@ -214,6 +226,11 @@ class Hours(RuleShape):
     from_: time = Field(alias="from")
     until: time
     zone: str = "home"
+
+    @field_validator("until", mode="before")
+    @classmethod
+    def _midnight_ends_a_day(cls, given: Any) -> Any:
+        return "00:00" if given in ("24:00", "24:00:00") else given
 
     @field_validator("zone")
     @classmethod
@@ -237,11 +254,16 @@ class Grouping(RuleShape):
 class RuleBase(RuleShape):
     """What every kind of rule has. `source`: where its numbers come from; no source, no medical number."""
 
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
     title: Title
     source: str = Field(min_length=3)
     active: Hours | None = None
     groups: Grouping | None = None
+
+    @field_validator("levels", mode="after", check_fields=False)
+    @classmethod
+    def _from_mild_to_grave(cls, levels: Sequence[Level]) -> Sequence[Level]:
+        return sorted(levels, key=lambda level: SEVERITY.index(level.name))
 
     @model_validator(mode="before")
     @classmethod

@@ -16,7 +16,7 @@ from backend.rules.kinds import AnyRule
 from backend.rules.kinds import all as alls
 from backend.rules.kinds.absence import AbsenceRule
 from backend.rules.kinds.event import EventRule
-from backend.rules.kinds.score import SIGN_OF, ScoreRule, totals
+from backend.rules.kinds.score import FILLED_IN, SIGN_OF, ScoreRule, totals
 from backend.rules.model import SEVERITY, span_us, to_datetime, to_us
 from backend.rules.paging import decide
 from backend.rules.patch import Override
@@ -67,7 +67,7 @@ class Interval:
             "version": self.active.version,
             "overrides": list(self.active.overrides),
             "level": episode.worst(SEVERITY),
-            "levels": [{"at": _iso(at), "level": names[-1]} for at, names in episode.steps if names],
+            "levels": [{"at": _iso(at), "level": level} for at, level in _gravest(episode)],
             "opened_at": _iso(episode.opened_at),
             "closed_at": _iso(episode.closed_at) if episode.closed_at is not None else None,
             "known_at": _iso(self.note.known_at),
@@ -76,6 +76,15 @@ class Interval:
             "why": self.note.why,
             "pages": self.note.pages,
         }
+
+
+def _gravest(episode: Episode) -> list[tuple[int, str]]:
+    """(when, gravest level from then on), where that changes; a milder level that comes to stand beside it is no change."""
+    found: list[tuple[int, str]] = []
+    for at, names in episode.steps:
+        if names and (not found or found[-1][1] != names[-1]):
+            found.append((at, names[-1]))
+    return found
 
 
 def _iso(at: int) -> str:
@@ -136,11 +145,11 @@ class Replay:
         for row in rows:
             quantity = QUANTITIES.get(row.name)  # type: ignore[call-overload]
             point = (row.measured_at, row.value)
-            if quantity is None:
+            if quantity is None and row.name not in FILLED_IN:
                 insort(self._events[row.name], row.measured_at)
                 self._arrived.setdefault((row.name, row.measured_at), received_at)
                 news[row.name].append(point)
-            elif quantity.is_plausible(row.value) and not _holds(self._tracks[row.name], point):
+            elif (quantity is None or quantity.is_plausible(row.value)) and not _holds(self._tracks[row.name], point):
                 insort(self._tracks[row.name], point)
                 news[row.name].append(point)
         for rule in self._rules.values():
@@ -260,7 +269,7 @@ def _pieces(rule: AnyRule, overrides: Sequence[Override], home_zone: str) -> lis
 
 
 def _inputs(rule: Any) -> Sequence[str]:
-    return list(SIGN_OF) if isinstance(rule, ScoreRule) else [rule.quantity]
+    return [*SIGN_OF, *FILLED_IN] if isinstance(rule, ScoreRule) else [rule.quantity]
 
 
 def _slice(track: Sequence[Point], from_: int, to: int) -> list[Point]:

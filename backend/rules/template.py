@@ -60,7 +60,7 @@ class Vocabulary:
         if kind == "d":
             return rf"{NUMBER} (?:{'|'.join(re.escape(unit) for unit, _ in self.units)})"
         if kind == "list":
-            return r"[a-z0-9_.、]+"
+            return r"[a-z0-9_.、-]+"
         if kind in FREE:
             return FREE[kind]
         return "|".join(sorted(map(re.escape, self.words[kind].values()), key=len, reverse=True))

@@ -15,7 +15,7 @@ from backend.web.rule_form import HEAD, LEVEL, REST
 TITLES = {one.path: one.title for fields in (*HEAD.values(), *REST.values(), *LEVEL.values()) for one in fields} | {
     **dict.fromkeys(("below", "at_most", "above", "at_least"), N_("Limit")),
     **dict.fromkeys(("rise_at_least", "fall_at_least"), N_("by at least")),
-    "id": N_("Short name (a-z, 0-9, _)"), "title.zh": N_("Name in Chinese"), "title.en": N_("Name in English"), "source": N_("Source"),
+    "id": N_("Short name (a-z, 0-9, _, -)"), "title.zh": N_("Name in Chinese"), "title.en": N_("Name in English"), "source": N_("Source"),
     "levels": N_("Levels, from mild to grave"), "why.reason": N_("Reason"), "reason": N_("Reason"), "until": N_("Last day"),
     "expect": N_("What must be said"), "feed": N_("What comes in"),
 }  # fmt: skip
@@ -32,7 +32,7 @@ KINDS = {
     "less_than_equal": N_("must be %(le)s or less"),
     "string_too_short": N_("must have at least %(min_length)s characters"),
     "string_too_long": N_("must have at most %(max_length)s characters"),
-    "string_pattern_mismatch": N_("must be small letters, digits and _, a letter first"),
+    "string_pattern_mismatch": N_("must be small letters, digits, _ and -, a letter or digit first"),
     "too_short": N_("at least %(min_length)s is needed"),
     "too_long": N_("at most %(max_length)s are possible"),
     "literal_error": N_("is none of the possible words"),

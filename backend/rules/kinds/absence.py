@@ -76,8 +76,8 @@ class AbsenceRule(RuleBase):
         return {str(one) for one in own}
 
     def is_sound(self, value: float) -> bool:
-        """True when a sample of this value is a sign of life."""
-        return value > 0 if self.of in YES_OR_NO else True
+        """True when a sample of this value is a sign of life: events, and what says yes or no, are none with 0."""
+        return value > 0 if self.of in YES_OR_NO or isinstance(self.of, EventKind | InternalEvent) else True
 
 
 def due_at(rule: AbsenceRule, since: int, for_s: float, *, held: Sequence[Span], before: int, home_zone: str) -> int | None:

@@ -8,8 +8,6 @@ from pydantic import Field, model_validator
 from backend.rules.model import COOLDOWN_S, LATE_PAGE_S, LONGEST_S, SEVERITY, Level, RuleBase, RuleShape, span_us
 from backend.rules.track import Episode
 
-MEMBER = r"^[a-z][a-z0-9_]{0,39}\.[a-z]+$"
-
 
 class AllLevel(Level):
     """Breached when all members have stood together for `overlap_s`."""

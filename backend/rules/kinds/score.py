@@ -20,6 +20,7 @@ SIGN_OF: dict[QuantityName, news2.Sign] = {
     QuantityName.BODY_TEMPERATURE: "temperature",
 }
 OXYGEN, CONSCIOUSNESS = "on_oxygen", "consciousness"
+FILLED_IN = (OXYGEN, CONSCIOUSNESS)
 """What no device of a home says: an operator may fill it in. Values: 0 air, 1 oxygen; 0 alert, 1 not alert (C, V, P or U)."""
 
 

@@ -48,7 +48,7 @@ def test_a_feed_is_read_word_by_word() -> None:
         ('[[rule]]\nid = "both"\nkind = "all"\nsource = "a test"\nof = ["spo2_low.attention", "glucose_low.attention"]\n'
          'levels = [{ name = "urgent" }]', "rule glucose_low has no level attention"),
         ('[[rules]]\nid = "both"', "unknown block rules"),
-        (RULE + '[[case]]\nrule = "low"\nfeed = { values = { glow = "1" } }\nexpect = [{ at_s = 0, level = "x" }]', "glow is neither"),
+        (RULE + '[[case]]\nrule = "low"\nfeed = { values = { glow = "1" } }\nexpect = [{ at_s = 0, level = "urgent" }]', "glow is neither"),
         (RULE + '[[case]]\nrule = "low"\nzone = "Mars/Base"\nfeed = { values = "1" }\nexpect = [{ at_s = 0, verdict = "CLEAR" }]',
          "there is no time zone Mars/Base"),
         (RULE + '[[case]]\nrule = "low"\nfeed = { values = "1" }\nexpect = [{ at_s = 1e300, verdict = "CLEAR" }]', "less than or equal"),
@@ -100,3 +100,35 @@ expect = [{ at_s = 0, verdict = "UNKNOWN", stands = "none" }]
     file = form.parse(text, "rules.toml", known=shipped)
     assert file.notes == ["rules.toml: rule both: of: there is no rule elsewhere"]
     assert try_case(file.cases[0], shipped | file.rules).faults == []
+
+
+DESIGN = """
+[[rule]]
+levels = [{ hold_s = 60, below = 88, name = "URGENT" }, { hold_s = 120, name = "attention", below = 92 }]
+clear = { hold_s = 60, at_least = 93 }
+active = { until = "24:00", from = 00:30:00, zone = "Asia/Shanghai" }
+source = "a test"
+quantity = "spo2"
+kind = "threshold"
+id = "1-spo2-low"
+[[case]]
+rule = "1-spo2-low"
+start = 2026-03-01T00:00:00
+feed = { values = [95, 95, 86, 86, 86, 86, 86, 86, 86], every_s = 10 }
+expect = [{ verdict = "Held", at_s = 70 }, { at_s = 80, level = "Urgent", verdict = "BREACHED" }]
+[[rule]]
+id = "quiet"
+kind = "absence"
+of = "motion"
+source = "a test"
+levels = [{ name = "urgent", for_s = 43200 }]
+[[case]]
+rule = "quiet"
+feed = { every_s = 3600, values = "1 0x20" }
+expect = [{ at_s = 43199, verdict = "CLEAR" }, { at_s = 43200, level = "urgent" }]
+"""
+
+
+def test_neither_the_order_of_levels_and_keys_nor_large_letters_matter() -> None:
+    file = form.parse(DESIGN, "rules.toml")
+    assert [fault for case in file.cases for fault in try_case(case, file.rules).faults] == []

@@ -204,6 +204,41 @@ def test_the_command_prints_a_line_of_json_per_interval(tmp_path: Path, capsys: 
     assert (interval["opened_at"], interval["closed_at"]) == ("2026-03-01T00:00:20Z", None)
 
 
+NEWS2 = """
+[[rule]]
+id = "news2"
+kind = "score"
+source = "a test"
+table = { name = "news2", spo2_scale = 2 }
+levels = [{ name = "attention", at_least = 5 }, { name = "urgent", at_least = 7 }]
+[[rule]]
+id = "both"
+kind = "all"
+source = "a test"
+of = ["news2.urgent", "spo2_low.urgent"]
+levels = [{ name = "urgent" }]
+"""
+SIGNS = """elder,quantity,measured_at,value,received_at
+e1,respiration_rate,0,22,
+e1,SpO2,0,97,
+e1,pulse,0,111,
+e1,on_oxygen,1,1,
+e1,consciousness,2,V,
+e1,consciousness,3,A,
+"""
+
+
+def test_oxygen_and_consciousness_are_rows_too_and_only_what_changes_is_a_change(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.toml").write_text(NEWS2, "utf-8")
+    (tmp_path / "r.csv").write_text(SIGNS, "utf-8")
+    assert main(["rules", "replay", "--rules", str(tmp_path / "r.toml"), "--readings", str(tmp_path / "r.csv")]) == 0
+    [interval] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert interval["peak"] == 2 + 3 + 2 + 2 + 3, "97 % on oxygen scores 3 by scale 2"
+    assert interval["levels"] == [{"at": "1970-01-01T00:00:01Z", "level": "urgent"}]
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -235,6 +270,8 @@ def test_the_exit_code_of_cases(tmp_path: Path, capsys: pytest.CaptureFixture[st
     (tmp_path / "c.toml").write_text("", "utf-8")
     assert main(["rules", "test", str(tmp_path / "c.toml")]) == 1
     assert main(["rules", "test", str(tmp_path / "nowhere.toml")]) == 2
+    assert main(["rules", "replay", "--rules", str(tmp_path / "c.toml"), "--readings", "nowhere.csv"]) == 2
+    assert "has no [[rule]] block" in capsys.readouterr().err
 
 
 def test_news2_scores_what_is_known_and_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
