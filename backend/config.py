@@ -183,8 +183,19 @@ class RouterConfig(_Section):
         return url
 
 
+class LengthConfig(_Section):
+    """How long a due visit of each kind takes, where its row says nothing else: habits of ours, no rules of the 规范."""
+
+    elder_checkup: int = Field(default=45, ge=5, le=240)
+    hypertension_followup: int = Field(default=20, ge=5, le=240)
+    diabetes_followup: int = Field(default=20, ge=5, le=240)
+    home_bed_round: int = Field(default=30, ge=5, le=240)
+    two_week_check: int = Field(default=20, ge=5, le=240)
+    other: int = Field(default=20, ge=5, le=240)
+
+
 class PlanConfig(_Section):
-    """Half-days and prices of the plan of the day. Defaults: habits and measurements, see docs/planning.md."""
+    """Half-days, lengths of visits and prices of the plan of the day. Defaults: habits and measurements, see docs/planning.md."""
 
     morning: tuple[time, time] = (time(8), time(12))
     afternoon: tuple[time, time] = (time(13, 30), time(17, 30))
@@ -193,6 +204,7 @@ class PlanConfig(_Section):
     shift_min_per_min: float = Field(default=0.2, ge=0, le=10, description="planned anew: for each minute away from the time before")
     fairness_min_per_min: float = Field(default=0.1, ge=0, le=10, description="for each minute of work above the mean of the week")
     promise_min: float = Field(default=30, ge=0, le=240, description="a promised visit starts at most so much away from what was said")
+    lasts_min: LengthConfig = LengthConfig()
     router: RouterConfig | None = None
 
     @model_validator(mode="after")
@@ -206,6 +218,11 @@ class PlanConfig(_Section):
         """Begin and end of each half-day, minutes of the day."""
         sides = {"morning": self.morning, "afternoon": self.afternoon}
         return {half: (60.0 * one.hour + one.minute, 60.0 * other.hour + other.minute) for half, (one, other) in sides.items()}
+
+    def lasts(self, kind: str) -> int:
+        """Minutes that a due visit of this kind takes."""
+        minutes: int = getattr(self.lasts_min, kind)
+        return minutes
 
 
 class Config(_Section):

@@ -19,7 +19,7 @@ from backend.config import Config
 from backend.db import partitions
 from backend.db.apart import apart
 from backend.db.pool import TRANSIENT, Connection, Pool, open_pool
-from backend.dispatch import day_store, progress_store, running
+from backend.dispatch import due_store, progress_store, running, travel_store
 from backend.dispatch import store as dispatch
 from backend.dispatch.day import run as day_run
 from backend.dispatch.day.solver import Limit
@@ -245,13 +245,13 @@ class Worker:
     async def learn_travel(self) -> None:
         """Learn from departures and arrivals how long ways take in each team's area."""
         async with self._pool.connection() as conn, conn.transaction():
-            await day_store.learn_travel(conn, now=datetime.now(UTC))
+            await travel_store.learn_travel(conn, now=datetime.now(UTC))
 
     async def list_due(self) -> None:
         """Put on the due list what the date rules ask for today."""
         now = datetime.now(UTC)
         async with self._pool.connection() as conn, conn.transaction():
-            await day_store.add_by_rules(conn, today=now.astimezone(progress_store.ZONE).date(), now=now)
+            await due_store.add_by_rules(conn, today=now.astimezone(progress_store.ZONE).date(), now=now)
 
     async def report_week(self) -> None:
         """Make the chatter report of the last week, once."""

@@ -303,7 +303,7 @@ CREATE TABLE due_visit (
     opens_on date NOT NULL,
     due_on date NOT NULL,
     part text DEFAULT 'any'::text NOT NULL,
-    lasts_min smallint NOT NULL,
+    lasts_min smallint,
     roles text[] NOT NULL,
     gap_min_min smallint DEFAULT 0 NOT NULL,
     gap_max_min smallint DEFAULT 0 NOT NULL,

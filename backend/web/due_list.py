@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from backend.db.pool import Connection
-from backend.dispatch import day_store
+from backend.dispatch import due_store
 from backend.dispatch.day.due import TWO_WEEKS_EARLY, two_week_check
 from backend.dispatch.day.model import DueVisit, Kind
 from backend.records.followup import Condition, Control
@@ -24,9 +24,9 @@ OTHER_EARLY = timedelta(days=3)
 
 async def settle(conn: Connection, record: Record, *, on: date, by: str, now: datetime) -> None:
     """Take off the list what this visit has made, and put on it what follows. To be called in the transaction that saves the record."""
-    await day_store.made(conn, record.elder_id, made_by(record), on=on)
+    await due_store.made(conn, record.elder_id, made_by(record), on=on)
     for due in next_of(record, on):
-        await day_store.move_or_add(conn, due, by=by, now=now)
+        await due_store.move_or_add(conn, due, by=by, now=now)
 
 
 def made_by(record: Record) -> list[Kind]:

@@ -273,7 +273,7 @@ PLAN_FAULT = {
     "circular": N_("two people would wait for each other"),
 }
 PLAN_REFUSALS = (N_("Meanwhile a doctor has begun a visit that this plan gives to somebody else. Plan again."),)
-"""What dispatch/day_store.py refuses with."""
+"""What dispatch/plan_store.py refuses with."""
 PLAN_STATE = {
     "asked": N_("Being planned"),
     "draft": N_("Draft"),

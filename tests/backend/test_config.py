@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from backend import config as configuration
 from backend.config import BrokerConfig, Config
+from backend.dispatch.day.model import Kind
 from backend.errors import BadInput
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "backend.example.toml"
@@ -39,6 +40,14 @@ def test_half_days_and_prices_can_be_set_and_have_an_order(path: Path) -> None:
         configuration.read(path)
 
 
+def test_each_kind_of_due_visit_has_a_length_that_can_be_set(path: Path) -> None:
+    path.write_text(SMALLEST + "[plan.lasts_min]\nelder_checkup = 60\n")
+    plan = configuration.read(path).plan
+    assert {kind: plan.lasts(kind) for kind in Kind} == {
+        "elder_checkup": 60, "hypertension_followup": 20, "diabetes_followup": 20, "home_bed_round": 30, "two_week_check": 20, "other": 20,
+    }  # fmt: skip
+
+
 def test_an_effective_configuration_cannot_be_changed(path: Path) -> None:
     path.write_text(SMALLEST)
     with pytest.raises(ValidationError):
@@ -53,6 +62,8 @@ def test_an_effective_configuration_cannot_be_changed(path: Path) -> None:
         ('[database]\nurl = "mysql://host/jiahu"', "database.url: string should match pattern '^postgres(ql)?://'"),
         (SMALLEST + "[worker]\nretry_sec = 60", "worker.retry_sec: unknown key, remove it or correct its spelling"),
         (SMALLEST + "[workers]\nretry_s = 60", "workers: unknown key, remove it or correct its spelling"),
+        (SMALLEST + "[plan.lasts_min]\nother = 4", "plan.lasts_min.other: input should be greater than or equal to 5"),
+        (SMALLEST + "[plan.lasts_min]\nrounds = 30", "plan.lasts_min.rounds: unknown key, remove it or correct its spelling"),
         (SMALLEST + "[broker]\nport = 70000", "broker.port: input should be less than or equal to 65535"),
         (SMALLEST + '[broker]\nport = "one"', "broker.port: input should be a valid integer, unable to parse string as an integer"),
         (SMALLEST + '[broker]\nprotocol = "4"', "broker.protocol: input should be '5' or '3.1.1'"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.config import PlanConfig
 from backend.db.pool import Connection
-from backend.dispatch import day_store, progress_store
+from backend.dispatch import day_store, due_store, plan_store, progress_store
 from backend.dispatch.day import run
 from backend.dispatch.day.assemble import HABITS, DueRow
 from backend.dispatch.day.model import read_csv
@@ -47,11 +47,11 @@ async def plan(conn: Connection, arguments: argparse.Namespace, *, now: datetime
     lines = []
     async with conn.transaction():
         if arguments.file:
-            new = await day_store.add(conn, read_csv(_read(arguments.file), str(arguments.file)), source="import", by="import", now=now)
+            new = await due_store.add(conn, read_csv(_read(arguments.file), str(arguments.file)), source="import", by="import", now=now)
             lines.append(f"{new} new due visits from {arguments.file}")
-        by_rules = await day_store.add_by_rules(conn, today=arguments.date, now=now)
+        by_rules = await due_store.add_by_rules(conn, today=arguments.date, now=now)
         lines.append(f"{by_rules} new due visits by the date rules")
-    teams = await day_store.teams(conn)
+    teams = await plan_store.teams(conn)
     chosen = [team for team in teams if arguments.team in (None, team["id"])]
     if not chosen:
         raise BadInput(f"there is no team {arguments.team}; there are {', '.join(team['id'] for team in teams) or 'none'}")
@@ -62,8 +62,8 @@ async def plan(conn: Connection, arguments: argparse.Namespace, *, now: datetime
         )
         if arguments.publish:
             async with conn.transaction():
-                await day_store.publish(conn, plan_id, now=now)
-        lines += [line async for line in _lines(conn, team, plan_id, now, explain=arguments.explain)]
+                await plan_store.publish(conn, plan_id, now=now)
+        lines += [line async for line in _lines(conn, team, plan_id, now, habits, explain=arguments.explain)]
     return "\n".join(lines)
 
 
@@ -74,11 +74,13 @@ def _read(path: Path) -> str:
         raise BadInput(f"cannot read {path} as UTF-8 text: {error}") from error
 
 
-async def _lines(conn: Connection, team: Mapping[str, Any], plan_id: int, now: datetime, *, explain: bool) -> AsyncIterator[str]:
-    made = await day_store.read(conn, plan_id)
-    day = await day_store.assemble(conn, made["team_id"], made["day"], now=now, plan_id=plan_id)
+async def _lines(
+    conn: Connection, team: Mapping[str, Any], plan_id: int, now: datetime, habits: PlanConfig, *, explain: bool
+) -> AsyncIterator[str]:
+    made = await plan_store.read(conn, plan_id)
+    day = await day_store.assemble(conn, made["team_id"], made["day"], now=now, plan_id=plan_id, habits=habits)
     known = {due.id: due for due in (*day.dues, *day.placeless)}
-    stops, left = await day_store.stops(conn, plan_id), await day_store.unserved(conn, plan_id)
+    stops, left = await plan_store.stops(conn, plan_id), await plan_store.unserved(conn, plan_id)
     served = len({stop["due_id"] for stop in stops})
     figures = f"{served} visits, {made['travel_min']:.0f} min on the way, {len(left)} left out"
     yield f"{team['id']}: plan {plan_id}, {figures} {made['problem']}".rstrip()

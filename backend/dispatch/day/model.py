@@ -2,7 +2,6 @@
 
 import csv
 import io
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -27,30 +26,15 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Custom:
-    """How long a kind takes and who does it, where nothing else is said: a habit of ours, no rule of the 规范."""
-
-    lasts_min: int
-    roles: tuple[Role, ...]
-
-
-CUSTOM: dict[Kind, Custom] = {
-    Kind.ELDER_CHECKUP: Custom(45, ("gp",)),
-    Kind.HYPERTENSION_FOLLOWUP: Custom(20, ("gp",)),
-    Kind.DIABETES_FOLLOWUP: Custom(20, ("gp",)),
-    Kind.HOME_BED_ROUND: Custom(30, ("gp",)),
-    Kind.TWO_WEEK_CHECK: Custom(20, ("gp",)),
-    Kind.OTHER: Custom(20, ("gp",)),
-}
-
-
 def _words(value: object) -> object:
     return tuple(value.split("+")) if isinstance(value, str) else value
 
 
 class DueVisit(BaseModel):
-    """One row of an import: `roles` is one role or two joined by `+`, `gap_*` how much later the second starts, in minutes."""
+    """One row of an import: `roles` is one role or two joined by `+`, `gap_*` how much later the second starts, in minutes.
+
+    Without `lasts_min` it takes as long as its kind does by `[plan.lasts_min]` when it is planned.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,8 +43,8 @@ class DueVisit(BaseModel):
     opens_on: date
     due_on: date
     part: Part = "any"
-    lasts_min: int = Field(default=0, ge=0, le=240)
-    roles: Annotated[tuple[Role, ...], BeforeValidator(_words)] = Field(default=(), max_length=2)
+    lasts_min: int | None = Field(default=None, ge=5, le=240)
+    roles: Annotated[tuple[Role, ...], BeforeValidator(_words)] = Field(default=("gp",), min_length=1, max_length=2)
     gap_min_min: int = Field(default=0, ge=-240, le=240)
     gap_max_min: int = Field(default=0, ge=-240, le=240)
     note: str = Field(default="", max_length=500)
@@ -71,15 +55,11 @@ class DueVisit(BaseModel):
             raise ValueError("due_on must not be before opens_on")
         if self.gap_max_min < self.gap_min_min:
             raise ValueError("gap_max_min must not be below gap_min_min")
-        if 0 < self.lasts_min < 5:
-            raise ValueError("lasts_min must be 5 or more")
         return self
 
     def columns(self) -> dict[str, object]:
-        """The table's values, with the custom of the kind where the row says nothing."""
-        custom = CUSTOM[self.kind]
-        values = self.model_dump(exclude={"elder", "lasts_min", "roles"})
-        return values | {"elder_id": self.elder, "lasts_min": self.lasts_min or custom.lasts_min, "roles": list(self.roles or custom.roles)}
+        """The table's values."""
+        return self.model_dump(exclude={"elder", "roles"}) | {"elder_id": self.elder, "roles": list(self.roles)}
 
 
 def read_csv(text: str, name: str) -> list[DueVisit]:

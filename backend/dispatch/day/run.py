@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.config import PlanConfig
 from backend.db.pool import Connection, Pool
-from backend.dispatch import day_store
+from backend.dispatch import day_store, plan_store
 from backend.dispatch.day import assemble as making
 from backend.dispatch.day import solver
 from backend.dispatch.day.assemble import HABITS, Day
@@ -26,7 +26,7 @@ TELL_S = 0.5
 async def serve_one(pool: Pool, *, clock: Callable[[], datetime], limit: Limit, habits: PlanConfig = HABITS) -> bool:
     """Make the oldest plan that is asked for. False when there is none. Safe with any number of workers and to kill at any step."""
     async with pool.connection() as conn, conn.transaction():
-        asked = await day_store.claim(conn, now=clock())
+        asked = await plan_store.claim(conn, now=clock())
     if asked is None:
         return False
     try:
@@ -34,10 +34,10 @@ async def serve_one(pool: Pool, *, clock: Callable[[], datetime], limit: Limit, 
             day, begin = await _read(conn, asked["team_id"], asked["day"], clock(), habits)
         plan = await _search(pool, asked, day, begin, clock, limit)
         async with pool.connection() as conn, conn.transaction():
-            await day_store.keep(conn, asked["id"], day, plan.tours, plan.unserved, cost=plan.cost, moves=plan.moves, now=clock())
+            await plan_store.keep(conn, asked["id"], day, plan.tours, plan.unserved, cost=plan.cost, moves=plan.moves, now=clock())
     except JiahuError as error:
         async with pool.connection() as conn, conn.transaction():
-            await day_store.fail(conn, asked["id"], str(error))
+            await plan_store.fail(conn, asked["id"], str(error))
     logger.info("planned day of team", extra={"event": "day_planned", "plan_id": asked["id"]})
     return True
 
@@ -47,7 +47,7 @@ async def _read(conn: Connection, team_id: str, day: date, now: datetime, habits
     made = await day_store.assemble(conn, team_id, day, now=now, habits=habits)
     if (roads := roads_of(habits)) is not None:
         made = await roads.on_roads(made)
-    tours = await day_store.published_tours(conn, team_id, day)
+    tours = await plan_store.published_tours(conn, team_id, day)
     return made, making.begin_from(made, tours) if tours and made.instance.tours else None
 
 
@@ -63,7 +63,7 @@ async def _search(pool: Pool, asked: dict[str, Any], day: Day, begin: Plan | Non
     )
     while not (await asyncio.wait([searching], timeout=TELL_S))[0]:
         async with pool.connection() as conn:
-            await day_store.heard(conn, asked["id"], share, now=clock())
+            await plan_store.heard(conn, asked["id"], share, now=clock())
     return searching.result()
 
 
@@ -74,6 +74,6 @@ async def plan_now(
     made, begin = await _read(conn, team_id, day, now, habits)
     plan = await asyncio.to_thread(solver.solve, made.instance, limit, seed=seed, begin=begin)
     async with conn.transaction():
-        plan_id = await day_store.ask(conn, team_id, day, by=by, now=now, seed=seed)
-        await day_store.keep(conn, plan_id, made, plan.tours, plan.unserved, cost=plan.cost, moves=plan.moves, now=now)
+        plan_id = await plan_store.ask(conn, team_id, day, by=by, now=now, seed=seed)
+        await plan_store.keep(conn, plan_id, made, plan.tours, plan.unserved, cost=plan.cost, moves=plan.moves, now=now)
     return plan_id

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from pydantic import BaseModel, Field
 
 from backend.db.pool import Connection
-from backend.dispatch import day_store, progress_store
+from backend.dispatch import day_store, plan_store, progress_store
 from backend.dispatch.day import edit
 from backend.dispatch.day.assemble import Day, DueRow
 from backend.dispatch.roads import roads_of
@@ -41,9 +41,9 @@ async def board(request: Request, web: TheWeb, who: Operator, now: Now, team: st
     """The board of a team's day; without words in the address the first team and today."""
     chosen_day = day or now.astimezone(progress_store.ZONE).date()
     async with web.pool.connection() as conn:
-        teams = await day_store.teams(conn)
+        teams = await plan_store.teams(conn)
         team_id = team if any(one["id"] == team for one in teams) else teams[0]["id"] if teams else ""
-        plan = await day_store.newest(conn, team_id, chosen_day)
+        plan = await plan_store.newest(conn, team_id, chosen_day)
         context: dict[str, Any] = {
             "teams": teams,
             "team_id": team_id,
@@ -62,9 +62,9 @@ async def board(request: Request, web: TheWeb, who: Operator, now: Now, team: st
 async def ask(web: TheWeb, who: Operator, now: Now, team: Team, day: Annotated[date, Form()]) -> Response:
     """Ask the worker for a plan, with what is due by the date rules put on the list first."""
     async with web.pool.connection() as conn, conn.transaction():
-        if not any(one["id"] == team for one in await day_store.teams(conn)):
+        if not any(one["id"] == team for one in await plan_store.teams(conn)):
             raise NotFound(f"there is no team {team}")
-        plan_id = await day_store.ask(conn, team, day, by=who.name, now=now)
+        plan_id = await plan_store.ask(conn, team, day, by=who.name, now=now)
         await accounts.audit(conn, by=who.name, action="plan_asked", subject=f"plan:{plan_id}", now=now)
     return _back(team, day)
 
@@ -73,7 +73,7 @@ async def ask(web: TheWeb, who: Operator, now: Now, team: Team, day: Annotated[d
 async def share(web: TheWeb, who: Operator, plan_id: int) -> Response:
     """How far the search is: `state`, and `share` from 0 to 1."""
     async with web.pool.connection() as conn:
-        plan = await day_store.read(conn, plan_id)
+        plan = await plan_store.read(conn, plan_id)
     return JSONResponse({"state": plan["state"], "share": plan["share"]})
 
 
@@ -81,8 +81,8 @@ async def share(web: TheWeb, who: Operator, plan_id: int) -> Response:
 async def publish(web: TheWeb, who: Operator, now: Now, plan_id: int) -> Response:
     """Make it the day's plan; its times are now promised."""
     async with web.pool.connection() as conn, conn.transaction():
-        plan = await day_store.read(conn, plan_id)
-        await day_store.publish(conn, plan_id, now=now)
+        plan = await plan_store.read(conn, plan_id)
+        await plan_store.publish(conn, plan_id, now=now)
         await accounts.audit(conn, by=who.name, action="plan_published", subject=f"plan:{plan_id}", now=now)
     return _back(plan["team_id"], plan["day"])
 
@@ -92,15 +92,15 @@ async def move(request: Request, web: TheWeb, who: Operator, now: Now, plan_id: 
     """Move one stop of a draft, or say what that would cost: `adds` and `travel` in minutes, `breaks` in words, `version`."""
     say = auth.say_of(request)
     async with web.pool.connection() as conn, conn.transaction():
-        plan = await day_store.lock(conn, plan_id)
+        plan = await plan_store.lock(conn, plan_id)
         if plan["state"] != "draft" or plan["version"] != wanted.version:
             raise BadInput(say("This plan has changed meanwhile. Load the page again."))
         day = await _day(conn, web, plan, now)
-        moved = edit.move(day, await day_store.tours_of(conn, plan_id), wanted.due, wanted.side, wanted.tour, wanted.position)
+        moved = edit.move(day, await plan_store.tours_of(conn, plan_id), wanted.due, wanted.side, wanted.tour, wanted.position)
         if moved is None:
             raise NotFound("there is no such stop or tour in this plan")
         if not wanted.is_trial and not moved.breaks:
-            await day_store.keep(conn, plan_id, day, moved.tours, moved.unserved, cost=moved.cost, moves=0, now=now)
+            await plan_store.keep(conn, plan_id, day, moved.tours, moved.unserved, cost=moved.cost, moves=0, now=now)
             await accounts.audit(conn, by=who.name, action="plan_moved", subject=f"plan:{plan_id}", now=now)
     breaks = [say(labels.PLAN_FAULT[rule]) for rule in moved.breaks]
     return JSONResponse({"adds": round(moved.adds, 1), "travel": round(moved.travel, 1), "breaks": breaks})
@@ -124,8 +124,8 @@ async def _made(conn: Connection, web: Web, who: Account, plan: dict[str, Any], 
     known = {due.id: due for due in (*day.dues, *day.placeless)}
     for elder_id in sorted({due.elder_id for due in known.values()}):
         await accounts.audit_view(conn, by=who.name, subject=f"elder:{elder_id}", now=now)
-    rows = [_row(stop, known[stop["due_id"]], day, say) for stop in await day_store.stops(conn, plan["id"])]
-    left = [_left(known[one["due_id"]], one["reason"], say) for one in await day_store.unserved(conn, plan["id"])]
+    rows = [_row(stop, known[stop["due_id"]], day, say) for stop in await plan_store.stops(conn, plan["id"])]
+    left = [_left(known[one["due_id"]], one["reason"], say) for one in await plan_store.unserved(conn, plan["id"])]
     tours = [
         {"id": tour.id, "doctor": day.names[tour.person], "half": tour.id.split("/")[1], "ready": tour.ready, "back": tour.back_by}
         for tour in day.instance.tours

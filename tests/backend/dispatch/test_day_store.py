@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from backend.config import LengthConfig, PlanConfig
 from backend.db.pool import Connection, Pool
-from backend.dispatch import day_store, progress_store
+from backend.dispatch import day_store, due_store, plan_store, progress_store, travel_store
 from backend.dispatch.day import command, run
 from backend.dispatch.day.model import DueVisit, Kind
 from backend.dispatch.day.solver import Limit
 from backend.errors import BadInput, NotFound
-from tests.backend.street import NOW, one, rows
+from tests.backend.street import NOW, one
 
 DAY = date(2026, 3, 2)
 MORNING = datetime(2026, 3, 2, 8, tzinfo=progress_store.ZONE)
@@ -41,7 +42,7 @@ def due(elder: str, **more: Any) -> DueVisit:
 
 
 async def add(conn: Connection, *dues: DueVisit) -> int:
-    return await day_store.add(conn, dues, source="import", by="test", now=NOW)
+    return await due_store.add(conn, dues, source="import", by="test", now=NOW)
 
 
 async def plan(conn: Connection, *, now: datetime = NOW) -> int:
@@ -49,51 +50,28 @@ async def plan(conn: Connection, *, now: datetime = NOW) -> int:
 
 
 async def stops(conn: Connection, plan_id: int) -> dict[int, tuple[str, datetime]]:
-    return {row["due_id"]: (row["doctor_id"], row["starts_at"]) for row in await day_store.stops(conn, plan_id) if row["side"] == 0}
+    return {row["due_id"]: (row["doctor_id"], row["starts_at"]) for row in await plan_store.stops(conn, plan_id) if row["side"] == 0}
 
 
 def homes(*numbers: int) -> Sequence[DueVisit]:
     return [due(f"home-{number}") for number in numbers]
 
 
-async def test_rules_fill_the_list_once(district: Connection) -> None:
-    assert await day_store.add_by_rules(district, today=DAY, now=NOW) == 4  # two elders, a check-up and a follow-up each
-    assert await day_store.add_by_rules(district, today=DAY, now=NOW) == 0
-    for elder_id in ("elder-1", "elder-2"):
-        assert await day_store.made(district, elder_id, [Kind.HYPERTENSION_FOLLOWUP], on=DAY) == 1
-    assert await day_store.add_by_rules(district, today=DAY, now=NOW) == 0
-    assert await day_store.add_by_rules(district, today=date(2026, 4, 1), now=NOW) == 2
-
-
-async def test_who_was_not_visited_in_a_quarter_is_listed_once_all_the_same(district: Connection) -> None:
-    await day_store.add_by_rules(district, today=DAY, now=NOW)
-    assert await day_store.add_by_rules(district, today=date(2026, 4, 1), now=NOW) == 0
-
-
-async def test_findings_move_what_is_listed_and_leave_what_was_promised(district: Connection) -> None:
-    check = due("home-1", kind=Kind.TWO_WEEK_CHECK)
-    for days in (5, 9):
-        moved = check.model_copy(update={"due_on": DAY + timedelta(days=days)})
-        await day_store.move_or_add(district, moved, by="li", now=NOW)
-    assert await rows(district, "SELECT due_on, source FROM due_visit") == [{"due_on": DAY + timedelta(days=9), "source": "findings"}]
-    await district.execute("UPDATE due_visit SET promised_at = %s, promised_doctor_id = 'doctor-li'", [MORNING])
-    await day_store.move_or_add(district, check.model_copy(update={"due_on": DAY + timedelta(days=12)}), by="li", now=NOW)
-    assert await one(district, "SELECT due_on FROM due_visit") == {"due_on": DAY + timedelta(days=9)}
-
-
-async def test_an_unknown_elder_is_refused(district: Connection) -> None:
-    with pytest.raises(BadInput, match="nobody"):
-        async with district.transaction():
-            await add(district, due("nobody"))
+async def test_a_visit_takes_as_long_as_its_kind_unless_its_row_says_so(district: Connection) -> None:
+    """The length stands in the configuration, so that another one is in force with the next plan."""
+    await add(district, due("home-1"), due("home-2", lasts_min=50), due("home-3", kind=Kind.ELDER_CHECKUP))
+    habits = PlanConfig(lasts_min=LengthConfig(other=35))
+    day = await day_store.assemble(district, "team-a", DAY, now=NOW, habits=habits)
+    assert [visit.tasks[0].lasts for visit in day.instance.visits] == [35, 50, 45]
 
 
 async def test_a_plan_serves_or_lists_everything_and_says_why(district: Connection) -> None:
     await add(district, *homes(1, 2, 3, 4), due("home-5", roles="gp+nurse"), due("home-6", roles="specialist"))
     await district.execute("UPDATE elder SET latitude = NULL WHERE id = 'home-4'")
     plan_id = await plan(district)
-    made = await day_store.stops(district, plan_id)
+    made = await plan_store.stops(district, plan_id)
     assert len({row["due_id"] for row in made}) == 4
-    assert {row["reason"] for row in await day_store.unserved(district, plan_id)} == {"no_skill", "no_place"}
+    assert {row["reason"] for row in await plan_store.unserved(district, plan_id)} == {"no_skill", "no_place"}
     together = [row for row in made if row["due_id"] == 5]
     assert len({row["doctor_id"] for row in together}) == 2
     assert len({row["starts_at"] for row in together}) == 1
@@ -104,29 +82,29 @@ async def test_a_plan_serves_or_lists_everything_and_says_why(district: Connecti
 async def test_published_times_are_promises_that_a_new_plan_keeps(district: Connection) -> None:
     await add(district, *homes(1, 2, 3, 4, 5, 6))
     async with district.transaction():
-        await day_store.publish(district, before := await plan(district), now=NOW)
+        await plan_store.publish(district, before := await plan(district), now=NOW)
     first = await stops(district, before)
     await add(district, *homes(7, 8))
     async with district.transaction():
-        await day_store.publish(district, after := await plan(district), now=NOW)
+        await plan_store.publish(district, after := await plan(district), now=NOW)
     second = await stops(district, after)
     assert set(first) < set(second)
     assert all(abs(second[due_id][1] - at) <= timedelta(minutes=30) for due_id, (_, at) in first.items())
     assert sum(second[due_id][0] != doctor for due_id, (doctor, _) in first.items()) == 0
     assert await one(district, "SELECT count(*) AS n FROM day_plan WHERE state = 'published'") == {"n": 1}
     with pytest.raises(BadInput, match="replaced"):
-        await day_store.publish(district, before, now=NOW)
+        await plan_store.publish(district, before, now=NOW)
 
 
 async def test_what_has_begun_and_what_is_next_stay_as_they_are(district: Connection) -> None:
     await add(district, *homes(1, 2, 3, 4, 5, 6, 7, 8))
     async with district.transaction():
-        await day_store.publish(district, before := await plan(district), now=NOW)
-    first = await day_store.stops(district, before)
+        await plan_store.publish(district, before := await plan(district), now=NOW)
+    first = await plan_store.stops(district, before)
     morning = [row for row in first if row["half"] == "morning"]
     noon = min(row["starts_at"] for row in morning) + timedelta(minutes=1)
     await add(district, due("home-9", due_on=DAY))
-    second = await day_store.stops(district, await plan(district, now=noon))
+    second = await plan_store.stops(district, await plan(district, now=noon))
     for doctor in {row["doctor_id"] for row in morning}:
         begun = [row for row in morning if row["doctor_id"] == doctor]
         count = sum(row["starts_at"] <= noon for row in begun)
@@ -138,25 +116,25 @@ async def test_what_has_begun_and_what_is_next_stay_as_they_are(district: Connec
 
 async def test_a_worker_makes_what_was_asked_for(district: Connection, pool: Pool) -> None:
     await add(district, *homes(1, 2, 3))
-    plan_id = await day_store.ask(district, "team-a", DAY, by="test", now=NOW)
+    plan_id = await plan_store.ask(district, "team-a", DAY, by="test", now=NOW)
     assert await run.serve_one(pool, clock=lambda: NOW, limit=QUICK)
     assert not await run.serve_one(pool, clock=lambda: NOW, limit=QUICK)
-    assert (await day_store.read(district, plan_id))["state"] == "draft"
+    assert (await plan_store.read(district, plan_id))["state"] == "draft"
 
 
 async def test_a_search_that_died_is_taken_up_again(district: Connection) -> None:
-    await day_store.ask(district, "team-a", DAY, by="test", now=NOW)
-    assert await day_store.claim(district, now=NOW) is not None
-    assert await day_store.claim(district, now=NOW + timedelta(seconds=5)) is None
-    assert await day_store.claim(district, now=NOW + timedelta(seconds=day_store.ALONE_S + 1)) is not None
+    await plan_store.ask(district, "team-a", DAY, by="test", now=NOW)
+    assert await plan_store.claim(district, now=NOW) is not None
+    assert await plan_store.claim(district, now=NOW + timedelta(seconds=5)) is None
+    assert await plan_store.claim(district, now=NOW + timedelta(seconds=plan_store.ALONE_S + 1)) is not None
 
 
 async def test_a_day_without_anybody_on_duty_lists_everything(district: Connection) -> None:
     await add(district, *homes(1, 2))
     await district.execute("DELETE FROM shift")
     plan_id = await plan(district)
-    assert {row["reason"] for row in await day_store.unserved(district, plan_id)} == {"no_skill"}
-    assert "shift" in (await day_store.read(district, plan_id))["problem"]
+    assert {row["reason"] for row in await plan_store.unserved(district, plan_id)} == {"no_skill"}
+    assert "shift" in (await plan_store.read(district, plan_id))["problem"]
 
 
 async def test_an_unknown_team_is_named(district: Connection) -> None:
@@ -177,10 +155,10 @@ FROM visit v CROSS JOIN (VALUES ('on_the_way', 0), ('at_home', 10)) s (state, mi
 
 
 async def test_travel_is_learnt_from_departures_and_arrivals(district: Connection) -> None:
-    assert await day_store.learn_travel(district, now=NOW) == 0
+    assert await travel_store.learn_travel(district, now=NOW) == 0
     await district.execute(DRIVE, {"now": NOW})
     await district.execute(STEPS, {"now": NOW})
-    assert await day_store.learn_travel(district, now=NOW) == 1
+    assert await travel_store.learn_travel(district, now=NOW) == 1
     learnt = await one(district, "SELECT team_id, a_s, trips, error_percent FROM travel_curve")
     assert learnt["team_id"] == "team-a"
     assert learnt["trips"] >= 50

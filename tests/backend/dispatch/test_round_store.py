@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backend.db.pool import Connection
-from backend.dispatch import day_store, round_store
+from backend.dispatch import day_store, plan_store, round_store
 from backend.dispatch import store as dispatch
 from backend.dispatch.day import run
 from backend.dispatch.lifecycle import Outcome, SkipReason
@@ -55,8 +55,8 @@ async def replan(conn: Connection, now: datetime) -> dict[int, str]:
     """A new plan, published: who goes where."""
     plan_id = await run.plan_now(conn, "team-a", DAY, by="test", seed=1, limit=QUICK, now=now)
     async with conn.transaction():
-        await day_store.publish(conn, plan_id, now=now)
-    return {row["due_id"]: row["doctor_id"] for row in await day_store.stops(conn, plan_id) if row["side"] == 0}
+        await plan_store.publish(conn, plan_id, now=now)
+    return {row["due_id"]: row["doctor_id"] for row in await plan_store.stops(conn, plan_id) if row["side"] == 0}
 
 
 async def test_a_stop_becomes_a_visit_with_every_step_written_and_is_done(street: Connection, dues: list[int]) -> None:
@@ -149,4 +149,4 @@ async def test_a_draft_that_takes_a_visit_from_who_has_begun_it_is_refused(stree
     await street.execute("UPDATE plan_stop SET doctor_id = 'doctor-yang' WHERE plan_id = %s AND due_id = %s", [plan_id, dues[0]])
     await begin(street, dues[0])
     with pytest.raises(BadInput, match="begun"):
-        await day_store.publish(street, plan_id, now=NINE)
+        await plan_store.publish(street, plan_id, now=NINE)

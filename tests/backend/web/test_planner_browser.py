@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from backend.db.pool import Pool
-from backend.dispatch import day_store
+from backend.dispatch import due_store, plan_store
 from backend.dispatch.day import run
 from backend.dispatch.day.model import DueVisit
 from backend.dispatch.day.solver import Limit
@@ -35,8 +35,8 @@ async def board(app: FastAPI, street: Pool) -> AsyncIterator[Page]:
     async with street.connection() as conn:
         await conn.execute(PLACES)
         rows = [{"elder": f"home-{number}", "kind": "other", "opens_on": DAY, "due_on": DAY + timedelta(days=3)} for number in range(1, 10)]
-        await day_store.add(conn, [DueVisit.model_validate(row) for row in rows], source="import", by="test", now=NOW)
-        await day_store.ask(conn, "team-a", DAY, by="test", now=NOW)
+        await due_store.add(conn, [DueVisit.model_validate(row) for row in rows], source="import", by="test", now=NOW)
+        await plan_store.ask(conn, "team-a", DAY, by="test", now=NOW)
     await run.serve_one(street, clock=lambda: NOW, limit=Limit(moves=5_000))
     async with serving(app) as url, async_playwright() as tool:
         browser = await tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.db.pool import Pool
-from backend.dispatch import day_store
+from backend.dispatch import due_store
 from backend.dispatch.day import run
 from backend.dispatch.day.model import DueVisit
 from backend.dispatch.day.solver import Limit
@@ -27,7 +27,7 @@ async def due(street: Pool) -> Pool:
         await conn.execute(PLACES)
         open_for = {"kind": "other", "opens_on": DAY, "due_on": DAY + timedelta(days=3)}
         rows = [open_for | {"elder": f"home-{number}", "roles": "specialist" if number == 9 else "gp"} for number in range(1, 10)]
-        await day_store.add(conn, [DueVisit.model_validate(row) for row in rows], source="import", by="test", now=NOW)
+        await due_store.add(conn, [DueVisit.model_validate(row) for row in rows], source="import", by="test", now=NOW)
     return street
 
 
