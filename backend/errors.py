@@ -7,7 +7,8 @@ JiahuError
 ├── IllegalMove    the state does not allow this step
 │   └── Taken      somebody else was faster; `by` says who
 └── Unavailable    a broker, database or file that the process cannot work without
-    └── NotNow     it works, but not for this at the moment; the text says what to do
+    ├── NotNow     it works, but not for this at the moment; the text says what to do
+    └── TooMany    as many listen as this process can serve
 """
 
 
@@ -45,3 +46,7 @@ class Unavailable(JiahuError):
 
 class NotNow(Unavailable):
     """It works, but not for this at the moment; the text says what to do."""
+
+
+class TooMany(Unavailable):
+    """As many listen as this process can serve."""

@@ -88,7 +88,7 @@ async def _outage(pool: Pool) -> dict[str, float]:
     await asyncio.gather(*(_dark(pool, range(lane + 1, OUTAGE + 1, LANES)) for lane in range(LANES)))
     async with pool.connection() as conn:
         call = await _bring(conn, Subject(f"elder-{RACES + 1}", "home-1"), "sos", "high", NOW + timedelta(seconds=59))
-        spent_s, shown = time.perf_counter() - began_s, await read.open_cases(conn)
+        spent_s, shown = time.perf_counter() - began_s, (await read.queue(conn, limit=10)).cases
     is_on_top = shown[0]["id"] == call and [row["alerts_total"] for row in shown[1:]] == [OUTAGE]
     return {"gateways_dark": float(OUTAGE), "items_shown": float(len(shown)), "press_on_top": float(is_on_top), "outage_s": spent_s}
 

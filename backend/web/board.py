@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from backend.db.pool import Connection
-from backend.errors import Unavailable
+from backend.errors import TooMany
 from backend.web import labels, read
 from backend.web.events import STREAM_S_MAX
 from backend.web.kept import Kept
@@ -123,10 +123,10 @@ class Board:
     def enter(self, language: Language) -> Console:
         """Let a console in: from now on it is told of every change. The caller then looks at the tables, and gives it its stream.
 
-        Raises Unavailable over `consoles_max`.
+        Raises TooMany over `consoles_max`.
         """
         if len(self._consoles) >= self._consoles_max:
-            raise Unavailable("too many pages are open")
+            raise TooMany("too many pages are open")
         console = Console(language)
         console.tell("queue", "pulse")
         self._consoles.add(console)

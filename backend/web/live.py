@@ -26,7 +26,7 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from backend.db.pool import TRANSIENT, Connection, Pool
-from backend.errors import Unavailable
+from backend.errors import TooMany
 from backend.people.accounts import Account
 from backend.web import read
 from backend.web.board import Board
@@ -316,13 +316,13 @@ class Live:
                 logger.warning("a page was too slow and is cut off", extra={"event": "live_slow_client", "account": client.account.name})
 
     def enter(self, account: Account, kinds: Collection[Kind] = KINDS) -> Client:
-        """Let a page in: from now on it is told of every change. Raises Unavailable over `clients_max`, of a family `families_max`."""
+        """Let a page in: from now on it is told of every change. Raises TooMany over `clients_max`, of a family `families_max`."""
         client = Client(account, self._sees, frozenset(kinds))
         if not client.is_family:
             client.waiting = {}
         alike = sum(one.is_family == client.is_family for one in self._clients)
         if alike >= (self._families_max if client.is_family else self._clients_max):
-            raise Unavailable("too many pages are open")
+            raise TooMany("too many pages are open")
         self._clients.add(client)
         return client
 

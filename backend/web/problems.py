@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse,
 from starlette.exceptions import HTTPException
 
 from backend.db.pool import TRANSIENT, UNSTORABLE
-from backend.errors import BadInput, IllegalMove, JiahuError, NotFound, NotNow, Taken, WrongPin
+from backend.errors import BadInput, IllegalMove, JiahuError, NotFound, NotNow, Taken, TooMany, WrongPin
 from backend.web import auth, render
 from backend.web.labels import N_
 
@@ -30,6 +30,9 @@ NOT_FOUND = Problem(404, "not_found", N_("There is no such thing here, or it is 
 NOT_POSSIBLE = Problem(409, "not_possible", N_("This step is not possible any more: things have moved on meanwhile."))
 UNAVAILABLE = Problem(
     503, "unavailable", N_("The database cannot be reached at the moment. Please try again; nothing that homes send is lost.")
+)
+TOO_MANY = Problem(
+    503, "too_many", N_("Too many pages are open at the moment. Please close those that nobody needs, then try again; alarms are not lost.")
 )
 NOT_STORED = Problem(
     422, "bad_input", N_("Something that you entered is too large, or has characters that cannot be stored. Please check it.")
@@ -56,6 +59,8 @@ def problem_of(request: Request, error: Exception) -> Problem:
             found = NOT_FOUND
         case WrongPin():
             return Problem(403, "wrong_pin", say(str(error)))
+        case TooMany():
+            found = TOO_MANY
         case NotNow():
             return Problem(503, "not_now", say(str(error)))
         case BadInput():

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from backend.db.pool import LIVE_CHANNEL, TRANSIENT, Connection, Pool
 
@@ -15,6 +15,8 @@ Row = dict[str, Any]
 
 CALLS_MAX = 1_000
 """Calls that ring, the most pressing priority first and of that the newest: more of them ring no louder."""
+URGENT_ROWS_MAX = 200
+"""Calls of high priority that nobody has taken and that have a row however short the list is to be, the oldest first."""
 LIST_MAX = 200
 """Rows of a list: more than anybody reads; the newest are kept."""
 
@@ -69,7 +71,14 @@ LEFT JOIN LATERAL (
 WHERE a.id = ANY(%(ids)s)
 ORDER BY array_position(ARRAY['high', 'medium', 'low', 'technical'], a.priority), a.state = 'closed', c.state <> 'new', a.opened_at, a.id
 """
-OPEN_ALERT_IDS = "SELECT id FROM alert WHERE state <> 'closed'"
+OPEN_ALERT_PLACES = """
+SELECT id, elder_id, later, rank, taken, at FROM (
+    SELECT a.id, a.elder_id, 0 AS later, array_position(ARRAY['high', 'medium', 'low', 'technical'], a.priority) AS rank,
+           (coalesce(c.state, 'new') <> 'new')::integer AS taken, a.opened_at AS at
+    FROM alert a LEFT JOIN care_case c ON c.id = a.case_id WHERE a.state <> 'closed'
+) one
+WHERE (later, rank, taken, at, id) > (%(later)s, %(rank)s, %(taken)s, %(at)s, %(id)s) ORDER BY later, rank, taken, at, id LIMIT %(limit)s
+"""
 ELDER_ALERT_IDS = "SELECT id FROM alert WHERE elder_id = %(elder_id)s ORDER BY opened_at DESC LIMIT %(limit)s"
 CASE_ALERT_IDS = "SELECT id FROM alert WHERE case_id = %(case_id)s ORDER BY state = 'closed', opened_at LIMIT %(limit)s"
 CASES = """
@@ -134,7 +143,8 @@ SELECT (SELECT jsonb_object_agg(priority, n) FROM (SELECT priority, count(*) AS 
        (SELECT count(*) FROM waiting WHERE is_muted) AS resting,
        ARRAY(
            SELECT id FROM waiting WHERE NOT is_muted
-           ORDER BY (state = 'new' AND priority <> 'technical') IS NOT TRUE, rank, state <> 'new', opened_at, id LIMIT %(limit)s
+           ORDER BY (state = 'new' AND priority <> 'technical') IS NOT TRUE, rank, state <> 'new', opened_at, id
+           LIMIT greatest(%(limit)s, (SELECT least(count(*), %(urgent_max)s) FROM call WHERE priority = 'high'))
        ) AS ids,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('id', l.id, 'priority', l.priority) ORDER BY l.rank, l.opened_at, l.id), '[]')
         FROM call l LEFT JOIN LATERAL (
@@ -144,7 +154,14 @@ SELECT (SELECT jsonb_object_agg(priority, n) FROM (SELECT priority, count(*) AS 
 """
 """How many cases there are by priority, how many more rest, the first that do not, and the calls that ring. Muted means what it does in
 CASES, and the order is the same. A call whose most pressing alert was cancelled in the home waits, but does not ring."""
-OPEN_CASE_IDS = "SELECT id FROM care_case WHERE state <> 'closed'"
+OPEN_CASE_PLACES = """
+SELECT id, elder_id, later, rank, taken, at FROM (
+    SELECT id, elder_id, opened_at AS at, ((state = 'new' AND priority <> 'technical') IS NOT TRUE)::integer AS later,
+           array_position(ARRAY['high', 'medium', 'low', 'technical'], priority) AS rank, (state <> 'new')::integer AS taken
+    FROM care_case WHERE state <> 'closed'
+) one
+WHERE (later, rank, taken, at, id) > (%(later)s, %(rank)s, %(taken)s, %(at)s, %(id)s) ORDER BY later, rank, taken, at, id LIMIT %(limit)s
+"""
 HELD_CASE_IDS = "SELECT id FROM care_case WHERE state <> 'closed' AND taken_by = %(name)s"
 ELDER_CASE_IDS = "SELECT id FROM care_case WHERE elder_id = %(elder_id)s ORDER BY opened_at DESC LIMIT %(limit)s"
 CASE_OF_ALERT = "SELECT case_id AS id FROM alert WHERE id = %(alert_id)s AND case_id IS NOT NULL"
@@ -179,7 +196,12 @@ LEFT JOIN visit_record r ON r.visit_id = v.id
 WHERE v.id = ANY(%(ids)s)
 ORDER BY v.requested_at, v.id
 """
-OPEN_VISIT_IDS = "SELECT id FROM visit WHERE state NOT IN ('done', 'cancelled')"
+OPEN_VISIT_PLACES = """
+SELECT id, elder_id, later, rank, taken, at FROM (
+    SELECT id, elder_id, 0 AS later, 0 AS rank, 0 AS taken, requested_at AS at FROM visit WHERE state NOT IN ('done', 'cancelled')
+) one
+WHERE (later, rank, taken, at, id) > (%(later)s, %(rank)s, %(taken)s, %(at)s, %(id)s) ORDER BY later, rank, taken, at, id LIMIT %(limit)s
+"""
 DOCTOR_VISIT_IDS = """
 SELECT id FROM visit WHERE doctor_id = %(doctor_id)s AND state NOT IN ('done', 'cancelled')
 UNION
@@ -333,6 +355,16 @@ class Marks:
 NO_MARKS = Marks({}, [])
 
 
+class Place(NamedTuple):
+    """Where a row stands in a list of what is open: it is sorted by these. What a list does not sort by is 0."""
+
+    later: int
+    rank: int
+    taken: int
+    at: datetime
+    id: int
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """The head of the queue. `counts`: all open cases that do not rest, by priority; `resting`: the others.
@@ -422,9 +454,9 @@ async def alerts(conn: Connection, ids: Collection[int]) -> list[Row]:
     return await _all(conn, ALERTS, {"ids": sorted(ids)})
 
 
-async def open_alerts(conn: Connection) -> list[Row]:
-    """All open alerts, in the order of `alerts`."""
-    return await alerts(conn, await _ids(conn, OPEN_ALERT_IDS, {}))
+async def open_alert_places(conn: Connection, after: Place, limit: int | None) -> list[Row]:
+    """The places of open alerts that come after a place, in the order of `alerts`: a Place each, and elder_id. No limit: all of them."""
+    return await _all(conn, OPEN_ALERT_PLACES, after._asdict() | {"limit": limit})
 
 
 async def elder_alerts(conn: Connection, elder_id: str) -> list[Row]:
@@ -441,14 +473,17 @@ async def cases(conn: Connection, ids: Collection[int]) -> list[Row]:
     return await _all(conn, CASES, {"ids": sorted(ids)})
 
 
-async def open_cases(conn: Connection) -> list[Row]:
-    """All open cases in the order of the queue."""
-    return await cases(conn, await _ids(conn, OPEN_CASE_IDS, {}))
+async def open_case_places(conn: Connection, after: Place, limit: int | None) -> list[Row]:
+    """The places of open cases that come after a place, in the order of `cases`: a Place each, and elder_id. No limit: all of them."""
+    return await _all(conn, OPEN_CASE_PLACES, after._asdict() | {"limit": limit})
 
 
 async def queue(conn: Connection, *, limit: int) -> Queue:
-    """The first `limit` open cases that do not rest, in the order of the queue, and how many there are."""
-    row = (await _all(conn, QUEUE, {"limit": limit, "calls_max": CALLS_MAX}))[0]
+    """The first `limit` open cases that do not rest, in the order of the queue, and how many there are.
+
+    There are more of them where more calls of high priority wait than that: all of these, at most URGENT_ROWS_MAX.
+    """
+    row = (await _all(conn, QUEUE, {"limit": limit, "calls_max": CALLS_MAX, "urgent_max": URGENT_ROWS_MAX}))[0]
     counts = {name: row["counts"][name] for name in ("high", "medium", "low", "technical") if name in (row["counts"] or {})}
     return Queue(await cases(conn, row["ids"]), counts, row["resting"], row["calls"])
 
@@ -489,9 +524,9 @@ async def visits(conn: Connection, ids: Collection[int]) -> list[Row]:
     return await _all(conn, VISITS, {"ids": sorted(ids)})
 
 
-async def open_visits(conn: Connection) -> list[Row]:
-    """All visits that are neither done nor cancelled."""
-    return await visits(conn, await _ids(conn, OPEN_VISIT_IDS, {}))
+async def open_visit_places(conn: Connection, after: Place, limit: int | None) -> list[Row]:
+    """The places of visits that are neither done nor cancelled after a place, oldest request first: a Place each, and elder_id."""
+    return await _all(conn, OPEN_VISIT_PLACES, after._asdict() | {"limit": limit})
 
 
 async def doctors_visits(conn: Connection, doctor_id: str) -> list[Row]:

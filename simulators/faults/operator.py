@@ -1,8 +1,9 @@
 """The people of a run: elders who press and fall, and an operator who takes and closes their cases through the public HTTP API."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
+from typing import Any
 
 import httpx
 
@@ -45,7 +46,7 @@ class Operator:
                 self._is_stopping.wait(LOOK_S)
 
     def _look(self, client: httpx.Client) -> None:
-        for case in client.get("/api/cases").raise_for_status().json():
+        for case in _open_cases(client):
             if not any(one["rule_id"] in CALLS for one in case["about"]):
                 continue
             if case["state"] == "new":
@@ -78,6 +79,15 @@ class Elders:
                 devices.fall()
             else:
                 devices.press()
+
+
+def _open_cases(client: httpx.Client) -> Iterator[dict[str, Any]]:
+    """All open cases, page after page."""
+    path: str | None = "/api/cases"
+    while path is not None:
+        answer = client.get(path).raise_for_status()
+        yield from answer.json()
+        path = answer.links.get("next", {}).get("url")
 
 
 def _ask(answer: httpx.Response) -> bool:

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.cases.lifecycle import Disposition
 from backend.people.model import Id
 from backend.rules.model import VisitClass
 from backend.web import auth, read, steps
+from backend.web.api.paging import LIMIT, After, Limit, page_of
 from backend.web.auth import Conn, Now, Operator, Staff
 from backend.web.model import CaseView, VisitView
 
@@ -51,10 +52,18 @@ class CloseBody(Body):
 
 
 @router.get("")
-async def list_cases(conn: Conn, who: Staff, now: Now, elder_id: Id | None = None) -> list[CaseView]:
-    """Open cases by priority, then those nobody has taken, then age; or the newest cases of one elder, open and closed."""
+async def list_cases(
+    request: Request, response: Response, conn: Conn, who: Staff, now: Now, elder_id: Id | None = None, limit: Limit = LIMIT,
+    after: After = None,
+) -> list[CaseView]:  # fmt: skip
+    """Open cases in the order of the queue, a page at a time: calls that nobody has taken, then priority, then age.
+
+    The header `Link` with rel="next" leads to the next page while there is one (backend/web/api/paging.py). With `elder_id` the newest
+    200 cases of one elder, open and closed, on one page.
+    """
     if elder_id is None:
-        rows = await auth.visible(conn, who, await read.open_cases(conn), now=now)
+        ids = await page_of(request, response, conn, who, read.open_case_places, limit=limit, after=after, now=now)
+        rows = await read.cases(conn, ids)
     else:
         await auth.open_elder(conn, who, elder_id, now=now)
         rows = await read.elder_cases(conn, elder_id)

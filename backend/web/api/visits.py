@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from backend.dispatch.lifecycle import DeclineReason, Outcome
 from backend.web import auth, read, steps
 from backend.web.api.cases import Body, Text
+from backend.web.api.paging import LIMIT, After, Limit, page_of
 from backend.web.auth import Conn, Doctor, Now, Operator, Staff, TheWeb
 from backend.web.model import CandidateView, VisitView
 
@@ -48,9 +49,12 @@ class CancelBody(Body):
 
 
 @router.get("")
-async def list_visits(conn: Conn, who: Staff, now: Now) -> list[VisitView]:
-    """Open visits, oldest request first; a doctor sees those of the elders it may see."""
-    rows = await auth.visible(conn, who, await read.open_visits(conn), now=now)
+async def list_visits(
+    request: Request, response: Response, conn: Conn, who: Staff, now: Now, limit: Limit = LIMIT, after: After = None
+) -> list[VisitView]:
+    """Open visits, oldest request first, a page at a time as the cases; a doctor sees those of the elders it may see."""
+    ids = await page_of(request, response, conn, who, read.open_visit_places, limit=limit, after=after, now=now)
+    rows = await read.visits(conn, ids)
     return [VisitView.of(row) for row in rows]
 
 

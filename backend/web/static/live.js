@@ -11,6 +11,7 @@ let heardMs = performance.now();
 let heardAt = Date.now();
 let cutMs = null; // since when the stream is cut
 let isSignedOut = false;
+let refusal = ""; // why the server gives no stream, in its own words
 
 /** Listen to a stream; `on` has a function for each kind of message that matters, and `hello` for every new beginning. */
 export function listen(stream, on) {
@@ -24,9 +25,12 @@ export function listen(stream, on) {
     if (kind !== "hello") source.addEventListener(kind, (event) => act(JSON.parse(event.data)));
   }
   source.addEventListener("error", () => {
+    const isRefused = source.readyState === EventSource.CLOSED; // answered, but not with a stream
     source.close();
     cutMs ??= performance.now();
     checkSession();
+    refusal = "";
+    if (isRefused) askWhy(stream);
     setTimeout(() => listen(stream, on), RETRY_MS * (1 + Math.random()));
   });
 }
@@ -40,7 +44,7 @@ export function watchStaleness() {
   if (isSignedOut) {
     if (!bar.querySelector("a")) showSignIn();
   } else if (isBlind) {
-    setBar(_("No data since %(at)s. The page comes back by itself; what you typed stays.", { at: clockText(heardAt) }));
+    setBar([_("No data since %(at)s. The page comes back by itself; what you typed stays.", { at: clockText(heardAt) }), refusal].join(" ").trim());
   }
 }
 
@@ -50,7 +54,20 @@ function heard(at) {
   heardAt = serverNow();
   cutMs = null;
   isSignedOut = false;
+  refusal = "";
   watchStaleness();
+}
+
+async function askWhy(stream) {
+  const asked = new AbortController(); // it may be a stream by now: not a second one
+  try {
+    const answer = await fetch(stream, { headers: { "hx-request": "true" }, signal: asked.signal });
+    if (answer.status !== 503) return asked.abort();
+    const said = await answer.text();
+    refusal = stream.startsWith("/api/") ? JSON.parse(said).message : said;
+  } catch {
+    refusal = ""; // gone altogether: the bar says since when
+  }
 }
 
 async function checkSession() {

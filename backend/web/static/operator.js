@@ -23,6 +23,7 @@ let isFirst = true;
 const actions = {
   j: () => go(1),
   k: () => go(-1),
+  u: nextCall,
   t: () => press("#take"),
   p: () => press('#plan [aria-keyshortcuts="P"]'),
   n: () => openAction("N"),
@@ -49,6 +50,7 @@ openDraft();
 document.addEventListener("keydown", onKey);
 document.addEventListener("toggle", (event) => event.target.id && (event.target.open ? opened.add(event.target.id) : opened.delete(event.target.id)), { capture: true });
 document.body.addEventListener("htmx:oobBeforeSwap", skipTheSame);
+document.getElementById("queue").addEventListener("click", (event) => event.target.closest("#next-call") && nextCall());
 document.getElementById("help-key").addEventListener("click", help);
 listen("/operator/live", { hello, queue: onQueue, changed: onChanged, pulse: (message) => show("pulse", message.html) });
 setInterval(watchStaleness, 1000);
@@ -176,9 +178,23 @@ function go(step) {
   const rows = [...document.querySelectorAll("#queue .row")];
   const current = rows.findIndex((row) => row.hasAttribute("aria-current"));
   const next = rows[current < 0 ? (step > 0 ? 0 : rows.length - 1) : current + step];
-  if (!next) return;
-  next.scrollIntoView({ block: "nearest" });
-  next.click();
+  if (next) choose(next);
+}
+
+// To the next call that nobody has taken, the one that waits longest first: also to one that has no row.
+function nextCall() {
+  const ids = calls.map((one) => one.id);
+  const id = ids[(ids.indexOf(selected()) + 1) % ids.length];
+  if (!id) return say(_("There is no call that nobody has taken."));
+  const row = document.getElementById(`row-${id}`);
+  if (row) return choose(row);
+  const path = `/operator/cases/${id}`;
+  htmx.ajax("GET", path, { target: "#work" }).then(() => history.pushState({ htmx: true }, "", path));
+}
+
+function choose(row) {
+  row.scrollIntoView({ block: "nearest" });
+  row.click();
 }
 
 function help() {

@@ -6,7 +6,7 @@ import { debounced } from "./page.js";
 
 const refresh = debounced("wall", 1_000);
 
-listen("/api/live", { hello: refresh, case: refresh, alert: refresh, visit: refresh, gone: refresh });
+listen("/operator/live", { hello: refresh, queue: refresh, changed: refresh });
 document.body.addEventListener("htmx:afterSettle", tick);
 tick();
 setInterval(() => {

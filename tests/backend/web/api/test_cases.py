@@ -25,6 +25,31 @@ async def test_the_queue_goes_by_untaken_calls_then_priority_then_age(signed_in:
     assert [case["id"] for case in found] == [older, younger, medium, taken, technical]
 
 
+async def test_what_is_open_comes_a_page_at_a_time(signed_in: SignedIn, street: Pool) -> None:
+    kinds = enumerate(("sos", "fall", "spo2_low", "temperature_high", "heart_rate_high"))
+    opened = [await open_case(street, "elder-1", rule_id=rule_id, now=NOW + timedelta(hours=hour)) for hour, rule_id in kinds]
+    other = await open_case(street, None, rule_id="gateway_silent", priority="technical")
+    client = await signed_in("wang")
+    path, found = "/api/cases?limit=2", []
+    while path:
+        answer = await client.get(path)
+        found.append([case["id"] for case in answer.json()])
+        path = answer.links.get("next", {}).get("url", "")
+        if len(found) == 1:  # one that goes up the list, and a new one: what follows stays what followed
+            await client.post(f"/api/cases/{opened[0]}/close", json={"disposition": "real"})
+    assert found == [opened[:2], opened[2:4], [opened[4], other]]
+    for path in ("/api/alerts", "/api/visits"):
+        assert (await client.get(path, params={"limit": 200})).links == {}
+    first = (await (await signed_in("li")).get("/api/cases", params={"limit": 1})).links["next"]["url"]
+    assert [case["id"] for case in (await (await signed_in("li")).get(first)).json()] == [opened[2]]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "after=1", "after=0-1-0-0-" + "9" * 30, "after=0-1-0-99999999999999999-1-1"])
+async def test_a_page_that_cannot_be_is_refused(signed_in: SignedIn, query: str) -> None:
+    client = await signed_in("wang")
+    assert [(await client.get(f"/api/{name}?{query}")).status_code for name in ("cases", "alerts", "visits")] == [422] * 3
+
+
 async def test_of_two_operators_who_take_a_case_one_wins_and_the_other_hears_who(signed_in: SignedIn, street: Pool) -> None:
     case_id = await open_case(street)
     wang, liu = await signed_in("wang"), await signed_in("liu")
