@@ -10,8 +10,8 @@ INSERT INTO due_visit (elder_id, kind, opens_on, due_on, lasts_min, roles, sourc
 VALUES (%(elder)s, %(kind)s, %(day)s, %(day)s, 20, %(roles)s, 'import', %(at)s, 'test', %(at)s, %(doctor)s) RETURNING id
 """
 PLAN = """
-INSERT INTO day_plan (team_id, day, state, asked_at, asked_by, made_at, published_at)
-VALUES ('team-a', %(day)s, 'published', %(at)s, 'test', %(at)s, %(at)s) RETURNING id
+INSERT INTO day_plan (team_id, day, state, asked_at, asked_by, made_at, cost_min, travel_min, published_at)
+VALUES ('team-a', %(day)s, 'published', %(at)s, 'test', %(at)s, 10, 10, %(at)s) RETURNING id
 """
 STOP = """
 INSERT INTO plan_stop (plan_id, due_id, side, doctor_id, half, position, starts_at, ends_at, leg_min, terms)
