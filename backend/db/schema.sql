@@ -441,6 +441,7 @@ CREATE TABLE event (
 CREATE INDEX event_by_alert ON public.event USING btree (alert_id);
 CREATE INDEX event_by_device ON public.event USING btree (gateway_id, device_id, kind, at);
 CREATE INDEX event_by_elder ON public.event USING btree (elder_id, at);
+CREATE INDEX event_of_alarms ON public.event USING btree (gateway_id, device_id, at) WHERE (kind = ANY (ARRAY['sos'::text, 'fall'::text, 'button'::text, 'smoke'::text, 'gas'::text, 'water'::text]));
 
 CREATE TABLE family_consent (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,

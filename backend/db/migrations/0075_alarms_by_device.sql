@@ -1,0 +1,3 @@
+-- When each alarm device last proved itself (cases/tested.py): calls for help alone, which are few among the events of a home. The report reads
+-- the whole index in one go; looking up each device of 100 000 homes took seconds.
+CREATE INDEX event_of_alarms ON event (gateway_id, device_id, at) WHERE kind IN ('sos', 'fall', 'button', 'smoke', 'gas', 'water');
