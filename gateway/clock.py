@@ -70,6 +70,11 @@ def sendable(at: datetime) -> datetime:
     return min(max(at, INSTANT_MIN), INSTANT_MAX - MILLISECOND)
 
 
+def whole(at: datetime) -> datetime:
+    """To the millisecond, as the outbox keeps it."""
+    return at - timedelta(microseconds=at.microsecond % 1000)
+
+
 def offset_of(now: datetime, uptime_s: float) -> timedelta:
     """What must be added to a count of seconds to get an instant, as time since 1970."""
     return now - INSTANT_MIN - timedelta(seconds=uptime_s)

@@ -20,11 +20,12 @@ from gateway.bridges.serial_port import Chunk
 from gateway.clock import STEP_MIN, HomeClock, offset_of, read_boot, read_uptime_s, sendable
 from gateway.config import RADIO, BluetoothDeviceConfig, Config
 from gateway.fall_watch import FallWatch, Outcome, body_of
+from gateway.harvest import Harvest, Occurrence
 from gateway.marks import read_marks, write_marks
 from gateway.metrics import State
 from gateway.metrics_server import MetricsServer
 from gateway.outbox import Outbox
-from gateway.pipeline import Harvest, Occurrence, Pipeline
+from gateway.pipeline import Pipeline
 from gateway.publisher import Publisher, Refusal
 from gateway.sources import make_source
 from gateway.systemd import Systemd
@@ -318,7 +319,7 @@ class Daemon:
             return
         if is_new:
             self._pipeline.enrol(RADIO, BluetoothDeviceConfig(id=command.device, address=command.address), now_s=read_uptime_s())
-        self._pipeline.forget_nearby(command.address)
+        self._pipeline.nearby.forget(command.address)
         passkey = named.passkey.get_secret_value() if named is not None and named.passkey is not None else command.passkey
         self._ports[RADIO].write(words.line(enrol=command.device, address=command.address, passkey=passkey))
 
@@ -365,7 +366,7 @@ class Daemon:
             commands_done=list(self._commands_done),
             live_until=sendable(self._live[1]) if self._live is not None else None,
             devices=self._pipeline.status(),
-            nearby=self._pipeline.nearby(now),
+            nearby=self._pipeline.nearby.fresh(now),
         )
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from contract.events import EventKind, remark
 from gateway.config import FallConfig
+from gateway.harvest import Occurrence
 from gateway.outbox import Held, Outbox
-from gateway.pipeline import Occurrence
 from gateway.stored_event import StoredEvent
 
 CANCEL_WITHIN_S = 120.0

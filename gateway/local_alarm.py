@@ -19,8 +19,8 @@ from gateway.alone_record import Action, Result, SmsRecord, token_of
 from gateway.bridges.gsm_modem import Delivery, ModemReport, ModemState, Sms, SmsResult
 from gateway.bridges.modem_fault import ModemFault
 from gateway.config import LocalAlarmConfig
+from gateway.harvest import Occurrence
 from gateway.outbox import Outbox
-from gateway.pipeline import Occurrence
 from gateway.siren import Siren
 from gateway.urgent_watch import UrgentWatch, Waiting
 

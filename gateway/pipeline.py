@@ -2,30 +2,27 @@
 
 import logging
 import math
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from contract.events import EventKind, remark
 from contract.message import INSTANT_MIN
 from contract.quantities import QUANTITIES, QuantityName, Statistic
-from contract.status import NEARBY_MAX, DeviceStatus, Nearby
+from contract.status import DeviceStatus
 from gateway import fall
 from gateway.bridges.framing import Frame, FrameReader
 from gateway.bridges.serial_port import Chunk
-from gateway.chest import ChestWatch
-from gateway.clock import MILLISECOND
-from gateway.config import BluetoothDeviceConfig, Config, DeviceConfig, PortConfig
+from gateway.clock import MILLISECOND, whole
+from gateway.config import BluetoothDeviceConfig, Config
 from gateway.daily import DEVICE_ID, SIGNS, DailyActivity, Told
-from gateway.devices import DRIVERS
 from gateway.devices.driver import (
     ALIVE,
     Alive,
     ClockTold,
     Command,
-    Driver,
     Heard,
     Measurement,
     Named,
@@ -35,133 +32,40 @@ from gateway.devices.driver import (
     SetClock,
     Signal,
 )
+from gateway.harvest import Harvest, Occurrence
 from gateway.history import CLOCK_OFF_MAX, Mark, ReadOut, place, shows_utc
+from gateway.home_devices import SUMMARY_S, Device, Line, member, own
+from gateway.nearby import NearbyDevices
 from gateway.outbox import REPEATS_FOR_S, Reading
 from gateway.summary import Summarizer, Summary
 
 logger = logging.getLogger(__name__)
 
-SUMMARY_S = 5.0
-"""Interval of fast devices unless configured otherwise."""
 LIVE_INTERVAL_S = 0.25
 """Interval during a live view: what a device says up to four times a second comes as it is, and what it says more often is no flood."""
 BACKSTEP_MAX = timedelta(seconds=1)
 """Readings of one series never share a millisecond; a clock set back by more than this is believed."""
 STREAM_QUIET_S = 30.0
 """A Bluetooth device that sends a value a second is lost after so long a silence: a link that is bad for a moment comes back sooner."""
-NEARBY_FOR = timedelta(minutes=10)
-"""Somebody at the telephone says: use the cuff now. So long it is shown to whoever enrols it."""
-CHEST_RADARS = frozenset({"radar_sy", "radar_tinyframe"})
-"""Types that see a chest move."""
-FALL_TYPES = frozenset({"jiahu_wearable"})
-"""Types whose falls are judged here."""
-SETTLED_MAX = 64
-"""Signals remembered per device, so that a repeat of one already judged is only acknowledged again."""
 SILENT = (Command, SetClock, Heard)
 """Outputs that are no sign of life from the device: they are for it, or about another."""
-UNPLACED_S = 20.0
-"""No cuff measures twice within this time: of several results with times that cannot be, the first is taken, and the rest is its memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """An event to be accepted. `acknowledgement` goes to `port` once it is on disk. `key`: its name without its time, where it has one.
-
-    `is_doubtful`: the home is asked before it becomes an alarm.
-    """
-
-    event_id: str
-    device: str
-    kind: EventKind
-    at: datetime
-    confidence: float | None = None
-    detail: str | None = None
-    window_json: str | None = None
-    key: str | None = None
-    is_doubtful: bool = False
-    port: str = ""
-    acknowledgement: bytes = b""
-
-
-@dataclass(slots=True)
-class Harvest:
-    """What one step of the pipeline gave. `replies`: bytes for a port that need not wait for the disk."""
-
-    readings: list[Reading] = field(default_factory=list)
-    occurrences: list[Occurrence] = field(default_factory=list)
-    replies: list[tuple[str, bytes]] = field(default_factory=list)
-
-
-class _Device:
-    """One configured device with its counters. `driver` is None for a radio device that another one, its receiver, hears."""
-
-    def __init__(self, device_id: str, type_name: str, port: str, driver: Driver | None, now_s: float) -> None:
-        self.id = device_id
-        self.type = type_name
-        self.port = port
-        self.driver = driver
-        self.placement: str = fall.DEFAULT_PLACEMENT
-        self.lost_after_s = math.inf
-        self.stream_quiet_s = math.inf
-        self.heard_s = now_s
-        self.heard_at: datetime | None = None
-        self.is_lost = False
-        self.frames = 0
-        self.rejects: Counter[str] = Counter()
-        self.battery_percent: float | None = None
-        self.clock_off_s: float | None = None
-        self.asked_off: timedelta | None = None
-        self.result: tuple[str, float, bool] = ("", -math.inf, True)
-        self.model = ""
-        self.address: str | None = None
-        self.summarizer: Summarizer | None = None
-        self.past: ReadOut | None = None
-        self.chest = ChestWatch() if type_name in CHEST_RADARS else None
-        self.last_at: dict[tuple[QuantityName, Statistic], datetime] = {}
-        self.settled: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
-
-    def status(self) -> DeviceStatus:
-        """Row of GatewayStatus."""
-        return DeviceStatus(
-            id=self.id,
-            type=self.type,
-            is_lost=self.is_lost,
-            heard_at=self.heard_at,
-            frames=self.frames,
-            rejects=dict(self.rejects),
-            battery_percent=self.battery_percent,
-            clock_off_s=self.clock_off_s,
-            model=self.model,
-            address=self.address,
-        )
-
-
-class _Line:
-    """A port: frames for several devices, or the bytes of one, which may be the receiver of others."""
-
-    def __init__(self, config: PortConfig, devices: list[_Device], members: list[_Device]) -> None:
-        self.devices = devices
-        self.by_address = {one.address: device for one, device in zip(config.device, devices, strict=True) if one.address is not None}
-        self.members = {device.id: device for device in members}
-        self.reader = FrameReader() if self.by_address else None
-        self.strangers: set[str] = set()
 
 
 class Pipeline:
     """All ports and devices of one home. `known`: which stored records of a device are known, by device."""
 
     def __init__(self, config: Config, *, now_s: float, known: Mapping[str, Mark] | None = None) -> None:
-        self._lines: dict[str, _Line] = {}
-        self._devices: list[_Device] = []
+        self._lines: dict[str, Line] = {}
+        self._devices: list[Device] = []
         self._zone = ZoneInfo(config.timezone)
         self._fall = config.fall
         self._kept: Counter[date] = Counter()
-        self._nearby: OrderedDict[str, Nearby] = OrderedDict()
+        self.nearby = NearbyDevices()
         self._activity: DailyActivity | None = None
         for port in config.ports():
-            devices = [_own_device(device, port.path, config, now_s) for device in port.device]
-            members = [_member(one.id, device.type, one.quiet_s, port.path, now_s) for device in port.device for one in device.enrolled]
-            self._lines[port.path] = _Line(port, devices, members)
+            devices = [own(device, port.path, config, now_s) for device in port.device]
+            members = [member(one.id, device.type, one.quiet_s, port.path, now_s) for device in port.device for one in device.enrolled]
+            self._lines[port.path] = Line(port, devices, members)
             self._devices += devices + members
         self._known = dict(known or {})
         for device in self._devices:
@@ -172,7 +76,7 @@ class Pipeline:
         line = self._lines[port]
         if any(device.id == config.id for device in self._devices):
             return
-        device = _member(config.id, line.devices[0].type, config.quiet_s or None, port, now_s)
+        device = member(config.id, line.devices[0].type, config.quiet_s or None, port, now_s)
         device.stream_quiet_s = STREAM_QUIET_S if config.quiet_s is None else device.lost_after_s
         summary_s = SUMMARY_S if config.summary_s is None else config.summary_s
         device.summarizer = Summarizer(summary_s) if summary_s else None
@@ -196,23 +100,6 @@ class Pipeline:
         device = self._lines[port].members.pop(device_id, None)
         if device is not None:
             self._devices.remove(device)
-
-    def nearby(self, now: datetime) -> list[Nearby]:
-        """Bluetooth devices that were heard of late and are not enrolled, the last first."""
-        fresh = [one for one in reversed(self._nearby.values()) if now - one.heard_at < NEARBY_FOR]
-        return fresh[:NEARBY_MAX]
-
-    def _note_nearby(self, output: Heard, now: datetime) -> None:
-        self._nearby.pop(output.address, None)
-        self._nearby[output.address] = Nearby(
-            address=output.address, name=output.name, services=list(output.services), heard_at=_whole(now)
-        )
-        while len(self._nearby) > NEARBY_MAX:
-            self._nearby.popitem(last=False)
-
-    def forget_nearby(self, address: str) -> None:
-        """It is enrolled now."""
-        self._nearby.pop(address, None)
 
     @property
     def device_ids(self) -> list[str]:
@@ -247,7 +134,7 @@ class Pipeline:
                     self._add_reading(device, summary.quantity, summary.statistic, summary.at, summary.value, harvest)
             if device.past is not None:
                 for summary in device.past.tick(now_s):
-                    harvest.readings.append(_past_reading(device, summary))
+                    harvest.readings.append(device.reading(summary))
             if not device.is_lost and now_s - device.heard_s > device.lost_after_s:
                 device.is_lost = True
                 harvest.occurrences.append(_state_change(device, EventKind.DEVICE_LOST, now))
@@ -260,7 +147,7 @@ class Pipeline:
         """All devices, in the order of the configuration."""
         return [device.status() for device in self._devices]
 
-    def _begin_anew(self, line: _Line, harvest: Harvest, now: datetime, now_s: float) -> None:
+    def _begin_anew(self, line: Line, harvest: Harvest, now: datetime, now_s: float) -> None:
         """The port was opened again: a frame cut off by that will not be completed. It is all that a device shows that is mostly silent."""
         if line.reader is not None:
             line.reader = FrameReader()
@@ -270,7 +157,7 @@ class Pipeline:
             for output in device.driver.start(now_s) if device.driver else ():
                 self._put(line, device, output, harvest, now, now_s)
 
-    def _lose(self, line: _Line, harvest: Harvest, now: datetime) -> None:
+    def _lose(self, line: Line, harvest: Harvest, now: datetime) -> None:
         """The port is gone, or the program behind it. A device that speaks all the time has its quiet time; no other would be missed."""
         for device in (*line.devices, *line.members.values()):
             if device.past is not None:
@@ -280,7 +167,7 @@ class Pipeline:
                 device.is_lost = True
                 harvest.occurrences.append(_state_change(device, EventKind.DEVICE_LOST, now))
 
-    def _take_framed(self, line: _Line, item: Frame | str, harvest: Harvest, now: datetime, now_s: float) -> None:
+    def _take_framed(self, line: Line, item: Frame | str, harvest: Harvest, now: datetime, now_s: float) -> None:
         """A whole frame is a sign of life, whatever it says."""
         if not isinstance(item, Frame):
             line.devices[0].rejects[item] += 1
@@ -290,10 +177,10 @@ class Pipeline:
             self._hear(device, harvest, now, now_s)
             for output in device.driver.take(item, now_s):
                 self._put(line, device, output, harvest, now, now_s)
-        elif _is_new(line.strangers, str(item.address)):
+        elif line.is_new_stranger(str(item.address)):
             logger.warning("a device with address %d is heard, but not configured", item.address, extra={"event": "device_unknown"})
 
-    def _take_raw(self, line: _Line, device: _Device, data: bytes, harvest: Harvest, now: datetime, now_s: float) -> None:
+    def _take_raw(self, line: Line, device: Device, data: bytes, harvest: Harvest, now: datetime, now_s: float) -> None:
         """What a receiver passes on is a sign of life from both."""
         for output in device.driver.feed(data, now_s) if device.driver else ():
             if not isinstance(output, SILENT) and (not isinstance(output, Refusal) or output.reason in ALIVE):
@@ -302,7 +189,7 @@ class Pipeline:
                     self._hear(line.members[output.member], harvest, now, now_s)
             self._put(line, device, output, harvest, now, now_s)
 
-    def _hear(self, device: _Device, harvest: Harvest, now: datetime, now_s: float) -> None:
+    def _hear(self, device: Device, harvest: Harvest, now: datetime, now_s: float) -> None:
         device.heard_s = now_s
         device.heard_at = now
         device.frames += 1
@@ -310,7 +197,7 @@ class Pipeline:
             device.is_lost = False
             harvest.occurrences.append(_state_change(device, EventKind.DEVICE_FOUND, now))
 
-    def _put(self, line: _Line, device: _Device, output: Output, harvest: Harvest, now: datetime, now_s: float) -> None:
+    def _put(self, line: Line, device: Device, output: Output, harvest: Harvest, now: datetime, now_s: float) -> None:
         if isinstance(output, Command):
             harvest.replies.append((device.port, output.data))
             return
@@ -318,7 +205,7 @@ class Pipeline:
             harvest.replies.append((device.port, output.build(now.astimezone(self._zone).replace(tzinfo=None))))
             return
         if isinstance(output, Heard):
-            self._note_nearby(output, now)
+            self.nearby.note(output, now)
             return
         if output.member and output.member not in line.members:
             return  # dismissed while its value was on the way
@@ -348,9 +235,9 @@ class Pipeline:
             self._compare_clocks(device, output, now)
             self._measure(device, output, harvest, now)
 
-    def _report_stranger(self, line: _Line, refusal: Refusal) -> None:
+    def _report_stranger(self, line: Line, refusal: Refusal) -> None:
         """The installer copies the address from this line; the neighbours' devices are heard too."""
-        if refusal.reason in (Reason.STRANGER, Reason.TEACH_IN) and refusal.detail and _is_new(line.strangers, refusal.detail):
+        if refusal.reason in (Reason.STRANGER, Reason.TEACH_IN) and refusal.detail and line.is_new_stranger(refusal.detail):
             logger.info("a device with address %s is heard, but not enrolled", refusal.detail, extra={"event": "device_unknown"})
 
     def _daily(self, now: datetime) -> DailyActivity:
@@ -368,7 +255,7 @@ class Pipeline:
         told_at = output.measured_at
         return told_at if told_at is None or told_at.tzinfo else told_at.replace(tzinfo=self._zone)
 
-    def _add_history(self, device: _Device, output: Measurement, harvest: Harvest, now: datetime, now_s: float) -> None:
+    def _add_history(self, device: Device, output: Measurement, harvest: Harvest, now: datetime, now_s: float) -> None:
         told_at = self._told_at(output)
         if told_at is None or device.past is None:
             device.rejects[Reason.CLOCK] += 1
@@ -378,16 +265,16 @@ class Pipeline:
             device.rejects[found] += 1
         else:
             is_history = (now - told_at).total_seconds() > output.new_within_s
-            harvest.readings += [_past_reading(device, one, is_history=is_history) for one in found]
+            harvest.readings += [device.reading(one, is_history=is_history) for one in found]
 
-    def _note_clock(self, device: _Device, output: ClockTold, now: datetime) -> None:
+    def _note_clock(self, device: Device, output: ClockTold, now: datetime) -> None:
         """The device was asked for its time; one that does not know it is counted, as one that is far off."""
         device.asked_off = output.told_at.replace(tzinfo=self._zone) - now if output.told_at is not None else None
         device.clock_off_s = round(device.asked_off.total_seconds(), 3) if device.asked_off is not None else None
         if device.asked_off is None or abs(device.asked_off) > CLOCK_OFF_MAX:
             device.rejects[Reason.CLOCK] += 1
 
-    def _add_result(self, device: _Device, output: Measurement, harvest: Harvest, now: datetime, now_s: float) -> None:
+    def _add_result(self, device: Device, output: Measurement, harvest: Harvest, now: datetime, now_s: float) -> None:
         """A single result: known records are passed over, old ones go where their time says."""
         name = f"{output.record}:{output.quantity}" if output.record else ""
         if device.past is None or (name and name in device.past.mark.records):
@@ -395,15 +282,15 @@ class Pipeline:
         told_at = self._told_at(output)
         at: datetime | Reason | None = Reason.CLOCK if output.is_history else None
         if told_at is not None:
-            is_first = _is_first(device, output.record or "", now_s)
+            is_first = device.is_first(output.record or "", now_s)
             at = self._place(told_at, now, device.asked_off, is_first=is_first)
         if isinstance(at, Reason):
             device.rejects[at] += 1
         elif at is not None:
-            past = Summary(output.quantity, Statistic.SAMPLE, _whole(at.astimezone(UTC)), output.value)
-            harvest.readings.append(_past_reading(device, past))
+            past = Summary(output.quantity, Statistic.SAMPLE, whole(at.astimezone(UTC)), output.value)
+            harvest.readings.append(device.reading(past))
         else:
-            self._add_reading(device, output.quantity, Statistic.SAMPLE, _whole(now), output.value, harvest)
+            self._add_reading(device, output.quantity, Statistic.SAMPLE, whole(now), output.value, harvest)
         if name:
             device.past.mark = device.past.mark.with_record(name)
 
@@ -415,7 +302,7 @@ class Pipeline:
         is_unplaced = at is None and asked_off is None and abs(told_at - now) > CLOCK_OFF_MAX
         return Reason.CLOCK if is_unplaced and not is_first else at
 
-    def _compare_clocks(self, device: _Device, output: Measurement, now: datetime) -> None:
+    def _compare_clocks(self, device: Device, output: Measurement, now: datetime) -> None:
         """A live value has the home's time whatever the device's clock says; how far that is off is told."""
         told_at = self._told_at(output)
         if told_at is None:
@@ -426,12 +313,12 @@ class Pipeline:
         elif device.past is not None:
             device.past.note(told_at)
 
-    def _measure(self, device: _Device, output: Measurement, harvest: Harvest, now: datetime) -> None:
+    def _measure(self, device: Device, output: Measurement, harvest: Harvest, now: datetime) -> None:
         if output.quantity is QuantityName.BATTERY:
             if output.value == device.battery_percent:
                 return
             device.battery_percent = output.value
-        at = _whole(now)
+        at = whole(now)
         if device.summarizer is None or output.quantity is QuantityName.BATTERY:
             self._add_reading(device, output.quantity, Statistic.SAMPLE, at, output.value, harvest)
             return
@@ -439,7 +326,7 @@ class Pipeline:
             self._add_reading(device, summary.quantity, summary.statistic, summary.at, summary.value, harvest)
 
     def _add_reading(
-        self, device: _Device, quantity: QuantityName, statistic: Statistic, at: datetime, value: float, harvest: Harvest
+        self, device: Device, quantity: QuantityName, statistic: Statistic, at: datetime, value: float, harvest: Harvest
     ) -> None:
         last = device.last_at.get((quantity, statistic))
         if last is not None and timedelta(0) <= last - at < BACKSTEP_MAX:
@@ -447,7 +334,7 @@ class Pipeline:
         device.last_at[quantity, statistic] = at
         harvest.readings.append(Reading(device.id, quantity, statistic, at, value))
 
-    def _add_signal(self, device: _Device, signal: Signal, harvest: Harvest, now: datetime, now_s: float) -> None:
+    def _add_signal(self, device: Device, signal: Signal, harvest: Harvest, now: datetime, now_s: float) -> None:
         settled_s, acknowledgement = device.settled.get(signal.key, (now_s, b""))
         if now_s - settled_s < REPEATS_FOR_S and acknowledgement:
             harvest.replies.append((device.port, acknowledgement))
@@ -472,9 +359,9 @@ class Pipeline:
             harvest.occurrences.append(occurrence)
         else:
             harvest.replies.append((device.port, signal.acknowledgement))
-        self._settle(device, signal, now_s)
+        device.settle(signal, now_s)
 
-    def _judge(self, device: _Device, signal: Signal, candidate: Occurrence, now: datetime) -> Occurrence | None:
+    def _judge(self, device: Device, signal: Signal, candidate: Occurrence, now: datetime) -> Occurrence | None:
         """What becomes of a fall candidate; None where it is only counted."""
         verdict = fall.confirm(signal.window, signal.peak_index, device.placement)
         said = "fall" if verdict.is_fall else "rejected"
@@ -497,45 +384,8 @@ class Pipeline:
             del self._kept[day]
         return self._kept[today] <= self._fall.rejected_per_day_max
 
-    def _settle(self, device: _Device, signal: Signal, now_s: float) -> None:
-        if signal.key:
-            device.settled[signal.key] = (now_s, signal.acknowledgement)
-            while len(device.settled) > SETTLED_MAX:
-                device.settled.popitem(last=False)
 
-
-def _own_device(config: DeviceConfig, port: str, home: Config, now_s: float) -> _Device:
-    driver = DRIVERS[config.type](config.options())
-    device = _Device(config.id, config.type, port, driver, now_s)
-    device.placement = config.placement or fall.DEFAULT_PLACEMENT
-    if config.type in FALL_TYPES:
-        fall.prepare(device.placement)
-    device.lost_after_s = max(home.lost_after_s, driver.quiet_s)
-    device.summarizer = Summarizer(config.summary_s or SUMMARY_S) if driver.is_fast or config.summary_s else None
-    return device
-
-
-def _member(device_id: str, type_name: str, quiet_s: float | None, port: str, now_s: float) -> _Device:
-    device = _Device(device_id, type_name, port, None, now_s)
-    device.lost_after_s = math.inf if quiet_s is None else quiet_s
-    return device
-
-
-def _is_first(device: _Device, record: str, now_s: float) -> bool:
-    """True for a record that no other has come before for UNPLACED_S."""
-    known, at_s, is_first = device.result
-    if record != known:
-        is_first = now_s - at_s >= UNPLACED_S
-        device.result = (record, now_s, is_first)
-    return is_first
-
-
-def _whole(at: datetime) -> datetime:
-    """To the millisecond, as the outbox keeps it."""
-    return at - timedelta(microseconds=at.microsecond % 1000)
-
-
-def _state_change(device: _Device, kind: EventKind, now: datetime) -> Occurrence:
+def _state_change(device: Device, kind: EventKind, now: datetime) -> Occurrence:
     return Occurrence(f"{device.id}:{_name_by_time(kind, now)}", device.id, kind, now)
 
 
@@ -545,17 +395,5 @@ def _seen(verdict: fall.Verdict) -> dict[str, int]:
     return peak if verdict.turn_deg is None else peak | {"turn_deg": round(verdict.turn_deg)}
 
 
-def _past_reading(device: _Device, one: Summary, *, is_history: bool = True) -> Reading:
-    return Reading(device.id, one.quantity, one.statistic, one.at, one.value, is_history)
-
-
 def _name_by_time(kind: EventKind, at: datetime) -> str:
     return f"{kind}-{at:%Y%m%dT%H%M%S.%f}"
-
-
-def _is_new(strangers: set[str], address: str) -> bool:
-    """True once for each address, and for so many only: the log is not for the neighbours."""
-    if address in strangers or len(strangers) >= SETTLED_MAX:
-        return False
-    strangers.add(address)
-    return True

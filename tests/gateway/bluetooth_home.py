@@ -14,8 +14,9 @@ from gateway.bridges.bluetooth.keyring import Keyring, enrolled_in
 from gateway.bridges.bluetooth.radio import Radio
 from gateway.bridges.serial_port import Chunk
 from gateway.config import RADIO, BluetoothDeviceConfig, Config
+from gateway.harvest import Harvest
 from gateway.outbox import Reading
-from gateway.pipeline import Harvest, Pipeline
+from gateway.pipeline import Pipeline
 from simulators.bluetooth.air import Air
 from simulators.bluetooth.devices import Belt, Cuff
 from tests.gateway.home import NOW, config, eventually

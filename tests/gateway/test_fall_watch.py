@@ -11,8 +11,8 @@ import pytest
 from contract.events import EventKind
 from gateway.config import FallConfig
 from gateway.fall_watch import CANCEL_WITHIN_S, QUESTIONS_MAX, FallWatch
+from gateway.harvest import Occurrence
 from gateway.outbox import Outbox
-from gateway.pipeline import Occurrence
 from tests.gateway.home import NOW, OpenOutbox, seconds
 
 ASK_WAIT_S = 20.0

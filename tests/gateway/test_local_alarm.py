@@ -14,9 +14,9 @@ from contract.events import EventKind, read_remark
 from gateway.bridges.gsm_modem import Delivery, ModemReport, ModemState, Sms, SmsResult
 from gateway.bridges.modem_fault import ModemFault
 from gateway.config import LocalAlarmConfig
+from gateway.harvest import Occurrence
 from gateway.local_alarm import LocalAlarm
 from gateway.outbox import Outbox
-from gateway.pipeline import Occurrence
 from gateway.stored_event import StoredEvent
 from tests.gateway.home import NOW, OpenOutbox, eventually, seconds
 

@@ -14,7 +14,8 @@ from contract.message import INSTANT_MIN
 from gateway.bridges.framing import Frame, FrameReader, seal
 from gateway.bridges.serial_port import Chunk
 from gateway.config import Config
-from gateway.pipeline import Harvest, Pipeline
+from gateway.harvest import Harvest
+from gateway.pipeline import Pipeline
 from tests.gateway.falls import BEFORE, RATE_HZ, fall_rows, knock_rows
 from tests.gateway.home import BED_MAT, BRIDGE_PORT, NOW, OXIMETER, WEARABLE, config, seconds
 

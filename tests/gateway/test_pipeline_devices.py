@@ -10,8 +10,9 @@ from contract.events import EventKind
 from gateway import fall_model
 from gateway.bridges.serial_port import Chunk
 from gateway.devices.nonin_spot import select_format, set_time
+from gateway.harvest import Harvest
 from gateway.history import Mark
-from gateway.pipeline import Harvest, Pipeline
+from gateway.pipeline import Pipeline
 from simulators.instruments.oximeters import contec7, nonin_result
 from simulators.instruments.receivers import EnoceanReceiver
 from tests.gateway.home import NOW, config, seconds

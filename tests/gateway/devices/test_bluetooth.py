@@ -16,7 +16,8 @@ from gateway.config import RADIO
 from gateway.devices.bluetooth import REPEAT_S, Bluetooth
 from gateway.devices.driver import Alive, ClockTold, Command, Heard, Measurement, Named, Output, Reason, Refusal, SetClock, Signal
 from gateway.devices.gatt import CHARACTERISTICS
-from gateway.pipeline import Harvest, Pipeline
+from gateway.harvest import Harvest
+from gateway.pipeline import Pipeline
 from tests.gateway.home import NOW, config
 
 CUFF_RESULT = "02a8006200ff07ea07030e07053b"  # with a time; arithmetic from the layout

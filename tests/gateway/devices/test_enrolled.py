@@ -11,7 +11,8 @@ from gateway.bridges.serial_port import Chunk
 from gateway.daemon import STATE_CHANGES
 from gateway.devices.driver import Enrolled, Meaning, Output, Signal
 from gateway.devices.enrolled import NEW_ALARM_S, REPEAT_S, STILL_MOVING_S, Change, Register
-from gateway.pipeline import Harvest, Pipeline
+from gateway.harvest import Harvest
+from gateway.pipeline import Pipeline
 from tests.gateway.home import NOW, config
 
 ON, OFF = Change.BEGINS, Change.ENDS

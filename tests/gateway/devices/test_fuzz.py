@@ -17,7 +17,8 @@ from gateway.bridges.serial_port import Chunk
 from gateway.config import RADIO
 from gateway.devices import DRIVERS
 from gateway.devices.driver import Options
-from gateway.pipeline import Harvest, Pipeline
+from gateway.harvest import Harvest
+from gateway.pipeline import Pipeline
 from tests.gateway.home import NOW, config, seconds
 
 FRAMES = int(os.environ.get("JIAHU_FUZZ_FRAMES", "3000"))

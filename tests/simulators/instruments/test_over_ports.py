@@ -14,7 +14,8 @@ from contract.events import EventKind
 from contract.quantities import QuantityName
 from gateway.bridges.serial_port import Chunk
 from gateway.config import Config
-from gateway.pipeline import Harvest, Pipeline
+from gateway.harvest import Harvest
+from gateway.pipeline import Pipeline
 from gateway.sources import make_source
 from simulators.instruments.bench import Bench
 from simulators.instruments.cuffs import Bm65, CuffReading, Visomat
