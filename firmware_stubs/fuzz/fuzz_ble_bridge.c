@@ -2,45 +2,11 @@
  * A BLE bridge that hears any notifications and any bytes from the gateway: memory stays in bounds, its queues hold whole frames, and every
  * byte it sends belongs to a frame that can be read.
  */
-#include "fuzz.h"
+#include "desk.h"
 
 #include "ble_bridge.h"
 
-struct desk {
-    struct fuzz_input input;
-    uint32_t now_ms;
-    uint16_t takes;
-    struct bridge_frame_reader reader;
-    uint8_t stuffed[BRIDGE_STUFFED_BYTES_MAX];
-    bool is_cut;
-};
-
 static const struct ble_bond BONDS[] = {{.peer = {1, 2, 3, 4, 5, 6}, .address = 9}, {.peer = {0}, .address = 10}};
-
-static uint32_t clock_ms(void *context)
-{
-    struct desk *const desk = context;
-    return desk->now_ms;
-}
-
-static size_t uart_read(void *context, uint8_t *bytes, size_t space)
-{
-    struct desk *const desk = context;
-    return fuzz_line(&desk->input, bytes, space);
-}
-
-static size_t uart_write(void *context, const uint8_t *bytes, size_t length)
-{
-    struct desk *const desk = context;
-    const size_t taken = desk->takes < length ? desk->takes : length;
-    for (size_t at = 0; at < taken; at++) {
-        struct bridge_frame frame;
-        const enum bridge_status status = bridge_frame_feed(&desk->reader, bytes[at], &frame);
-        MUST(status >= 0 || desk->is_cut);
-        desk->is_cut = desk->is_cut && status != BRIDGE_OK;
-    }
-    return taken;
-}
 
 static bool radio_read(void *context, struct bridge_radio_packet *packet)
 {
@@ -62,13 +28,13 @@ static bool radio_write(void *context, const uint8_t peer[BRIDGE_PEER_BYTES], co
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct desk desk = {.input = {data, size}};
-    desk.reader = (struct bridge_frame_reader){.stuffed = desk.stuffed, .space = sizeof desk.stuffed};
+    struct desk desk;
+    desk_begin(&desk, data, size);
     const struct bridge_hal hal = {
         .context = &desk,
-        .clock_ms = clock_ms,
-        .uart_read = uart_read,
-        .uart_write = uart_write,
+        .clock_ms = desk_clock_ms,
+        .uart_read = desk_uart_read,
+        .uart_write = desk_uart_write,
         .radio_read = radio_read,
         .radio_write = radio_write,
     };
@@ -77,9 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(bridge != NULL);
     MUST(ble_bridge_init(bridge, &hal, &config) == BRIDGE_OK);
     while (desk.input.left > 0) {
-        const uint8_t step = fuzz_u8(&desk.input);
-        desk.now_ms += (step & 3U) == 0 ? 2500U : 20U;
-        desk.takes = (step & 4U) == 0 ? 300 : step >> 3;
+        desk_step(&desk);
         const uint32_t cut_off = bridge->frames_cut_off;
         ble_bridge_poll(bridge);
         desk.is_cut = desk.is_cut || bridge->frames_cut_off != cut_off;
