@@ -13,30 +13,25 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from backend.alerting import Alerting
 from backend.alerts import store as alerts
-from backend.alerts.lifecycle import NEXT_CONDITION, STEP_OF, Action, Condition
+from backend.alerts.lifecycle import Action, Condition
 from backend.alerts.model import Alert, Subject
-from backend.cases import store as cases
-from backend.cases.lifecycle import Disposition
 from backend.commands import store as commands
 from backend.db.pool import TRANSIENT, Connection
-from backend.dispatch import store as dispatch
 from backend.known import Known, know, subject_of
-from backend.notify import outbox
 from backend.numbers import News, Numbers, Step, source_of
 from backend.readings import store as readings
 from backend.readings.model import StoredSeries
 from backend.rules import episodes
 from backend.rules.engine import Active, RuleBook
-from backend.rules.kinds.all import AllRule
 from backend.rules.kinds.event import EventRule
 from backend.rules.kinds.score import ScoreRule
 from backend.rules.kinds.threshold import ThresholdRule
 from backend.rules.kinds.trend import TrendRule
-from backend.rules.model import SEVERITY, AnyEvent, InternalEvent, Judgement, Verdict, to_datetime, to_us
-from backend.rules.paging import LOUD, decide
+from backend.rules.model import AnyEvent, InternalEvent, Judgement, Verdict, to_datetime
 from backend.rules.track import Episode
 from contract.events import ALONE, EventKind, read_remark
 from contract.quantities import Statistic
@@ -51,12 +46,6 @@ BEHIND_MAX = timedelta(seconds=40)
 
 HEARD_TEXT = "已收到求助，正在联系。"
 """What the home hears once an operator has taken the case of a press or a fall."""
-
-REMEASURE_TEXT = "请坐下休息五分钟，然后再测量一次。"
-"""What the home hears after the first of several readings that a rule wants before it calls anybody."""
-
-ASKED = "asked"
-"""Level of an alert that only says: the home was asked to measure again."""
 
 OBSERVED_MAX = 5
 """Points that oxygen (2) and consciousness (3) may add to a total, where somebody filled them in."""
@@ -84,8 +73,7 @@ class Happening:
 class Monitor:
     """Judges within one transaction: `now` is when the backend received what it judges.
 
-    `skew`: backend's clock minus home's, from the message itself, so that a home whose clock is wrong is not taken for late.
-    `history_until`: what was measured up to then was stored by its device while nobody listened: it is late, however young.
+    `skew` and `history_until` as in Alerting.
     """
 
     conn: Connection
@@ -93,6 +81,11 @@ class Monitor:
     now: datetime
     skew: timedelta = timedelta(0)
     history_until: datetime | None = None
+
+    @property
+    def alerting(self) -> Alerting:
+        """What moves the alerts."""
+        return Alerting(self.conn, self.rules, self.now, self.skew, self.history_until)
 
     async def on_readings(self, series: StoredSeries, known: Known) -> None:
         """Judge every rule that looks at this series. `known`: what the home's open alerts and episodes make worth a look; it grows."""
@@ -166,7 +159,7 @@ class Monitor:
         """Take a verdict that only the worker's clock can give. `source` is what is or was silent: only its own sound clears an alert."""
 
         async def apply() -> None:
-            await self._apply(active, subject, judgement, source=source)
+            await self.alerting.apply(active, subject, judgement, source=source)
 
         await self._guarded(active, subject, apply)
 
@@ -193,8 +186,8 @@ class Monitor:
         """Let the alert follow what is new in the episodes of one source, and judge the rules that are made of this one."""
         for step in news.steps:
             await self._take(active, subject, step, news, source=source)
-        if news.asked_at is not None and not self._is_late(active, news.asked_at):
-            await self._ask_to_remeasure(active, subject, news.asked_at, source=source)
+        if news.asked_at is not None and not self.alerting.is_late(active, news.asked_at):
+            await self.alerting.ask_to_remeasure(active, subject, news.asked_at, source=source)
         await self._agree(active, subject, news, source=source)
         made_of_this = self.rules.of_elder(subject.elder_id).alls.get(active.rule.id, ()) if news.is_changed else ()
         for whole in made_of_this:
@@ -215,20 +208,20 @@ class Monitor:
         evidence |= {"label": news.label} if news.label is not None else {}
         standing = news.standing
         judgement = Judgement(Verdict.BREACHED if step.level else Verdict.CLEAR, step.at, step.level, evidence)
-        is_quiet = self._is_quiet(active, step.episode, step.level)
-        if is_quiet and standing is not None and not self._is_late(active, judgement.at):
-            is_quiet = self._is_quiet(active, standing, standing.level)  # it had ended, but it is there again: that is no recovery
+        is_quiet = self.alerting.is_quiet(active, step.episode, step.level)
+        if is_quiet and standing is not None and not self.alerting.is_late(active, judgement.at):
+            is_quiet = self.alerting.is_quiet(active, standing, standing.level)  # it had ended, but it is there again: that is no recovery
         if alert is None:
-            if step.level is not None and not await self._is_cooling(active, subject, judgement):
-                alert_id = await self._open(active, subject, judgement, source=source, is_late=is_quiet)
+            if step.level is not None and not await self.alerting.is_cooling(active, subject, judgement):
+                alert_id = await self.alerting.open(active, subject, judgement, source=source, is_late=is_quiet)
                 if alert_id is not None:
                     await episodes.link(self.conn, subject.key, active.rule.id, alert_id, since=self.now)
         elif step.level is not None:
             await episodes.link(self.conn, subject.key, active.rule.id, alert.id, since=self.now)
-            if step.at >= alert.last_at or self._is_louder(active, alert, step.level, is_quiet=is_quiet):
-                await self._advance(active, subject, alert, judgement, source=source, is_quiet=is_quiet)
+            if step.at >= alert.last_at or self.alerting.is_louder(active, alert, step.level, is_quiet=is_quiet):
+                await self.alerting.advance(active, subject, alert, judgement, source=source, is_quiet=is_quiet)
         elif step.at >= alert.last_at and not await episodes.is_standing(self.conn, subject.key, active.rule.id, but=source):
-            await self._advance(active, subject, alert, judgement, source=source, is_quiet=is_quiet)
+            await self.alerting.advance(active, subject, alert, judgement, source=source, is_quiet=is_quiet)
 
     async def _agree(self, active: Active, subject: Subject, news: News, *, source: str) -> None:
         """Bring the open alert to what the episodes say after all steps: late data may have ended one, or let it go on."""
@@ -242,44 +235,25 @@ class Monitor:
             is_over = not news.is_asking and not await episodes.is_standing(self.conn, subject.key, active.rule.id)
             if is_over and alert.condition in (Condition.ACTIVE, Condition.SILENT):
                 calm = Judgement(Verdict.CLEAR, max(alert.last_at, news.last_at or alert.last_at), None, {})
-                await self._advance(active, subject, alert, calm, source=source, is_quiet=True)
+                await self.alerting.advance(active, subject, alert, calm, source=source, is_quiet=True)
             return
         level = standing.level
         assert level is not None
-        is_quiet = self._is_quiet(active, standing, level)
+        is_quiet = self.alerting.is_quiet(active, standing, level)
         goes_on = bool(alert.evidence.get("late")) and not is_quiet
         is_back = news.verdict is Verdict.BREACHED and alert.condition is not Condition.ACTIVE
         if news.has_grown and (goes_on or is_back):
             last_at = to_datetime(standing.last_at)
             judgement = Judgement(Verdict.BREACHED, last_at, level, {"value": news.value if news.value is not None else standing.peak})
-            await self._advance(active, subject, alert, judgement, source=source, is_quiet=is_quiet)
+            await self.alerting.advance(active, subject, alert, judgement, source=source, is_quiet=is_quiet)
 
     async def _open_again(self, active: Active, subject: Subject, standing: Episode, at: datetime, *, source: str) -> None:
         """A person has closed the alert, and what it was about still stands: after the cooldown it is a new one."""
         judgement = Judgement(Verdict.BREACHED, max(at, to_datetime(standing.opened_at)), standing.level, {"value": standing.peak})
-        if not await self._is_cooling(active, subject, judgement):
-            await self._open(active, subject, judgement, source=source, is_late=self._is_quiet(active, standing, standing.level))
-
-    def _is_quiet(self, active: Active, episode: Episode, level: str | None) -> bool:
-        """True where a level that would call somebody must not: its data are old, or had shown recovery when they came."""
-        level = level or episode.worst(SEVERITY)
-        if active.rank(level) < 0 or active.level(level).priority not in LOUD:
-            return False  # the level of an older version, or one that rings at nobody
-        known_to = to_datetime(episode.closed_at or episode.last_at)
-        if self.history_until is not None and known_to <= self.history_until:
-            return True
-        return not decide(active, episode, level, known_at=to_us(self.now - self.skew))[0]
-
-    async def _ask_to_remeasure(self, active: Active, subject: Subject, at: datetime, *, source: str) -> None:
-        """The first of several readings: the home is asked for another, and operators see that it was; nobody is called."""
-        if subject.elder_id is not None:
-            await commands.speak(self.conn, elder_id=subject.elder_id, text=REMEASURE_TEXT, now=self.now)
-        alert_id = await alerts.open_alert(
-            self.conn, subject, rule_id=active.rule.id, rule_version=active.version, level=ASKED, at=at, now=self.now, priority="low",
-            evidence={"devices": [source]},
-        )  # fmt: skip
-        if alert_id is not None:
-            await cases.follow(self.conn, alert_id, now=self.now)
+        if not await self.alerting.is_cooling(active, subject, judgement):
+            await self.alerting.open(
+                active, subject, judgement, source=source, is_late=self.alerting.is_quiet(active, standing, standing.level)
+            )
 
     def _event_judge(self, active: Active, happening: Happening) -> Callable[[], Awaitable[int | None]]:
         async def apply() -> int | None:
@@ -289,7 +263,7 @@ class Monitor:
             taken_back = await self._taken_back(active, happening)
             pending_until = self._pending_until(active, happening) if taken_back is None else None
             while (alert := await alerts.find_open(self.conn, happening.subject, active.rule.id)) is None:
-                alert_id = await self._open(
+                alert_id = await self.alerting.open(
                     active, happening.subject, judgement, source=happening.device, is_told=taken_back is None, pending_until=pending_until
                 )
                 if alert_id is not None:  # None: another transaction has just opened one, so there is one to repeat
@@ -306,7 +280,7 @@ class Monitor:
             pause = timedelta(seconds=active.rule.timing.cooldown_s) if isinstance(active.rule, EventRule) else timedelta(0)
             is_news = alert.condition is not Condition.ACTIVE or happening.at - alert.last_at >= pause
             if is_news and level.priority != "technical":
-                await self._call_again(alert.id, active, happening.subject, judgement)
+                await self.alerting.call_again(alert.id, active, happening.subject, judgement)
             return alert.id
 
         return apply
@@ -334,7 +308,7 @@ class Monitor:
         active = self.rules.of_elder(subject.elder_id).by_id.get(alert.rule_id)
         if active is not None:
             judgement = Judgement(Verdict.BREACHED, alert.last_at, active.rule.levels[0].name, {"pending_until": ""})
-            await self._raise(active, subject, alert, judgement, source="", is_quiet=False)
+            await self.alerting.make_louder(active, subject, alert, judgement, source="", is_quiet=False)
 
     def _event_cancel(self, active: Active, happening: Happening) -> Callable[[], Awaitable[int | None]]:
         async def apply() -> int | None:
@@ -349,147 +323,10 @@ class Monitor:
                 self.conn, alert.id, condition=condition, action=Action.CANCELLED, at=happening.at, now=self.now,
                 evidence={"devices": left},
             )  # fmt: skip
-            await self._close_needless(alert, condition)
+            await self.alerting.close_needless(alert, condition)
             return alert.id
 
         return apply
-
-    # -- one verdict ---------------------------------------------------------------------------------------------------------------------
-
-    async def _apply(self, active: Active, subject: Subject, judgement: Judgement, *, source: str) -> None:
-        alert = await alerts.find_open(self.conn, subject, active.rule.id)
-        if alert is None:
-            if judgement.verdict is Verdict.BREACHED and not await self._is_cooling(active, subject, judgement):
-                await self._open(active, subject, judgement, source=source)
-            return
-        is_calm_of_another = judgement.verdict is Verdict.CLEAR and source not in alert.evidence.get("devices", [])
-        if judgement.at >= alert.last_at and not is_calm_of_another:
-            await self._advance(active, subject, alert, judgement, source=source, is_quiet=self._is_late(active, judgement.at))
-
-    async def _advance(self, active: Active, subject: Subject, alert: Alert, judgement: Judgement, *, source: str, is_quiet: bool) -> None:
-        """Move an open alert by the lifecycle table, and make it louder when it is worse than what people were told."""
-        condition = NEXT_CONDITION.get((alert.condition, judgement.verdict), alert.condition)
-        if judgement.level is not None and self._is_louder(active, alert, judgement.level, is_quiet=is_quiet):
-            await self._raise(active, subject, alert, judgement, source=source, is_quiet=is_quiet)
-        elif condition is not alert.condition:
-            evidence: dict[str, Any] = dict(judgement.evidence)
-            repeats = 1 if condition is Condition.ACTIVE else 0
-            if condition is Condition.ACTIVE:
-                evidence["devices"] = [source]
-            await alerts.change(
-                self.conn, alert.id, condition=condition, action=STEP_OF[condition], at=judgement.at, now=self.now, repeats=repeats,
-                evidence=evidence,
-            )  # fmt: skip
-            await self._close_needless(alert, condition)
-            if alert.condition is Condition.RECOVERED and not is_quiet:
-                await self._call_again(alert.id, active, subject, judgement)
-
-    def _is_louder(self, active: Active, alert: Alert, level: str, *, is_quiet: bool) -> bool:
-        """A worse level; or what was known too late to page anybody, and goes on now."""
-        return (bool(alert.evidence.get("late")) and not is_quiet) or active.rank(level) > active.rank(alert.level)
-
-    async def _raise(self, active: Active, subject: Subject, alert: Alert, judgement: Judgement, *, source: str, is_quiet: bool) -> None:
-        assert judgement.level is not None
-        level = active.level(judgement.level)
-        is_quiet = is_quiet and (bool(alert.evidence.get("late")) or alert.level == ASKED)
-        devices = {"devices": [source]} if source else {}
-        await alerts.change(
-            self.conn, alert.id, condition=Condition.ACTIVE, action=Action.RAISED, at=judgement.at, now=self.now, level=level.name,
-            repeats=int(alert.condition in (Condition.RECOVERED, Condition.CANCELLED)), priority="low" if is_quiet else level.priority,
-            evidence=dict(judgement.evidence) | devices | {"late": is_quiet},
-        )  # fmt: skip
-        await cases.follow(self.conn, alert.id, now=self.now)
-        if not is_quiet:
-            await self._call(alert.id, active, subject, judgement, step=f"raised:{level.name}")
-
-    def _is_late(self, active: Active, at: datetime) -> bool:
-        timing = getattr(active.rule, "timing", None)
-        if timing is not None and self.history_until is not None and at <= self.history_until:
-            return True
-        return timing is not None and self.now - (at + self.skew) > timedelta(seconds=timing.late_page_s)
-
-    async def _is_cooling(self, active: Active, subject: Subject, judgement: Judgement) -> bool:
-        """True when a person has just closed this, and it is not worse than what was closed. Silence is closed until the next sound."""
-        closed = await alerts.last_closed(self.conn, subject, active.rule.id)
-        if closed is None or judgement.level is None:
-            return False
-        level, closed_at = closed
-        timing = getattr(active.rule, "timing", None)
-        if timing is None:
-            return judgement.at <= closed_at
-        is_worse = active.rank(judgement.level) > active.rank(level)
-        return judgement.at + self.skew - closed_at < timedelta(seconds=timing.cooldown_s) and not is_worse
-
-    async def _open(
-        self, active: Active, subject: Subject, judgement: Judgement, *, source: str, is_late: bool | None = None, is_told: bool = True,
-        pending_until: datetime | None = None,
-    ) -> int | None:  # fmt: skip
-        """Open an alert, and call whom its level asks for. Late ones are quiet but for events; those in their cancel window still wait."""
-        assert judgement.level is not None
-        level = active.level(judgement.level)
-        is_late = self._is_late(active, judgement.at) if is_late is None else is_late
-        is_loud = (isinstance(active.rule, EventRule) or not is_late) and pending_until is None
-        evidence = dict(judgement.evidence) | {"devices": [source]} | ({"late": True} if is_late else {})
-        if pending_until is not None:
-            evidence["pending_until"] = pending_until.isoformat()
-        alert_id = await alerts.open_alert(
-            self.conn, subject, rule_id=active.rule.id, rule_version=active.version, level=level.name, at=judgement.at, now=self.now,
-            priority=level.priority if is_loud else "low", evidence=evidence,
-        )  # fmt: skip
-        if alert_id is not None:
-            await cases.follow(self.conn, alert_id, now=self.now)
-        if alert_id is not None and is_loud and is_told:
-            await self._call(alert_id, active, subject, judgement, step="opened")
-        return alert_id
-
-    async def _call_again(self, alert_id: int, active: Active, subject: Subject, judgement: Judgement) -> None:
-        """It happens anew while the alert of last time is still open: whoever has its case takes it again, and others are told."""
-        await cases.follow(self.conn, alert_id, now=self.now, is_news=True)
-        await self._call(alert_id, active, subject, judgement, step=f"repeated:{judgement.at.isoformat()}")
-
-    async def _call(self, alert_id: int, active: Active, subject: Subject, judgement: Judgement, *, step: str) -> None:
-        """Do what the breached level asks for: tell the elder's contacts, ask for a doctor."""
-        assert judgement.level is not None
-        level = active.level(judgement.level)
-        if subject.elder_id is None or await self._is_muted(active, subject, level.name) or await cases.rests(self.conn, alert_id):
-            return
-        if level.priority == "high":
-            await self._tell(alert_id, active, judgement, step=step, elder_id=subject.elder_id)
-        if level.visit is not None:
-            await self._ask_for_visit(alert_id, active, subject.elder_id, level.visit)
-
-    async def _is_muted(self, active: Active, subject: Subject, level: str) -> bool:
-        """True while a rule that is made of this one has an open alert, and calls instead."""
-        wholes = self.rules.of_elder(subject.elder_id).alls.get(active.rule.id, ())
-        muting = [one.rule.id for one in wholes if isinstance(one.rule, AllRule) and f"{active.rule.id}.{level}" in one.rule.mutes]
-        for rule_id in muting:
-            if await episodes.is_standing(self.conn, subject.key, rule_id):
-                return True
-        return False
-
-    async def _tell(self, alert_id: int, active: Active, judgement: Judgement, *, step: str, elder_id: str) -> None:
-        body = {"alert_id": alert_id, "step": step, "rule_id": active.rule.id, "level": judgement.level, "at": judgement.at.isoformat()}
-        title = {"title_zh": active.rule.title.zh, "title_en": active.rule.title.en}
-        await outbox.add(self.conn, alert_id=alert_id, elder_id=elder_id, step=step, body=body | title, now=self.now)
-
-    async def _ask_for_visit(self, alert_id: int, active: Active, elder_id: str, visit_class: str) -> None:
-        title = active.rule.title
-        lead_id = await cases.lead(self.conn, alert_id)  # one doctor for a case, however many of its alerts ask for one
-        visit_id = await dispatch.request(
-            self.conn, elder_id=elder_id, alert_id=lead_id, visit_class=visit_class, reason=f"{title.zh} {title.en}", by=alerts.SYSTEM,
-            now=self.now,
-        )  # fmt: skip
-        await cases.dispatched(self.conn, alert_id, visit_id=visit_id, by=alerts.SYSTEM, now=self.now)
-
-    async def _close_needless(self, alert: Alert, condition: Condition) -> None:
-        """A device that works again, a first reading that the second refuted: such alerts close themselves, or operators would drown."""
-        if condition not in (Condition.RECOVERED, Condition.CANCELLED):
-            return
-        if alert.priority == "technical":
-            await alerts.close(self.conn, alert.id, by=alerts.SYSTEM, disposition=Disposition.TECHNICAL, text="", now=self.now)
-        elif alert.level == ASKED:
-            await alerts.close(self.conn, alert.id, by=alerts.SYSTEM, disposition=Disposition.FALSE, text="", now=self.now)
-        await cases.follow(self.conn, alert.id, now=self.now)
 
     async def _guarded(self, active: Active, subject: Subject, apply: Callable[[], Awaitable[T]]) -> T | None:
         """Run one rule in a savepoint. If it raises, storage goes on and operators are told that the rule is broken.
