@@ -32,7 +32,6 @@ OVERLAP = """
 SELECT FROM shift WHERE doctor_id = %(doctor_id)s AND tstzrange(starts_at, ends_at) && tstzrange(%(starts_at)s, %(ends_at)s)
 """
 END_SHIFT = "DELETE FROM shift WHERE doctor_id = %(doctor_id)s AND starts_at = %(starts_at)s"
-SET_FALLBACK = "UPDATE team SET fallback_team_id = %(fallback)s WHERE id = %(team_id)s"
 SET_ACTIVE = "UPDATE doctor SET is_active = %(is_active)s WHERE id = %(doctor_id)s"
 OTHER_GPS = """
 SELECT d.role <> 'gp' OR EXISTS (
@@ -95,11 +94,6 @@ async def add_shift(conn: Connection, *, doctor_id: str, starts_at: datetime, en
 async def end_shift(conn: Connection, *, doctor_id: str, starts_at: datetime) -> None:
     """Take a shift back."""
     await conn.execute(END_SHIFT, {"doctor_id": doctor_id, "starts_at": starts_at})
-
-
-async def set_fallback(conn: Connection, team_id: str, fallback: str | None) -> None:
-    """Which team helps when nobody of this one can."""
-    await conn.execute(SET_FALLBACK, {"team_id": team_id, "fallback": fallback})
 
 
 async def set_active(conn: Connection, doctor_id: str, *, is_active: bool) -> None:

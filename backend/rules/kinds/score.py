@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from backend.rules import news2
 from backend.rules.kinds.threshold import Ladder
-from backend.rules.model import RuleShape, Verdict, span_us
+from backend.rules.model import RuleShape, span_us
 from backend.rules.track import Point
 from contract.quantities import QuantityName
 
@@ -100,8 +100,3 @@ def _total(rule: ScoreRule, newest: Mapping[str, Point], now: int) -> tuple[int,
     consciousness = ("C" if values[CONSCIOUSNESS] > 0 else "A") if CONSCIOUSNESS in values else None
     scored = news2.score(signs, on_oxygen=on_oxygen, consciousness=consciousness, scale=rule.table.spo2_scale)
     return now, float(scored.total), rule.table.label if scored.missing else "NEWS2"
-
-
-def verdict_of(rule: ScoreRule, said: Sequence[tuple[int, float | None, str]], verdict: Verdict) -> Verdict:
-    """UNKNOWN where the newest total has too few signs."""
-    return Verdict.UNKNOWN if not said or said[-1][1] is None else verdict

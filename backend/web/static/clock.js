@@ -32,7 +32,7 @@ export function dayText(ms) {
 }
 
 /** How long, in the two largest units; the same words as the server's. */
-export function sinceText(ms) {
+function sinceText(ms) {
   const s = Math.max(0, Math.floor(ms / 1000));
   if (s < 60) return _("%(s)s s", { s });
   if (s < 3600) return _("%(m)s min %(s)s s", { m: Math.floor(s / 60), s: s % 60 });
