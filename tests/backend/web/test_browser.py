@@ -1,37 +1,22 @@
 """The pages in a real browser: nothing sticks out, the console stays clean, keys work, and blindness is loud and heals by itself."""
 
-import json
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
-
 import pytest
-from fastapi import FastAPI
 
 from backend.db.pool import Pool
 from backend.dispatch.progress_store import ZONE
 from backend.people import accounts, families
-from backend.readings import store as readings
-from backend.readings.model import Columns, Home
-from backend.web.language import STATIC
-from contract.quantities import QuantityName, Statistic
 from tests.backend.dispatch import rounds
 from tests.backend.street import one, rows
-from tests.backend.web.conftest import PASSWORD, Clock, consent, offer_visit, open_alert, serving
+from tests.backend.web.conftest import PASSWORD, Clock, offer_visit, open_alert
+from tests.backend.web.in_browser import DESK, IN_BROWSER, PHONE, OpenPage, browser, busy_street, clock, open_page, playwright, url
 
-playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-from playwright.async_api import Browser, ConsoleMessage, Error, Locator, Page, async_playwright, expect  # noqa: E402
+assert playwright
+from playwright.async_api import Browser, Error, Locator, expect  # noqa: E402
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-    pytest.mark.skipif(not (STATIC / "vendor" / "htmx.min.js").exists(), reason="run `make web` first: it fetches the browser libraries"),
-]
+__all__ = ["browser", "busy_street", "clock", "open_page", "url"]
 
-DESK = {"width": 1366, "height": 768}
-PHONE = {"width": 390, "height": 844}
+pytestmark = IN_BROWSER
+
 AGED = """
 async () => {
   const cache = await caches.open("jiahu-doctor");
@@ -39,105 +24,26 @@ async () => {
   await cache.put("/doctor", new Response(await page.text(), { headers: { date: new Date(Date.now() - 13 * 3_600_000).toUTCString() } }));
 }
 """
-FALL = """
-INSERT INTO event (gateway_id, event_id, device_id, elder_id, kind, at, received_at, confidence, acceleration, alert_id)
-VALUES ('gw-1', 'w:1', 'wearable-1', 'elder-1', 'fall', %(at)s, %(at)s, 0.91, %(window)s, %(alert_id)s)
-"""
 
 
-@pytest.fixture
-def clock() -> Clock:
-    """The browser's clock runs, so the server's begins at the same time."""
-    return Clock(datetime.now(UTC))
-
-
-@pytest.fixture
-async def busy_street(street: Pool, clock: Clock) -> int:
-    """A street with values, a fall with its window, and an offer to the signed doctor. Returns the alert's id."""
-    columns = Columns(
-        "wearable-1", QuantityName.HEART_RATE, Statistic.SAMPLE, clock.at - timedelta(minutes=30), [s * 1000 for s in range(1800)],
-        [70.0 + s % 9 for s in range(1800)],
-    )  # fmt: skip
-    alert_id = await open_alert(street, rule_id="fall", now=clock.at)
-    window = json.dumps({"rate_hz": 50, "x": [0, 2500, 900], "y": [0, 0, 100], "z": [1000, 900, 100]})
-    async with street.connection() as conn, conn.transaction():
-        await readings.store(conn, [(Home("gw-1", "elder-1"), columns)], received_at=clock.at)
-        await conn.execute(FALL, {"at": clock.at, "window": window, "alert_id": alert_id})
-        await conn.execute("UPDATE contract SET ends_on = '2099-12-31', signed_on = '2020-01-01'")
-        await conn.execute("UPDATE shift SET ends_at = '2099-12-31'")
-    await offer_visit(street, alert_id=alert_id, now=clock.at)
-    await consent(street, *families.THINGS, now=clock.at)
-    return alert_id
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium."""
-    async with async_playwright() as tool:
-        yield await tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-
-
-@pytest.fixture
-async def url(app: FastAPI) -> AsyncIterator[str]:
-    """The application's address, until all pages are closed."""
-    async with serving(app) as address:
-        yield address
-
-
-OpenPage = Callable[..., Awaitable[Page]]
-
-
-@pytest.fixture
-async def open_page(url: str, browser: Browser) -> AsyncIterator[OpenPage]:
-    """Opens a page in which an account is signed in; the test fails when the console shows an error, unless it expects errors."""
-    wrong: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            wrong.append(message.text)
-
-    async with AsyncExitStack() as stack:
-
-        async def open_one(
-            path: str,
-            *,
-            account: str = "wang",
-            size: dict[str, int] = DESK,
-            language: str = "zh",
-            server: str = url,
-            expects_errors: bool = False,
-        ) -> Page:
-            context = await stack.enter_async_context(await browser.new_context(viewport=size))  # type: ignore[arg-type]
-            await context.request.post(f"{server}/api/session", data={"name": account, "password": PASSWORD})
-            await context.request.post(f"{server}/language", form={"language": language})
-            page = await context.new_page()
-            if not expects_errors:
-                page.on("console", note)
-            page.on("pageerror", lambda error: wrong.append(str(error)))
-            await page.goto(server + path)
-            return page
-
-        yield open_one
-    assert wrong == []
-
-
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize(
-    ("account", "path"),
-    [
-        ("wang", "/operator"), ("wang", "/operator/alerts/{alert}"), ("li", "/doctor"), ("fang", "/family"),
+async def test_nothing_sticks_out_of_the_screen(busy_street: int, open_page: OpenPage, language: str) -> None:
+    for account, path in (
+        ("wang", "/operator"),
+        ("wang", f"/operator/alerts/{busy_street}"),
+        ("li", "/doctor"),
+        ("fang", "/family"),
         ("wang", "/elders/elder-1/family"),
-    ],
-)  # fmt: skip
-async def test_nothing_sticks_out_of_the_screen(
-    busy_street: int, open_page: OpenPage, *, account: str, path: str, language: str, size: dict[str, int]
-) -> None:
-    page = await open_page(path.format(alert=busy_street), account=account, size=size, language=language)
-    await expect(page.locator("body")).to_contain_text("王秀英")
-    wide, high = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
-    assert wide <= size["width"]
-    assert "/operator" not in path or size is PHONE or high <= size["height"]
+    ):
+        page = await open_page(path, account=account, language=language)
+        for size in (DESK, PHONE):
+            await page.set_viewport_size(size)
+            await page.reload()
+            await expect(page.locator("body")).to_contain_text("王秀英")
+            wide, high = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+            assert wide <= size["width"], path
+            assert "/operator" not in path or size is PHONE or high <= size["height"], path
+        await page.context.close()
 
 
 async def test_charts_are_drawn(busy_street: int, open_page: OpenPage) -> None:

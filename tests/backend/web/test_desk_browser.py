@@ -13,25 +13,32 @@ from typing import Any
 import pytest
 
 from backend.db.pool import Pool
-from backend.web.language import STATIC
 from simulators.servers import free_port
 from tests.backend.street import one, rows
 from tests.backend.web.conftest import Clock, open_alert
-from tests.backend.web.test_browser import DESK, PHONE, OpenPage, browser, busy_street, clock, open_page, playwright, pytestmark, url
+from tests.backend.web.in_browser import (
+    DESK,
+    IN_BROWSER,
+    PHONE,
+    WIDE,
+    OpenPage,
+    browser,
+    busy_street,
+    clock,
+    faults,
+    open_page,
+    playwright,
+    url,
+)
 
 assert playwright
 from playwright.async_api import Page, expect  # noqa: E402
 
-__all__ = ["browser", "busy_street", "clock", "open_page", "pytestmark", "url"]
+__all__ = ["browser", "busy_street", "clock", "open_page", "url"]
+
+pytestmark = IN_BROWSER
 
 HOUSE = Path(__file__).parents[3]
-AXE = HOUSE / "node_modules" / "axe-core" / "axe.min.js"
-WIDE = {"width": 1920, "height": 1080}
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-FAULTS = """
-tags => axe.run(document, {runOnly: tags}).then(found => found.violations.flatMap(one => one.nodes.map(
-    node => `${one.id}: ${node.target} ${node.failureSummary}`)))
-"""
 MANY = """
 WITH home AS (
     INSERT INTO gateway (id) SELECT 'many-' || n FROM generate_series(1, 10000) AS n RETURNING id
@@ -214,32 +221,28 @@ async def answers(address: str) -> None:
 async def test_the_desk_is_usable_by_everybody(
     street: Pool, busy_street: int, open_page: OpenPage, picture: Picture, language: str
 ) -> None:
-    if not AXE.exists():
-        pytest.skip("axe-core is not here: run `make web`")
     page = await open_page("/operator", language=language)
-    await page.evaluate(AXE.read_text("utf-8"))
-    assert await page.evaluate(FAULTS, WCAG) == []
+    assert await faults(page) == []
     await page.keyboard.press("j")
     await expect(page.locator("#take")).to_be_visible()
     await expect(page.locator(".chart canvas").first).to_be_visible()
-    assert await page.evaluate(FAULTS, WCAG) == []
+    assert await faults(page) == []
     await page.keyboard.press("t")
     await page.keyboard.press("p")
     await expect(page.locator("#plan .results")).to_be_visible()
     for key in ("d", "Escape", "c", "Escape", "n"):
         await page.keyboard.press(key)
-    assert await page.evaluate(FAULTS, WCAG) == []
+    assert await faults(page) == []
     await page.keyboard.press("Escape")
     await page.keyboard.press("g")
     await page.keyboard.press("?")
     await expect(page.locator("#help")).to_be_visible()
-    assert await page.evaluate(FAULTS, WCAG) == []
+    assert await faults(page) == []
     await picture(page, f"help_large_{language}")
     await page.goto(page.url.rsplit("/operator", 1)[0] + "/operator/elders/elder-1")
-    await page.evaluate(AXE.read_text("utf-8"))
-    assert await page.evaluate(FAULTS, WCAG) == []
+    assert await faults(page) == []
     await page.emulate_media(color_scheme="dark")
-    assert await page.evaluate(FAULTS, WCAG) == []
+    assert await faults(page) == []
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -266,7 +269,3 @@ async def as_the_colour_blind(page: Page, picture: Picture) -> None:
     for kind in ("deuteranopia", "protanopia"):
         await session.send("Emulation.setEmulatedVisionDeficiency", {"type": kind})
         await picture(page, kind)
-
-
-def test_axe_is_fetched_with_the_pages() -> None:
-    assert AXE.exists() or not (STATIC / "vendor" / "htmx.min.js").exists()

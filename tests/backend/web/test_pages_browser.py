@@ -6,14 +6,28 @@ from fastapi import FastAPI
 from backend.db.pool import Pool
 from backend.institutions import store
 from tests.backend.web.conftest import open_alert
+from tests.backend.web.in_browser import (
+    DESK,
+    IN_BROWSER,
+    PHONE,
+    WIDE,
+    OpenPage,
+    browser,
+    busy_street,
+    clock,
+    faults,
+    open_page,
+    playwright,
+    url,
+)
 from tests.backend.web.pages.test_institutions import FILE
-from tests.backend.web.test_browser import DESK, PHONE, OpenPage, browser, busy_street, clock, open_page, playwright, pytestmark, url
-from tests.backend.web.test_desk_browser import AXE, FAULTS, WCAG, WIDE
 
 assert playwright
-from playwright.async_api import expect  # noqa: E402
+from playwright.async_api import ViewportSize, expect  # noqa: E402
 
-__all__ = ["browser", "busy_street", "clock", "open_page", "pytestmark", "url"]
+__all__ = ["browser", "busy_street", "clock", "open_page", "url"]
+
+pytestmark = IN_BROWSER
 
 PAGES = ("/elders", "/elders/elder-1", "/institutions?elder=elder-1", "/wall", "/operator/report", "/institutions/edit")
 
@@ -28,7 +42,7 @@ async def placed(street: Pool) -> None:
 
 @pytest.mark.parametrize(("size", "language"), [(DESK, "zh"), (PHONE, "en")], ids=["desk", "phone"])
 async def test_pages_are_usable_by_everybody(
-    busy_street: int, placed: None, open_page: OpenPage, size: dict[str, int], language: str
+    busy_street: int, placed: None, open_page: OpenPage, size: ViewportSize, language: str
 ) -> None:
     page = await open_page("/elders", account="root", size=size, language=language)
     home = page.url.removesuffix("/elders")
@@ -36,13 +50,10 @@ async def test_pages_are_usable_by_everybody(
         await page.goto(home + path)
         await expect(page.locator("main")).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
-        if AXE.exists():
-            await page.evaluate(AXE.read_text("utf-8"))
-            assert await page.evaluate(FAULTS, WCAG) == [], path
+        assert await faults(page) == [], path
     await page.locator("button.menu").click()
     await expect(page.locator("#menu a[href='/wall']")).to_be_visible()
-    if AXE.exists():
-        assert await page.evaluate(FAULTS, WCAG) == []
+    assert await faults(page) == []
 
 
 async def test_an_elder_is_searched_and_opened_by_keys_alone(busy_street: int, placed: None, open_page: OpenPage) -> None:

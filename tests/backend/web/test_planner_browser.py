@@ -1,6 +1,5 @@
 """The planner's board in a real browser: drawn without a fault, nothing sticks out, a visit moves by keys and by dragging."""
 
-import shutil
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 
@@ -12,20 +11,15 @@ from backend.dispatch import due_store, plan_store
 from backend.dispatch.day import run
 from backend.dispatch.day.model import DueVisit
 from backend.dispatch.day.solver import Limit
-from backend.web.language import STATIC
 from tests.backend.dispatch.test_day_store import PLACES
 from tests.backend.street import NOW
 from tests.backend.web.conftest import PASSWORD, serving
+from tests.backend.web.in_browser import IN_BROWSER, chromium, playwright
 
-playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-from playwright.async_api import Page, async_playwright, expect  # noqa: E402
+assert playwright
+from playwright.async_api import Page, expect  # noqa: E402
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-    pytest.mark.skipif(not (STATIC / "vendor" / "htmx.min.js").exists(), reason="run `make web` first: it fetches the browser libraries"),
-]
+pytestmark = IN_BROWSER
 DAY = date(2026, 3, 2)
 
 
@@ -38,13 +32,11 @@ async def board(app: FastAPI, street: Pool) -> AsyncIterator[Page]:
         await due_store.add(conn, [DueVisit.model_validate(row) for row in rows], source="import", by="test", now=NOW)
         await plan_store.ask(conn, "team-a", DAY, by="test", now=NOW)
     await run.serve_one(street, clock=lambda: NOW, limit=Limit(moves=5_000))
-    async with serving(app) as url, async_playwright() as tool:
-        browser = await tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    async with serving(app) as url, chromium() as browser:
         page = await (await browser.new_context(viewport={"width": 1366, "height": 768})).new_page()
         await page.request.post(f"{url}/api/session", data={"name": "wang", "password": PASSWORD})
         await page.goto(f"{url}/planner?team=team-a&day={DAY}")
         yield page
-        await browser.close()
 
 
 async def tours(page: Page) -> list[str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,33 +10,26 @@ from fastapi import FastAPI
 
 from backend.config import VAPID_KEY
 from backend.notify import webpush
-from backend.web.language import STATIC
 from tests.backend.web.conftest import PASSWORD, serving
+from tests.backend.web.in_browser import IN_BROWSER, chromium, playwright
 
-playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-from playwright.async_api import Page, async_playwright, expect  # noqa: E402
+assert playwright
+from playwright.async_api import Page, expect  # noqa: E402
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-    pytest.mark.skipif(not (STATIC / "vendor" / "htmx.min.js").exists(), reason="run `make web` first: it fetches the browser libraries"),
-]
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture
 async def page(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
     """A telephone on which Dr Li is signed in and notifications are allowed."""
     monkeypatch.setenv(VAPID_KEY, webpush.new_key())
-    async with serving(app) as url, async_playwright() as tool:
-        browser = await tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    async with serving(app) as url, chromium() as browser:
         context = await browser.new_context(viewport={"width": 390, "height": 844})
         await context.grant_permissions(["notifications"], origin=url)
         await context.request.post(f"{url}/api/session", data={"name": "li", "password": PASSWORD})
         page = await context.new_page()
         await page.goto(f"{url}/operator/channels")
         yield page
-        await browser.close()
 
 
 async def test_a_push_is_shown_and_one_sent_again_replaces_it(page: Page) -> None:
