@@ -12,7 +12,6 @@ import socket
 import ssl
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,12 +27,11 @@ from pydantic import ValidationError
 from contract import topics
 from contract.commands import COMMAND, Command
 from contract.events import AccelerationWindow, Event, EventKind
-from contract.quantities import QuantityName, Statistic
-from contract.readings import OFFSET_MAX_MS, Series, SeriesBatch
 from contract.status import GatewayStatus
 from contract.stored import ANSWER, Refused, Stored, digest_of
 from contract.topics import Leaf
-from gateway.clock import MILLISECOND, Word, read_uptime_s
+from gateway.batch import make_batch
+from gateway.clock import Word, read_uptime_s
 from gateway.config import BROKER_PASSWORD, Config, broker_password
 from gateway.errors import BadInput
 from gateway.outbox import Entry, EventEntry, Outbox
@@ -421,38 +419,3 @@ def _trust(client: mqtt.Client, ca_file: Path) -> None:
 def _say_unsendable(sequence: int, error: ValueError) -> None:
     """An entry that the contract cannot carry, broken bits on the disk, stays there for a human; the others go on."""
     logger.error("entry %d of the outbox cannot be sent: %s", sequence, type(error).__name__, extra={"event": "entry_unsendable"})
-
-
-def make_batch(entries: Sequence[Entry], *, log_id: str, floor: int, now: datetime) -> SeriesBatch:
-    """Columns of all entries, one pair per (device, quantity, statistic, history); a series that spans too long becomes two.
-
-    Raises ValueError for what the contract cannot carry: too many series, or a name, time or value that nobody wrote.
-    """
-    first = entries[0].sequence
-    groups: dict[tuple[str, str, str, bool], list[Entry]] = defaultdict(list)
-    for entry in entries:
-        reading = entry.reading
-        groups[reading.device, reading.quantity, reading.statistic, reading.is_history].append(entry)
-    series = [part for key, members in groups.items() for part in _series(key, sorted(members, key=_by_time), first)]
-    return SeriesBatch(log_id=log_id, first=first, last=entries[-1].sequence, floor=min(floor, first), sent_at=now, series=series)
-
-
-def _by_time(entry: Entry) -> tuple[datetime, int]:
-    return entry.reading.at, entry.sequence
-
-
-def _series(key: tuple[str, str, str, bool], entries: Sequence[Entry], first: int) -> list[Series]:
-    start = entries[0].reading.at
-    here = [entry for entry in entries if (entry.reading.at - start) // MILLISECOND <= OFFSET_MAX_MS]
-    series = Series(
-        device=key[0],
-        quantity=QuantityName(key[1]),
-        statistic=Statistic(key[2]),
-        start_at=start,
-        offsets_ms=[(entry.reading.at - start) // MILLISECOND for entry in here],
-        values=[entry.reading.value for entry in here],
-        sequences=[entry.sequence - first for entry in here],
-        is_history=key[3],
-    )
-    rest = entries[len(here) :]
-    return [series, *(_series(key, rest, first) if rest else [])]
