@@ -21,7 +21,7 @@ from backend.db.pool import Connection
 from backend.readings import segments
 from backend.readings.compaction import compact
 from backend.rules import store as rules
-from backend.web import board, chart, read, series
+from backend.web import board, chart, marks, read, series
 from backend.web.api import paging
 from contract.quantities import QUANTITIES, QuantityName
 from simulators.servers import Database
@@ -238,7 +238,7 @@ async def _queue(conn: Connection) -> dict[str, float]:
 
 
 async def _look(conn: Connection, _: int) -> int:
-    return len(await read.open_marks(conn))
+    return len(await marks.open_marks(conn))
 
 
 async def _median_ms(ask: Callable[[int], Awaitable[int]], times: int = QUERIES) -> float:

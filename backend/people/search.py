@@ -28,7 +28,7 @@ UNION
 SELECT v.elder_id FROM visit v JOIN visit_offer o ON o.visit_id = v.id
 WHERE o.doctor_id = %(doctor_id)s AND o.answer IS NULL AND v.state = 'offered'
 """
-"""Whom a doctor may see: as `read.readers` has it, from the doctor's side."""
+"""Whom a doctor may see: as `web/readers.py` has it, from the doctor's side."""
 BY_WORDS = "search_grams(found_by) @> %(grams)s::text[] AND found_by LIKE ALL (%(patterns)s::text[])"
 BY_PATTERN = "found_by LIKE ALL (%(patterns)s::text[])"
 """For what has no piece, such as a single digit: everybody is looked at."""

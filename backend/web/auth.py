@@ -19,7 +19,8 @@ from backend.web.board import Board
 from backend.web.kept import Kept
 from backend.web.language import Language, Translator, choose, translator
 from backend.web.live import Live
-from backend.web.read import Readers, Row
+from backend.web.read import Row
+from backend.web.readers import Readers, readers_of
 
 SESSION_COOKIE = "jiahu_session"
 LANGUAGE_COOKIE = "jiahu_language"
@@ -213,13 +214,13 @@ async def visible(conn: Connection, account: Account, rows: list[Row], *, now: d
     """Those of the rows (each with an `elder_id`) that the account may see."""
     if account.role in CENTRE:
         return rows
-    allowed = await read.readers(conn, {row["elder_id"] for row in rows if row["elder_id"]}, now=now)
+    allowed = await readers_of(conn, {row["elder_id"] for row in rows if row["elder_id"]}, now=now)
     return [row for row in rows if sees(account, allowed.get(row["elder_id"]))]
 
 
 async def open_elder(conn: Connection, account: Account, elder_id: str, *, now: datetime) -> None:
     """Write that the account looks at an elder's file. Raises NotFound when there is none that it may see; the refusal is written too."""
-    allowed = (await read.readers(conn, [elder_id], now=now)).get(elder_id)
+    allowed = (await readers_of(conn, [elder_id], now=now)).get(elder_id)
     if allowed is None or not sees(account, allowed):
         await _refuse(conn, account, f"elder:{elder_id}", now=now)
     await accounts.audit_view(conn, by=account.name, subject=f"elder:{elder_id}", now=now)
@@ -227,7 +228,7 @@ async def open_elder(conn: Connection, account: Account, elder_id: str, *, now: 
 
 async def open_for_family(conn: Connection, account: Account, elder_id: str, *, now: datetime) -> frozenset[str]:
     """What a family may see of an elder now; the look is written, as the refusal is. Raises NotFound where that is nothing."""
-    found = family_sees(account, (await read.readers(conn, [elder_id], now=now)).get(elder_id))
+    found = family_sees(account, (await readers_of(conn, [elder_id], now=now)).get(elder_id))
     if not found:
         await _refuse(conn, account, f"elder:{elder_id}", now=now)
     await accounts.audit_view(conn, by=account.name, subject=f"elder:{elder_id}", now=now)

@@ -11,7 +11,7 @@ from backend.rules import store as rules
 from backend.rules import watch
 from backend.rules.engine import RuleBook
 from backend.rules.kinds.threshold import ThresholdLevel, ThresholdRule
-from backend.web import auth, labels, read
+from backend.web import auth, elder_read, labels, read, readers
 from backend.web.model import Title, View
 from backend.web.read import Row
 from contract.quantities import QUANTITIES, QuantityName
@@ -118,7 +118,7 @@ class FamilyView(View):
 
 async def everybody(conn: Connection, who: Account, *, now: datetime) -> list[FamilyView]:
     """All elders of whom this account may see something; each look is written to the trail."""
-    rights = (await read.family_rights(conn, [who.name], now=now)).get(who.name, {})
+    rights = (await readers.family_rights(conn, [who.name], now=now)).get(who.name, {})
     found = []
     for elder_id, sees in rights.items():
         await accounts.audit_view(conn, by=who.name, subject=f"elder:{elder_id}", now=now)
@@ -133,9 +133,9 @@ async def one(conn: Connection, who: Account, elder_id: str, *, now: datetime) -
 
 
 async def _view(conn: Connection, who: Account, elder_id: str, sees: frozenset[str], now: datetime) -> FamilyView:
-    elder = await read.elder(conn, elder_id, now=now)
+    elder = await elder_read.elder(conn, elder_id, now=now)
     assert elder is not None, "a consent leads to it"
-    latest = await read.latest(conn, elder_id)
+    latest = await elder_read.latest(conn, elder_id)
     state = await _state(conn, elder, latest, now) if "state" in sees else None
     alerts = await _alerts(conn, elder_id, now, with_visits="visits" in sees) if "alerts" in sees else None
     is_seen = "visits" in sees
@@ -149,14 +149,16 @@ async def _view(conn: Connection, who: Account, elder_id: str, sees: frozenset[s
         values=values(latest, (await rules.load(conn, elder_id)).of_elder(elder_id), now) if "values" in sees else None,
         alerts=alerts,
         visits=await _visits(conn, elder_id, now, with_findings="findings" in sees) if is_seen else None,
-        promised=[PromisedView.model_validate(row) for row in await read.promised_visits(conn, elder_id, now=now)] if is_seen else None,
+        promised=[PromisedView.model_validate(row) for row in await elder_read.promised_visits(conn, elder_id, now=now)]
+        if is_seen
+        else None,
         letters=letters(await families.messages(conn, elder_id, reader=who.name), who.name) if "messages" in sees else None,
     )
 
 
 async def _state(conn: Connection, elder: Row, latest: dict[str, Row], now: datetime) -> StateView:
     heard = [gateway["heard_at"] for gateway in elder["gateways"] if gateway["heard_at"] is not None]
-    signs = await read.signs_of_life(conn, elder["id"])
+    signs = await elder_read.signs_of_life(conn, elder["id"])
     away = [one["until_at"] for one in await watch.away(conn, elder["id"]) if one["from_at"] <= now < one["until_at"]]
     bed, active = latest.get(QuantityName.BED_OCCUPIED), latest.get(QuantityName.ACTIVE_DAY)
     return StateView(

@@ -31,8 +31,9 @@ from backend.people.accounts import Account
 from backend.web import read
 from backend.web.board import Board
 from backend.web.events import STREAM_S_MAX
+from backend.web.marks import NO_MARKS, Marks, listening, open_marks, wait_for_hint
 from backend.web.model import AlertView, CaseView, PulseView, VisitView
-from backend.web.read import NO_MARKS, Marks, Readers
+from backend.web.readers import Readers, family_rights, readers_of
 
 logger = logging.getLogger(__name__)
 
@@ -231,7 +232,7 @@ class Live:
             retry_s = min(retry_s * 2, RETRY_S_MAX)
 
     async def _watch(self) -> None:
-        async with read.listening(self._pool) as conn:
+        async with listening(self._pool) as conn:
             while True:
                 spent_s = -time.monotonic()
                 async with self._looking:
@@ -239,7 +240,7 @@ class Live:
                 await self._look_around(conn)  # whoever presses a key does not wait for the pulse
                 spent_s += time.monotonic()
                 await asyncio.sleep(max(GAP_S, spent_s))
-                await read.wait_for_hint(conn, POLL_S)
+                await wait_for_hint(conn, POLL_S)
 
     async def catch_up(self, conn: Connection) -> None:
         """Return once the tables have been looked at since this was called, and the board shows what was found. Raises TRANSIENT."""
@@ -253,7 +254,7 @@ class Live:
         """Tell all pages what differs from the last look."""
         self._looks += 1
         number = self._looks
-        marks = await read.open_marks(conn)
+        marks = await open_marks(conn)
         changed = {kind: marks[kind].changed_from(self._marks.get(kind, NO_MARKS)) for kind in KINDS}
         if any(changed.values()):
             both = [(one.get(kind, NO_MARKS), ids) for kind, ids in changed.items() for one in (marks, self._marks)]
@@ -289,7 +290,7 @@ class Live:
                 views = [AlertView.of(row) for row in await read.alerts(conn, ids)]
             case "visit":
                 views = [VisitView.of(row) for row in await read.visits(conn, ids)]
-        readers = await read.readers(conn, {view.elder_id for view in views if view.elder_id}, now=self._clock())
+        readers = await readers_of(conn, {view.elder_id for view in views if view.elder_id}, now=self._clock())
         return [
             Change((kind, view.id), view.version, readers.get(view.elder_id or ""), view.state in OVER, view.model_dump_json())
             for view in views
@@ -299,7 +300,7 @@ class Live:
         """Tell families whose consent was given, changed, withdrawn or has run out since the last look."""
         names = {client.account.name for client in self._clients if client.is_family}
         if names:
-            rights = await read.family_rights(conn, names, now=self._clock())
+            rights = await family_rights(conn, names, now=self._clock())
             self._tell(lambda client: client.notice(rights.get(client.account.name, {})) if client.is_family else [])
 
     async def _feel_pulse(self, conn: Connection, now: datetime) -> None:
@@ -349,7 +350,7 @@ class Live:
     async def _first(self, client: Client) -> AsyncIterator[str]:
         """All that is open, then what has changed meanwhile. No connection is held while a message goes out, however slowly it is read."""
         async with self._pool.connection() as conn:
-            marks = await read.open_marks(conn)
+            marks = await open_marks(conn)
         for kind, ids in _chunks({kind: marks[kind].versions for kind in KINDS if kind in client.kinds}):
             async with self._pool.connection() as conn:
                 changes = await self._changes(conn, kind, ids)

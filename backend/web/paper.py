@@ -12,7 +12,7 @@ from backend.records import store as records
 from backend.records.followup import Advice, Condition
 from backend.records.forms import Answers, Form
 from backend.records.store import Record
-from backend.web import read
+from backend.web import elder_read, read
 from backend.web.labels import N_
 from backend.web.render import years
 
@@ -35,7 +35,7 @@ class Paper:
 
 async def record_of(conn: Connection, visit: read.Row, paper: Paper, *, findings: str, now: datetime) -> Record:
     """The record of a visit, with what the table of the 规范 says of it. Raises BadInput that names the form and the field."""
-    elder = await read.elder(conn, visit["elder_id"], now=now)
+    elder = await elder_read.elder(conn, visit["elder_id"], now=now)
     assert elder is not None, "a visit is to an elder"
     today = now.astimezone(ZoneInfo(elder["zone"])).date()
     age = years(elder["born_on"], today) if elder["born_on"] else None

@@ -1,15 +1,14 @@
-"""What the pages and the API read, joined over the features, read-only: with `series.py` the only SQL of the web process.
+"""What the pages and the API read of alerts, cases and visits, joined over the features, read-only.
 
 Everything is "which ids, then their details": lists, single pages and live updates show the same rows from the same statements.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-from backend.db.pool import LIVE_CHANNEL, TRANSIENT, Connection, Pool
+from backend.db.pool import Connection
 
 Row = dict[str, Any]
 
@@ -20,39 +19,7 @@ URGENT_ROWS_MAX = 200
 LIST_MAX = 200
 """Rows of a list: more than anybody reads; the newest are kept."""
 
-LISTEN, UNLISTEN = f"LISTEN {LIVE_CHANNEL}", f"UNLISTEN {LIVE_CHANNEL}"  # a channel is a name: it cannot be a parameter
-OPEN_MARKS = """
-SELECT 'case' AS kind, array_agg(id) AS ids, array_agg(version) AS versions, array_agg(id) AS case_ids
-FROM care_case WHERE state <> 'closed'
-UNION ALL
-SELECT 'alert', array_agg(id), array_agg(version), array_agg(case_id) FROM alert
-WHERE state <> 'closed' AND (case_id IN (SELECT id FROM care_case WHERE is_group AND state <> 'closed')) IS NOT TRUE
-UNION ALL
-SELECT 'visit', array_agg(v.id), array_agg(v.version), array_agg(a.case_id)
-FROM visit v LEFT JOIN alert a ON a.id = v.alert_id WHERE v.state NOT IN ('done', 'cancelled')
-"""
-"""One row a kind and not one a case: 20 000 rows would take longer to carry than to find."""
-READERS = """
-SELECT e.id AS elder_id, c.team_id,
-       ARRAY(
-           SELECT o.doctor_id FROM visit v JOIN visit_offer o ON o.visit_id = v.id
-           WHERE v.elder_id = e.id AND o.answer IS NULL AND v.state = 'offered'
-           UNION
-           SELECT v.doctor_id FROM visit v WHERE v.elder_id = e.id AND v.state IN ('accepted', 'on_the_way', 'at_home')
-       ) AS doctor_ids,
-       coalesce((SELECT jsonb_object_agg(r.account_name, r.sees) FROM family_right(%(now)s) r WHERE r.elder_id = e.id), '{}') AS family
-FROM elder e
-LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL
-    AND (%(now)s::timestamptz AT TIME ZONE e.zone)::date BETWEEN c.signed_on AND c.ends_on
-WHERE e.id = ANY(%(elder_ids)s)
-"""
-FAMILY_RIGHTS = "SELECT account_name, elder_id, sees FROM family_right(%(now)s) WHERE account_name = ANY(%(names)s) ORDER BY elder_id"
-SIGNS = "SELECT name, at FROM last_sign WHERE elder_id = %(elder_id)s"
 ELDER_VISIT_IDS = "SELECT id FROM visit WHERE elder_id = %(elder_id)s ORDER BY requested_at DESC LIMIT %(limit)s"
-PROMISED = """
-SELECT v.kind, v.promised_at, d.name AS doctor_name FROM due_visit v JOIN doctor d ON d.id = v.promised_doctor_id
-WHERE v.elder_id = %(elder_id)s AND v.state = 'due' AND v.promised_at >= %(now)s ORDER BY v.promised_at LIMIT %(limit)s
-"""
 ALERTS = """
 SELECT a.id, a.version, a.elder_id, e.name AS elder_name, coalesce(e.zone, 'Asia/Shanghai') AS zone, a.gateway_id, a.rule_id,
        r.body AS rule, a.priority, a.level, a.state, a.condition, a.opened_at, a.known_at, a.changed_at, a.last_at, a.count, a.evidence,
@@ -212,45 +179,7 @@ DONE_VISIT_IDS = """
 SELECT id FROM visit WHERE doctor_id = %(doctor_id)s AND state IN ('done', 'cancelled') AND changed_at >= %(since)s
 ORDER BY changed_at DESC LIMIT %(limit)s
 """
-ELDER = """
-SELECT e.id, e.name, e.pinyin, e.sex, e.born_on, e.phone, e.address, e.access_note, e.latitude, e.longitude,
-       e.conditions, e.drugs, e.allergies, e.zone, e.ability, e.ability_on,
-       EXISTS (SELECT FROM elder_photo p WHERE p.elder_id = e.id) AS has_photo,
-       t.name AS team_name, t.phone AS team_phone, d.name AS doctor_name, d.phone AS doctor_phone, c.ends_on
-FROM elder e
-LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL
-    AND (%(now)s::timestamptz AT TIME ZONE e.zone)::date BETWEEN c.signed_on AND c.ends_on
-LEFT JOIN team t ON t.id = c.team_id
-LEFT JOIN doctor d ON d.id = c.doctor_id
-WHERE e.id = %(elder_id)s
-"""
-CONTACTS = "SELECT position, name, relation, phone, has_key, notify_channel FROM contact WHERE elder_id = %(elder_id)s ORDER BY position"
 DOCTORS = "SELECT id AS doctor_id, name AS doctor_name, phone AS doctor_phone FROM doctor WHERE id = ANY(%(ids)s)"
-DOCTORS_TO_CALL = """
-SELECT d.name, d.phone, t.name AS team_name
-FROM contract c
-JOIN team own ON own.id = c.team_id
-JOIN team t ON t.id IN (own.id, own.fallback_team_id)
-JOIN doctor d ON d.team_id = t.id
-WHERE c.elder_id = %(elder_id)s AND c.cancelled_on IS NULL AND d.role = 'gp' AND d.phone <> ''
-ORDER BY d.id <> c.doctor_id, t.id <> own.id, d.name
-"""
-GATEWAYS = """
-SELECT g.id, g.online, g.heard_at, coalesce(g.status -> 'devices', '[]') AS devices, (g.status ->> 'live_until')::timestamptz AS live_until,
-       (SELECT max(o.until) FROM command o
-        WHERE o.gateway_id = g.id AND o.body ->> 'kind' = 'live_view' AND o.done_at IS NULL AND o.until > %(now)s) AS live_asked_until
-FROM gateway g WHERE g.elder_id = %(elder_id)s ORDER BY g.id
-"""
-GATEWAY = """
-SELECT g.id, g.online, g.heard_at, g.elder_id, e.name AS elder_name,
-       coalesce(g.status -> 'devices', '[]') AS devices, coalesce(g.status -> 'nearby', '[]') AS nearby
-FROM gateway g LEFT JOIN elder e ON e.id = g.elder_id WHERE g.id = %(gateway_id)s
-"""
-LATEST = """
-SELECT DISTINCT ON (quantity) quantity, last_at, last_value FROM series
-WHERE elder_id = %(elder_id)s AND statistic IN ('sample', 'mean') AND last_at IS NOT NULL
-ORDER BY quantity, last_at DESC
-"""
 ALERT_STEPS = """
 SELECT s.at, s.by, coalesce(a.title, s.by) AS who, s.action, s.detail FROM alert_step s LEFT JOIN account a ON a.name = s.by
 WHERE s.alert_id = ANY(%(alert_ids)s) ORDER BY s.id
@@ -327,34 +256,6 @@ FROM gateway g WHERE g.elder_id IS NOT NULL
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """The versions of what is open of one kind, by id, and the cases they belong to in the same order: plain numbers, since there may be
-    tens of thousands of them at each look."""
-
-    versions: dict[int, int]
-    case_ids: list[int | None]
-
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """From a row of OPEN_MARKS."""
-        return cls(dict(zip(row["ids"] or (), row["versions"] or (), strict=True)), row["case_ids"] or [])
-
-    def changed_from(self, before: Self) -> set[int]:
-        """Ids of what is new, another version, or gone."""
-        if self.versions == before.versions:
-            return set()
-        changed = {number for number, version in self.versions.items() if before.versions.get(number) != version}
-        return changed | (before.versions.keys() - self.versions.keys())
-
-    def cases_of(self, ids: Collection[int]) -> set[int]:
-        """The cases that these belong to."""
-        return {case_id for number, case_id in zip(self.versions, self.case_ids, strict=True) if case_id is not None and number in ids}
-
-
-NO_MARKS = Marks({}, [])
-
-
 class Place(NamedTuple):
     """Where a row stands in a list of what is open: it is sorted by these. What a list does not sort by is 0."""
 
@@ -378,85 +279,20 @@ class Queue:
     calls: list[Row]
 
 
-@dataclass(frozen=True, slots=True)
-class Readers:
-    """Which doctors may see an elder: those of the signed team, and those who hold an open offer or visit.
-
-    `family`: account of a relative -> what that one may see (people/families.py).
-    """
-
-    team_id: str | None
-    doctor_ids: frozenset[str]
-    family: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-
-@asynccontextmanager
-async def listening(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection that hears hints. Raises TRANSIENT while the database is away."""
-    async with pool.connection() as conn:
-        await conn.execute(LISTEN)
-        try:
-            yield conn
-        finally:
-            with suppress(TRANSIENT):
-                await conn.execute(UNLISTEN)
-
-
-async def wait_for_hint(conn: Connection, timeout_s: float) -> None:
-    """Return at the next hint, or after `timeout_s`. Raises TRANSIENT."""
-    async for _ in conn.notifies(timeout=timeout_s, stop_after=1):
-        return
-
-
-async def open_marks(conn: Connection) -> dict[str, Marks]:
-    """All that is open, by kind: `case`, `alert`, `visit`. Alerts of a group item are told by that alone."""
-    rows = await (await conn.execute(OPEN_MARKS, binary=True)).fetchall()  # half the time of text
-    return {row["kind"]: Marks.of(row) for row in rows}
-
-
-async def readers(conn: Connection, elder_ids: Collection[str], *, now: datetime) -> dict[str, Readers]:
-    """Who may see these elders, by elder; one who does not exist is absent."""
-    rows = await (await conn.execute(READERS, {"elder_ids": sorted(elder_ids), "now": now})).fetchall()
-    return {
-        row["elder_id"]: Readers(
-            row["team_id"], frozenset(row["doctor_ids"]), {name: frozenset(sees) for name, sees in row["family"].items()}
-        )
-        for row in rows
-    }
-
-
-async def family_rights(conn: Connection, names: Collection[str], *, now: datetime) -> dict[str, dict[str, frozenset[str]]]:
-    """What accounts of families may see now: account -> elder -> things. Who may see nothing is absent."""
-    found: dict[str, dict[str, frozenset[str]]] = {}
-    for row in await _all(conn, FAMILY_RIGHTS, {"names": list(names), "now": now}):
-        found.setdefault(row["account_name"], {})[row["elder_id"]] = frozenset(row["sees"])
-    return found
-
-
-async def signs_of_life(conn: Connection, elder_id: str) -> dict[str, datetime]:
-    """When each sign of life was heard last, by its name."""
-    return {row["name"]: row["at"] for row in await _all(conn, SIGNS, {"elder_id": elder_id})}
-
-
 async def elder_visits(conn: Connection, elder_id: str) -> list[Row]:
     """The newest LIST_MAX visits of an elder, open or ended, newest first."""
     found = await visits(conn, await _ids(conn, ELDER_VISIT_IDS, {"elder_id": elder_id, "limit": LIST_MAX}))
     return found[::-1]
 
 
-async def promised_visits(conn: Connection, elder_id: str, *, now: datetime) -> list[Row]:
-    """Planned visits that the elder was promised, soonest first."""
-    return await _all(conn, PROMISED, {"elder_id": elder_id, "now": now, "limit": LIST_MAX})
-
-
 async def alerts(conn: Connection, ids: Collection[int]) -> list[Row]:
     """Details of alerts by priority, then those that nobody has taken, then age."""
-    return await _all(conn, ALERTS, {"ids": sorted(ids)})
+    return await rows_of(conn, ALERTS, {"ids": sorted(ids)})
 
 
 async def open_alert_places(conn: Connection, after: Place, limit: int | None) -> list[Row]:
     """The places of open alerts that come after a place, in the order of `alerts`: a Place each, and elder_id. No limit: all of them."""
-    return await _all(conn, OPEN_ALERT_PLACES, after._asdict() | {"limit": limit})
+    return await rows_of(conn, OPEN_ALERT_PLACES, after._asdict() | {"limit": limit})
 
 
 async def elder_alerts(conn: Connection, elder_id: str) -> list[Row]:
@@ -470,12 +306,12 @@ async def cases(conn: Connection, ids: Collection[int]) -> list[Row]:
     `alert_id`, `rule`, `condition` and `evidence` are those of its most pressing alert, `about` counts its alerts by rule. `is_muted`:
     it rests, or is technical trouble of a home whose gateway is silent, which says nothing that the gateway's own item does not say.
     """
-    return await _all(conn, CASES, {"ids": sorted(ids)})
+    return await rows_of(conn, CASES, {"ids": sorted(ids)})
 
 
 async def open_case_places(conn: Connection, after: Place, limit: int | None) -> list[Row]:
     """The places of open cases that come after a place, in the order of `cases`: a Place each, and elder_id. No limit: all of them."""
-    return await _all(conn, OPEN_CASE_PLACES, after._asdict() | {"limit": limit})
+    return await rows_of(conn, OPEN_CASE_PLACES, after._asdict() | {"limit": limit})
 
 
 async def queue(conn: Connection, *, limit: int) -> Queue:
@@ -483,7 +319,7 @@ async def queue(conn: Connection, *, limit: int) -> Queue:
 
     There are more of them where more calls of high priority wait than that: all of these, at most URGENT_ROWS_MAX.
     """
-    row = (await _all(conn, QUEUE, {"limit": limit, "calls_max": CALLS_MAX, "urgent_max": URGENT_ROWS_MAX}))[0]
+    row = (await rows_of(conn, QUEUE, {"limit": limit, "calls_max": CALLS_MAX, "urgent_max": URGENT_ROWS_MAX}))[0]
     counts = {name: row["counts"][name] for name in ("high", "medium", "low", "technical") if name in (row["counts"] or {})}
     return Queue(await cases(conn, row["ids"]), counts, row["resting"], row["calls"])
 
@@ -511,22 +347,22 @@ async def case_alerts(conn: Connection, case_id: int) -> list[Row]:
 
 async def group_homes(conn: Connection, case_id: int) -> list[Row]:
     """The homes of a group item with their teams, those still in trouble first, at most LIST_MAX."""
-    return await _all(conn, GROUP_HOMES, {"case_id": case_id, "limit": LIST_MAX})
+    return await rows_of(conn, GROUP_HOMES, {"case_id": case_id, "limit": LIST_MAX})
 
 
 async def case_steps(conn: Connection, case_id: int) -> list[Row]:
     """What happened to a case, oldest first."""
-    return await _all(conn, CASE_STEPS, {"case_id": case_id})
+    return await rows_of(conn, CASE_STEPS, {"case_id": case_id})
 
 
 async def visits(conn: Connection, ids: Collection[int]) -> list[Row]:
     """Details of visits with their unanswered offers, oldest request first."""
-    return await _all(conn, VISITS, {"ids": sorted(ids)})
+    return await rows_of(conn, VISITS, {"ids": sorted(ids)})
 
 
 async def open_visit_places(conn: Connection, after: Place, limit: int | None) -> list[Row]:
     """The places of visits that are neither done nor cancelled after a place, oldest request first: a Place each, and elder_id."""
-    return await _all(conn, OPEN_VISIT_PLACES, after._asdict() | {"limit": limit})
+    return await rows_of(conn, OPEN_VISIT_PLACES, after._asdict() | {"limit": limit})
 
 
 async def doctors_visits(conn: Connection, doctor_id: str) -> list[Row]:
@@ -544,49 +380,30 @@ async def ended_visits(conn: Connection, doctor_id: str, *, since: datetime) -> 
     return await visits(conn, await _ids(conn, DONE_VISIT_IDS, {"doctor_id": doctor_id, "since": since, "limit": LIST_MAX}))
 
 
-async def elder(conn: Connection, elder_id: str, *, now: datetime) -> Row | None:
-    """An elder's file with contract, contacts and gateways; None when there is no such elder."""
-    row = await (await conn.execute(ELDER, {"elder_id": elder_id, "now": now})).fetchone()
-    if row is None:
-        return None
-    contacts = await _all(conn, CONTACTS, {"elder_id": elder_id})
-    return row | {"contacts": contacts, "gateways": await _all(conn, GATEWAYS, {"elder_id": elder_id, "now": now})}
-
-
-async def doctors_to_call(conn: Connection, elder_id: str | None) -> list[Row]:
-    """Family doctors of the signed team and its stand-in who have a phone: the signed doctor first."""
-    return await _all(conn, DOCTORS_TO_CALL, {"elder_id": elder_id})
-
-
 async def doctors(conn: Connection, ids: Collection[str]) -> dict[str, Row]:
     """Name and telephone of doctors, by id."""
-    return {row["doctor_id"]: row for row in await _all(conn, DOCTORS, {"ids": list(ids)})}
-
-
-async def latest(conn: Connection, elder_id: str) -> dict[str, Row]:
-    """The newest value of each quantity with its time, whatever its age."""
-    return {row["quantity"]: row for row in await _all(conn, LATEST, {"elder_id": elder_id})}
+    return {row["doctor_id"]: row for row in await rows_of(conn, DOCTORS, {"ids": list(ids)})}
 
 
 async def alert_steps(conn: Connection, alert_ids: Collection[int]) -> list[Row]:
     """What happened to alerts, oldest first."""
-    return await _all(conn, ALERT_STEPS, {"alert_ids": list(alert_ids)})
+    return await rows_of(conn, ALERT_STEPS, {"alert_ids": list(alert_ids)})
 
 
 async def events(conn: Connection, case: Row, alert_ids: Collection[int], *, before: timedelta, now: datetime) -> list[Row]:
     """Events of a case's alerts, and what else happened in that home from `before` its opening until now, the newest LIST_MAX."""
     span = {"from_at": case["opened_at"] - before, "to_at": case["closed_at"] or now}
-    return await _all(conn, EVENTS, span | {"alert_ids": list(alert_ids), "elder_id": case["elder_id"], "limit": LIST_MAX})
+    return await rows_of(conn, EVENTS, span | {"alert_ids": list(alert_ids), "elder_id": case["elder_id"], "limit": LIST_MAX})
 
 
 async def visit_steps(conn: Connection, alert_ids: Collection[int]) -> list[Row]:
     """What happened to the visits of alerts, oldest first."""
-    return await _all(conn, VISIT_STEPS, {"alert_ids": list(alert_ids)})
+    return await rows_of(conn, VISIT_STEPS, {"alert_ids": list(alert_ids)})
 
 
 async def notifications(conn: Connection, case_id: int, alert_ids: Collection[int]) -> list[Row]:
     """Messages about a case, its alerts and their visits that were sent, or tried."""
-    return await _all(conn, NOTIFICATIONS, {"case_id": case_id, "alert_ids": list(alert_ids)})
+    return await rows_of(conn, NOTIFICATIONS, {"case_id": case_id, "alert_ids": list(alert_ids)})
 
 
 async def fall_window(conn: Connection, alert_ids: Collection[int]) -> Row | None:
@@ -596,13 +413,13 @@ async def fall_window(conn: Connection, alert_ids: Collection[int]) -> Row | Non
 
 async def person(conn: Connection, account_or_doctor_id: str) -> str:
     """What people call an account or a doctor."""
-    rows = await _all(conn, PERSON, {"id": account_or_doctor_id})
+    rows = await rows_of(conn, PERSON, {"id": account_or_doctor_id})
     return str(rows[0]["name"])
 
 
 async def homes(conn: Connection, quantities: Collection[str]) -> list[Row]:
     """Homes with a gateway, the first LIST_MAX by id: on line, newest values, most pressing open case."""
-    return await _all(conn, HOMES, {"quantities": list(quantities), "limit": LIST_MAX})
+    return await rows_of(conn, HOMES, {"quantities": list(quantities), "limit": LIST_MAX})
 
 
 async def pulse(conn: Connection) -> Row:
@@ -612,14 +429,10 @@ async def pulse(conn: Connection) -> Row:
     return row
 
 
-async def gateway(conn: Connection, gateway_id: str) -> Row | None:
-    """A gateway as it last said it is, with its elder; None when there is no such gateway."""
-    return await (await conn.execute(GATEWAY, {"gateway_id": gateway_id})).fetchone()
-
-
-async def _all(conn: Connection, statement: str, values: Row) -> list[Row]:
+async def rows_of(conn: Connection, statement: str, values: Row) -> list[Row]:
+    """All rows that a statement finds."""
     return await (await conn.execute(statement, values)).fetchall()
 
 
 async def _ids(conn: Connection, statement: str, values: Row) -> list[int]:
-    return [row["id"] for row in await _all(conn, statement, values)]
+    return [row["id"] for row in await rows_of(conn, statement, values)]

@@ -8,7 +8,7 @@ from backend.people import accounts
 from backend.people.accounts import Account
 from backend.records import forms
 from backend.records import store as records
-from backend.web import chart, read
+from backend.web import chart, elder_read, read
 from backend.web.read import Row
 
 DONE_FOR = timedelta(hours=24)
@@ -59,7 +59,7 @@ def _progress(stop: Row) -> str:
 
 
 async def _with_elder(conn: Connection, who: Account, visit: Row, now: datetime) -> Row:
-    elder = await read.elder(conn, visit["elder_id"], now=now)
+    elder = await elder_read.elder(conn, visit["elder_id"], now=now)
     await accounts.audit_view(conn, by=who.name, subject=f"elder:{visit['elder_id']}", now=now)
     alerts = await read.alerts(conn, [visit["alert_id"]]) if visit["alert_id"] else []
     kind, due_id = visit["due_kind"], visit["due_id"]
@@ -72,7 +72,7 @@ async def _with_elder(conn: Connection, who: Account, visit: Row, now: datetime)
         "likely": [FORM_OF_KIND[kind]] if kind in FORM_OF_KIND else [form.name for form in _by_file(elder)],
         "is_asked_for": kind in FORM_OF_KIND,
         "before": await records.last_answers(conn, visit["elder_id"]),
-        "latest": await read.latest(conn, visit["elder_id"]),
+        "latest": await elder_read.latest(conn, visit["elder_id"]),
         "alert": alerts[0] if alerts else None,
         "quantity": chart.quantity_of(alerts[0]["rule"] if alerts else {}),
         "limits": chart.limits_of(alerts[0]["rule"] if alerts else {}),

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 from backend.errors import BadInput
 from backend.people.model import Id
 from backend.web import auth, chart, series
-from backend.web.auth import Now, Staff, TheWeb
+from backend.web.auth import Conn, Now, Staff
 from backend.web.labels import N_
 from backend.web.model import SeriesView
 from contract.quantities import QUANTITIES, QuantityName
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/elders", tags=["elders"])
 
 @router.get("/{elder_id}/series")
 async def get_series(
-    web: TheWeb,
+    conn: Conn,
     who: Staff,
     now: Now,
     elder_id: Id,
@@ -32,11 +32,10 @@ async def get_series(
         raise BadInput(N_("Choose a span of at most 15 years that ends after it begins."))
     step = chart.step_s(span_s)
     believed = (QUANTITIES[quantity].low, QUANTITIES[quantity].high)
-    async with web.pool.connection() as conn:
-        await auth.open_elder(conn, who, elder_id, now=now)
-        raw_kept, minutes_kept = await series.kept(conn, quantity)
-        of_s = chart.source_s(step, now - from_at, raw_kept=raw_kept, minutes_kept=minutes_kept)
-        step = max(step, of_s)
-        span = (from_at, to_at) if of_s == 1 else chart.widen(from_at, to_at, of_s)
-        rows = await series.buckets(conn, elder_id, quantity, span, of_s=of_s, step_s=step, believed=believed)
+    await auth.open_elder(conn, who, elder_id, now=now)
+    raw_kept, minutes_kept = await series.kept(conn, quantity)
+    of_s = chart.source_s(step, now - from_at, raw_kept=raw_kept, minutes_kept=minutes_kept)
+    step = max(step, of_s)
+    span = (from_at, to_at) if of_s == 1 else chart.widen(from_at, to_at, of_s)
+    rows = await series.buckets(conn, elder_id, quantity, span, of_s=of_s, step_s=step, believed=believed)
     return chart.columns(elder_id, quantity, rows, from_at=from_at, to_at=to_at, step=step)

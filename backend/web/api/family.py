@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import StringConstraints
 
 from backend.people import families
 from backend.people.model import Id
 from backend.web import family, family_steps
 from backend.web.api.cases import Body
-from backend.web.auth import Now, Relative, TheWeb
+from backend.web.auth import Conn, Now, Relative
 from backend.web.family import FamilyView
 
 router = APIRouter(prefix="/api/family", tags=["family"])
@@ -22,22 +22,18 @@ class LetterBody(Body):
 
 
 @router.get("/elders")
-async def list_elders(web: TheWeb, who: Relative, now: Now) -> list[FamilyView]:
+async def list_elders(conn: Conn, who: Relative, now: Now) -> list[FamilyView]:
     """All elders who let this account see something, with that and nothing else."""
-    async with web.pool.connection() as conn:
-        return await family.everybody(conn, who, now=now)
+    return await family.everybody(conn, who, now=now)
 
 
 @router.get("/elders/{elder_id}")
-async def get_elder(web: TheWeb, who: Relative, now: Now, elder_id: Id) -> FamilyView:
+async def get_elder(conn: Conn, who: Relative, now: Now, elder_id: Id) -> FamilyView:
     """One of them. 404 from the instant at which consent was withdrawn."""
-    async with web.pool.connection() as conn:
-        return await family.one(conn, who, elder_id, now=now)
+    return await family.one(conn, who, elder_id, now=now)
 
 
 @router.post("/elders/{elder_id}/messages", status_code=204)
-async def write(web: TheWeb, who: Relative, now: Now, elder_id: Id, body: LetterBody) -> Response:
+async def write(conn: Conn, who: Relative, now: Now, elder_id: Id, body: LetterBody) -> None:
     """Write to the centre. 422 for more than five messages within an hour."""
-    async with web.pool.connection() as conn:
-        await family_steps.write_to_centre(conn, who, elder_id, text=body.text, now=now)
-    return Response(status_code=204)
+    await family_steps.write_to_centre(conn, who, elder_id, text=body.text, now=now)

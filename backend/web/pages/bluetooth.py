@@ -8,8 +8,8 @@ from fastapi.responses import RedirectResponse
 from backend.db.pool import Connection
 from backend.errors import NotFound
 from backend.people import accounts
-from backend.web import read, render, steps
-from backend.web.auth import Now, Operator, TheWeb
+from backend.web import elder_read, render, steps
+from backend.web.auth import Conn, Now, Operator
 from backend.web.read import Row
 
 router = APIRouter(prefix="/operator/gateways/{gateway_id}/bluetooth", include_in_schema=False)
@@ -21,17 +21,16 @@ DeviceForm = Annotated[str, Form(pattern=DEVICE)]
 
 
 @router.get("")
-async def show(request: Request, web: TheWeb, who: Operator, now: Now, gateway_id: str) -> Response:
+async def show(request: Request, conn: Conn, who: Operator, now: Now, gateway_id: str) -> Response:
     """The page."""
-    async with web.pool.connection() as conn:
-        gateway = await _gateway(conn, gateway_id)
-        await accounts.audit_view(conn, by=who.name, subject=f"gateway:{gateway_id}", now=now)
+    gateway = await _gateway(conn, gateway_id)
+    await accounts.audit_view(conn, by=who.name, subject=f"gateway:{gateway_id}", now=now)
     return render.page(request, "bluetooth.html", gateway=gateway)
 
 
 @router.post("/enrol")
 async def enrol(
-    web: TheWeb,
+    conn: Conn,
     who: Operator,
     now: Now,
     gateway_id: str,
@@ -41,23 +40,21 @@ async def enrol(
 ) -> Response:
     """Enrol a device, or pair again with one that has forgotten its home."""
     plain = address.strip().upper().replace("-", ":")
-    async with web.pool.connection() as conn:
-        await _gateway(conn, gateway_id)
-        await steps.enrol(conn, who, gateway_id, device=device, address=plain, passkey=passkey or None, now=now)
+    await _gateway(conn, gateway_id)
+    await steps.enrol(conn, who, gateway_id, device=device, address=plain, passkey=passkey or None, now=now)
     return _back(gateway_id)
 
 
 @router.post("/dismiss")
-async def dismiss(web: TheWeb, who: Operator, now: Now, gateway_id: str, device: DeviceForm) -> Response:
+async def dismiss(conn: Conn, who: Operator, now: Now, gateway_id: str, device: DeviceForm) -> Response:
     """Listen to a device no more."""
-    async with web.pool.connection() as conn:
-        await _gateway(conn, gateway_id)
-        await steps.dismiss(conn, who, gateway_id, device=device, now=now)
+    await _gateway(conn, gateway_id)
+    await steps.dismiss(conn, who, gateway_id, device=device, now=now)
     return _back(gateway_id)
 
 
 async def _gateway(conn: Connection, gateway_id: str) -> Row:
-    gateway = await read.gateway(conn, gateway_id)
+    gateway = await elder_read.gateway(conn, gateway_id)
     if gateway is None:
         raise NotFound(f"there is no gateway {gateway_id}")
     return gateway

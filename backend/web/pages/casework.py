@@ -14,8 +14,8 @@ from backend.notify import outbox
 from backend.notify.channels import push
 from backend.people import accounts
 from backend.people.model import Id
-from backend.web import auth, casework, labels, read, render, timeline
-from backend.web.auth import Now, Operator, Staff, TheWeb
+from backend.web import auth, casework, elder_read, labels, read, render, timeline
+from backend.web.auth import Conn, Now, Operator, Staff
 from backend.web.labels import N_
 from backend.web.pages.operator import fresh_story
 from backend.web.read import Row
@@ -27,67 +27,62 @@ Reason = Annotated[str, Form(min_length=1, max_length=500)]
 
 
 @router.post("/cases/{case_id}/calls")
-async def begin_call(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int, person: PersonId) -> Response:
+async def begin_call(request: Request, conn: Conn, who: Operator, now: Now, case_id: int, person: PersonId) -> Response:
     """Somebody of the plan is being called."""
-    async with web.pool.connection() as conn:
-        await casework.begin_call(conn, who, case_id, person, now=now)
-        return await fresh_story(request, conn, who, case_id, now)
+    await casework.begin_call(conn, who, case_id, person, now=now)
+    return await fresh_story(request, conn, who, case_id, now)
 
 
 @router.post("/cases/{case_id}/calls/{call_id}")
 async def end_call(
-    request: Request, web: TheWeb, who: Operator, now: Now, case_id: int, call_id: int, result: Annotated[Result, Form()]
+    request: Request, conn: Conn, who: Operator, now: Now, case_id: int, call_id: int, result: Annotated[Result, Form()]
 ) -> Response:
     """How the call ended."""
-    async with web.pool.connection() as conn:
-        await casework.end_call(conn, who, case_id, call_id, result, now=now)
-        return await fresh_story(request, conn, who, case_id, now)
+    await casework.end_call(conn, who, case_id, call_id, result, now=now)
+    return await fresh_story(request, conn, who, case_id, now)
 
 
 @router.get("/cases/{case_id}/sheet")
-async def case_sheet(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+async def case_sheet(request: Request, conn: Conn, who: Operator, now: Now, case_id: int) -> Response:
     """The sheet for 120, 110 and 119 about the elder of a case."""
-    async with web.pool.connection() as conn:
-        case = await auth.open_case(conn, who, case_id, now=now)
-        if case["elder_id"] is None:
-            raise BadInput(N_("This home has no elder on file: there is nothing to put on a sheet."))
-        return await _sheet(request, conn, case["elder_id"], case, now)
+    case = await auth.open_case(conn, who, case_id, now=now)
+    if case["elder_id"] is None:
+        raise BadInput(N_("This home has no elder on file: there is nothing to put on a sheet."))
+    return await _sheet(request, conn, case["elder_id"], case, now)
 
 
 @router.get("/elders/{elder_id}/sheet")
-async def elder_sheet(request: Request, web: TheWeb, who: Operator, now: Now, elder_id: Id) -> Response:
+async def elder_sheet(request: Request, conn: Conn, who: Operator, now: Now, elder_id: Id) -> Response:
     """The sheet for 120, 110 and 119 about an elder."""
-    async with web.pool.connection() as conn:
-        await auth.open_elder(conn, who, elder_id, now=now)
-        return await _sheet(request, conn, elder_id, None, now)
+    await auth.open_elder(conn, who, elder_id, now=now)
+    return await _sheet(request, conn, elder_id, None, now)
 
 
 async def _sheet(request: Request, conn: Connection, elder_id: str, case: Row | None, now: datetime) -> Response:
-    elder, latest = await read.elder(conn, elder_id, now=now), await read.latest(conn, elder_id)
+    elder, latest = await elder_read.elder(conn, elder_id, now=now), await elder_read.latest(conn, elder_id)
     return render.page(
         request, "sheet.html", elder=elder, latest=latest, case=case, stamp=f"{now.astimezone(timeline.CENTRE):%Y-%m-%d %H:%M:%S}"
     )
 
 
 @router.get("/rests")
-async def rests(request: Request, web: TheWeb, who: Operator, now: Now, case: int | None = None, elder: str = "") -> Response:
+async def rests(request: Request, conn: Conn, who: Operator, now: Now, case: int | None = None, elder: str = "") -> Response:
     """What rests now, and the form to let something rest: of a case's home, or of an elder."""
-    async with web.pool.connection() as conn:
-        await accounts.audit_view(conn, by=who.name, subject="rests", now=now)
-        chosen = await auth.open_case(conn, who, case, now=now) if case is not None else None
-        if elder:
-            await auth.open_elder(conn, who, elder, now=now)
-        subject = (chosen["elder_id"] or f"gateway:{chosen['gateway_id']}") if chosen else elder
-        alerts = await read.case_alerts(conn, chosen["id"]) if chosen else []
-        return render.page(
-            request, "rests.html", rests=await rest.in_force(conn, now=now), subject=subject, alerts=alerts, days_max=rest.DAYS_MAX,
-            name=(chosen["elder_name"] or subject) if chosen else elder,
-        )  # fmt: skip
+    await accounts.audit_view(conn, by=who.name, subject="rests", now=now)
+    chosen = await auth.open_case(conn, who, case, now=now) if case is not None else None
+    if elder:
+        await auth.open_elder(conn, who, elder, now=now)
+    subject = (chosen["elder_id"] or f"gateway:{chosen['gateway_id']}") if chosen else elder
+    alerts = await read.case_alerts(conn, chosen["id"]) if chosen else []
+    return render.page(
+        request, "rests.html", rests=await rest.in_force(conn, now=now), subject=subject, alerts=alerts, days_max=rest.DAYS_MAX,
+        name=(chosen["elder_name"] or subject) if chosen else elder,
+    )  # fmt: skip
 
 
 @router.post("/rests")
 async def let_rest(
-    web: TheWeb,
+    conn: Conn,
     who: Operator,
     now: Now,
     subject: Annotated[str, Form(pattern=r"^(gateway:)?[a-z0-9][a-z0-9_-]{0,39}$")],
@@ -100,40 +95,37 @@ async def let_rest(
     if kind not in rest.KINDS:
         raise BadInput(N_("Choose what rests."))
     rule_id, device_id = [*named, None, None][:2]
-    async with web.pool.connection() as conn:
-        await casework.let_rest(
-            conn, who, subject=subject, now=now, kind=kind, rule_id=rule_id, device_id=device_id, reason=reason.strip(),
-            ends_at=now + timedelta(hours=hours),
-        )  # fmt: skip
+    await casework.let_rest(
+        conn, who, subject=subject, now=now, kind=kind, rule_id=rule_id, device_id=device_id, reason=reason.strip(),
+        ends_at=now + timedelta(hours=hours),
+    )  # fmt: skip
     return RedirectResponse("/operator/rests", 303)
 
 
 @router.post("/rests/{rest_id}/end")
-async def end_rest(web: TheWeb, who: Operator, now: Now, rest_id: int) -> Response:
+async def end_rest(conn: Conn, who: Operator, now: Now, rest_id: int) -> Response:
     """Arm again before the time."""
-    async with web.pool.connection() as conn:
-        await casework.end_rest(conn, who, rest_id, now=now)
+    await casework.end_rest(conn, who, rest_id, now=now)
     return RedirectResponse("/operator/rests", 303)
 
 
 @router.get("/channels")
-async def channels(request: Request, web: TheWeb, who: Staff, now: Now, elder: str = "") -> Response:
+async def channels(request: Request, conn: Conn, who: Staff, now: Now, elder: str = "") -> Response:
     """One's own channels, or those of an elder's contacts."""
-    async with web.pool.connection() as conn:
-        people: list[tuple[str, str, str | None]] = [(f"account:{who.name}", who.title, None)]
-        if elder:
-            if who.role not in auth.CENTRE:
-                raise NotFound("doctors change their own channels alone")
-            await auth.open_elder(conn, who, elder, now=now)
-            people = await _contacts(conn, elder, now)
-        routes = {person: await outbox.routes(conn, person) for person, *_ in people}
+    people: list[tuple[str, str, str | None]] = [(f"account:{who.name}", who.title, None)]
+    if elder:
+        if who.role not in auth.CENTRE:
+            raise NotFound("doctors change their own channels alone")
+        await auth.open_elder(conn, who, elder, now=now)
+        people = await _contacts(conn, elder, now)
+    routes = {person: await outbox.routes(conn, person) for person, *_ in people}
     push_key = push.public_key() if who.role == "doctor" else None
     return render.page(request, "channels.html", people=people, routes=routes, elder=elder, push_key=push_key)
 
 
 @router.post("/channels")
 async def set_channel(
-    web: TheWeb,
+    conn: Conn,
     who: Staff,
     now: Now,
     person: Annotated[str, Form(max_length=100)],
@@ -151,25 +143,23 @@ async def set_channel(
         quiet = (time.fromisoformat(quiet_from), time.fromisoformat(quiet_to)) if quiet_from or quiet_to else None
     except ValueError as error:
         raise BadInput(N_("Quiet hours need a beginning and an end, such as 22:00 and 07:00.")) from error
-    async with web.pool.connection() as conn:
-        await casework.set_route(
-            conn, who, person=person, channel=channel, address=address.strip(), priorities=priorities, quiet=quiet,
-            consented_to=consent.strip(), now=now,
-        )  # fmt: skip
+    await casework.set_route(
+        conn, who, person=person, channel=channel, address=address.strip(), priorities=priorities, quiet=quiet,
+        consented_to=consent.strip(), now=now,
+    )  # fmt: skip
     return RedirectResponse(_channels_of(person), 303)
 
 
 @router.post("/channels/{route_id}/withdraw")
-async def withdraw(web: TheWeb, who: Staff, now: Now, route_id: int, person: Annotated[str, Form(max_length=100)]) -> Response:
+async def withdraw(conn: Conn, who: Staff, now: Now, route_id: int, person: Annotated[str, Form(max_length=100)]) -> Response:
     """Consent is withdrawn."""
-    async with web.pool.connection() as conn:
-        await casework.withdraw_route(conn, who, person=person, route_id=route_id, now=now)
+    await casework.withdraw_route(conn, who, person=person, route_id=route_id, now=now)
     return RedirectResponse(_channels_of(person), 303)
 
 
 async def _contacts(conn: Connection, elder_id: str, now: datetime) -> list[tuple[str, str, str | None]]:
     """Contacts of an elder: person, name, and the channel of the file of people while that counts."""
-    found = await read.elder(conn, elder_id, now=now)
+    found = await elder_read.elder(conn, elder_id, now=now)
     assert found is not None, "it was just opened"
     people: list[tuple[str, str, str | None]] = []
     for one in found["contacts"]:

@@ -8,27 +8,25 @@ from fastapi.responses import RedirectResponse
 from backend.people import photos
 from backend.people.model import Id
 from backend.web import auth, steps
-from backend.web.auth import Admin, Now, Operator, TheWeb
+from backend.web.auth import Admin, Conn, Now, Operator, TheWeb
 from backend.web.pages.operator import vitals
 
 router = APIRouter(prefix="/operator/elders/{elder_id}", include_in_schema=False)
 
 
 @router.get("/photo")
-async def photo(web: TheWeb, who: Operator, now: Now, elder_id: Id) -> Response:
+async def photo(conn: Conn, who: Operator, now: Now, elder_id: Id) -> Response:
     """An elder's picture."""
-    async with web.pool.connection() as conn:
-        await auth.open_elder(conn, who, elder_id, now=now)
-        media_type, image = await photos.get(conn, elder_id)
+    await auth.open_elder(conn, who, elder_id, now=now)
+    media_type, image = await photos.get(conn, elder_id)
     return Response(image, media_type=media_type)
 
 
 @router.post("/photo")
-async def set_photo(web: TheWeb, who: Admin, now: Now, elder_id: Id, photo: UploadFile | None = None) -> Response:
+async def set_photo(conn: Conn, who: Admin, now: Now, elder_id: Id, photo: UploadFile | None = None) -> Response:
     """Another picture of an elder; without a file: none."""
     image = await photo.read(photos.BYTES_MAX + 1) if photo is not None else b""
-    async with web.pool.connection() as conn:
-        await steps.set_photo(conn, who, elder_id, image, now=now)
+    await steps.set_photo(conn, who, elder_id, image, now=now)
     return RedirectResponse(f"/operator/elders/{elder_id}", 303)
 
 

@@ -12,8 +12,8 @@ from backend.people import accounts, search
 from backend.people.model import Id
 from backend.rules import drafts, overrides, patch
 from backend.rules.sentence import sentence
-from backend.web import auth, elder_read, read, render
-from backend.web.auth import Now, Staff, TheWeb
+from backend.web import auth, elder_read, render
+from backend.web.auth import Conn, Now, Staff
 from backend.web.labels import N_
 from backend.web.language import Language
 from backend.web.read import Row
@@ -33,16 +33,15 @@ SPANS: tuple[tuple[int, str], ...] = (
 
 @router.get("")
 async def show_list(
-    request: Request, web: TheWeb, who: Staff, now: Now, search_: Annotated[str, Query(alias="search", max_length=60)] = "",
+    request: Request, conn: Conn, who: Staff, now: Now, search_: Annotated[str, Query(alias="search", max_length=60)] = "",
     page: Annotated[int, Query(ge=1, le=search.PAGE_MAX)] = 1,
 ) -> Response:  # fmt: skip
     """Those who fit, by pinyin: everybody for the centre, their own for a doctor. htmx asks for the lines alone."""
     doctor = (who.team_id, who.doctor_id) if who.role == "doctor" else None
-    async with web.pool.connection() as conn:
-        found = await search.find(conn, search_, page=page, doctor=doctor, now=now)
-        shown = {"search": search_, "page": page, "elders": found.ids}
-        await accounts.audit_view(conn, by=who.name, subject="elders", now=now, detail=shown)
-        lines = await elder_read.lines(conn, found.ids, now=now)
+    found = await search.find(conn, search_, page=page, doctor=doctor, now=now)
+    shown = {"search": search_, "page": page, "elders": found.ids}
+    await accounts.audit_view(conn, by=who.name, subject="elders", now=now, detail=shown)
+    lines = await elder_read.lines(conn, found.ids, now=now)
     template = "elders_found.html" if "hx-request" in request.headers else "elders.html"
     return render.page(
         request, template, elders=lines, total=found.total, count_max=search.COUNT_MAX, page=page, search=search_,
@@ -51,21 +50,20 @@ async def show_list(
 
 
 @router.get("/{elder_id}")
-async def show_elder(request: Request, web: TheWeb, who: Staff, now: Now, elder_id: Id) -> Response:
+async def show_elder(request: Request, conn: Conn, who: Staff, now: Now, elder_id: Id) -> Response:
     """Health file, trends, devices, rules with this elder's overrides, visits and cases."""
-    async with web.pool.connection() as conn:
-        await auth.open_elder(conn, who, elder_id, now=now)
-        elder = await read.elder(conn, elder_id, now=now)
-        assert elder is not None, "it was just opened"
-        measured = await elder_read.quantities(conn, elder_id)
-        return render.page(
-            request, "elder.html", elder=elder, latest=await read.latest(conn, elder_id), spans=SPANS,
-            measured=[name for name in QUANTITIES if name in measured], tests=await tested.of_elder(conn, elder_id),
-            untested_before=now - tested.UNTESTED_AFTER, rules=await _rules(conn, elder_id, auth.language_of(request), now),
-            visits=await elder_read.visits(conn, elder_id), due=await elder_read.due(conn, elder_id),
-            cases=await elder_read.cases(conn, elder_id), edits_rules=who.leads_rules,
-            today=now.astimezone(ZoneInfo(elder["zone"])).date(),
-        )  # fmt: skip
+    await auth.open_elder(conn, who, elder_id, now=now)
+    elder = await elder_read.elder(conn, elder_id, now=now)
+    assert elder is not None, "it was just opened"
+    measured = await elder_read.quantities(conn, elder_id)
+    return render.page(
+        request, "elder.html", elder=elder, latest=await elder_read.latest(conn, elder_id), spans=SPANS,
+        measured=[name for name in QUANTITIES if name in measured], tests=await tested.of_elder(conn, elder_id),
+        untested_before=now - tested.UNTESTED_AFTER, rules=await _rules(conn, elder_id, auth.language_of(request), now),
+        visits=await elder_read.visits(conn, elder_id), due=await elder_read.due(conn, elder_id),
+        cases=await elder_read.cases(conn, elder_id), edits_rules=who.leads_rules,
+        today=now.astimezone(ZoneInfo(elder["zone"])).date(),
+    )  # fmt: skip
 
 
 async def _rules(conn: Connection, elder_id: str, language: Language, now: datetime) -> list[Row]:

@@ -10,7 +10,7 @@ from backend.people import accounts, families
 from backend.people.families import MESSAGE_MAX
 from backend.people.model import Id
 from backend.web import auth, family, family_steps, render
-from backend.web.auth import Now, Relative, TheWeb
+from backend.web.auth import Conn, Now, Relative, TheWeb
 from backend.web.read import Row
 
 router = APIRouter(include_in_schema=False)
@@ -19,28 +19,25 @@ Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{20,100}$")]
 
 
 @router.get("/family")
-async def show(request: Request, web: TheWeb, who: Relative, now: Now) -> Response:
+async def show(request: Request, conn: Conn, who: Relative, now: Now) -> Response:
     """The whole page."""
-    async with web.pool.connection() as conn:
-        return render.page(request, "family.html", elders=await family.everybody(conn, who, now=now))
+    return render.page(request, "family.html", elders=await family.everybody(conn, who, now=now))
 
 
 @router.get("/family/now")
-async def show_now(request: Request, web: TheWeb, who: Relative, now: Now) -> Response:
+async def show_now(request: Request, conn: Conn, who: Relative, now: Now) -> Response:
     """What changes of it."""
-    async with web.pool.connection() as conn:
-        return render.page(request, "family_now.html", elders=await family.everybody(conn, who, now=now))
+    return render.page(request, "family_now.html", elders=await family.everybody(conn, who, now=now))
 
 
 @router.post("/family/elders/{elder_id}/messages")
 async def write(
-    request: Request, web: TheWeb, who: Relative, now: Now, elder_id: Id,
+    request: Request, conn: Conn, who: Relative, now: Now, elder_id: Id,
     text: Annotated[str, Form(min_length=1, max_length=MESSAGE_MAX)],
 ) -> Response:  # fmt: skip
     """Write to the centre."""
-    async with web.pool.connection() as conn:
-        await family_steps.write_to_centre(conn, who, elder_id, text=text, now=now)
-        return render.page(request, "family_now.html", elders=await family.everybody(conn, who, now=now))
+    await family_steps.write_to_centre(conn, who, elder_id, text=text, now=now)
+    return render.page(request, "family_now.html", elders=await family.everybody(conn, who, now=now))
 
 
 @router.get("/join/{token}")

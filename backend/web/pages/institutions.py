@@ -13,8 +13,8 @@ from backend.institutions import hours, store
 from backend.institutions.model import KINDS
 from backend.people import accounts
 from backend.people.model import Id
-from backend.web import auth, labels, read, render
-from backend.web.auth import Admin, Now, Somebody, TheWeb
+from backend.web import auth, elder_read, labels, render
+from backend.web.auth import Admin, Conn, Now, Somebody, TheWeb
 from backend.web.labels import N_
 from backend.web.place import distance_km, is_placed
 from backend.web.read import Row
@@ -28,23 +28,22 @@ Text = Annotated[str, Query(max_length=60)]
 
 @router.get("")
 async def show(
-    request: Request, web: TheWeb, who: Somebody, now: Now, search: Text = "", kind: Text = "", elder: Text = "", open_only: bool = False
+    request: Request, conn: Conn, who: Somebody, now: Now, search: Text = "", kind: Text = "", elder: Text = "", open_only: bool = False
 ) -> Response:
     """The directory with its map; with an elder, by the distance from that home."""
     if kind and kind not in KINDS:
         raise BadInput(N_("Choose a kind of the list."))
-    async with web.pool.connection() as conn:
-        home = None
-        if elder:
-            await auth.open_elder(conn, who, elder, now=now)
-            home = await read.elder(conn, elder, now=now)
-        local = now.astimezone(ZoneInfo(home["zone"] if home else render.ZONE))
-        near = (home["latitude"], home["longitude"]) if home is not None and is_placed(home) else None
-        wanted = await store.open_hours(conn, local) if near or open_only else None
-        found = await store.listed(
-            conn, kind=kind, search=search, near=near, closed_too=who.role == "admin", hours=wanted if open_only else None, limit=SHOWN_MAX
-        )
-        nearest = await store.listed(conn, kind=kind, search=search, near=near, hours=wanted, limit=1) if near else None
+    home = None
+    if elder:
+        await auth.open_elder(conn, who, elder, now=now)
+        home = await elder_read.elder(conn, elder, now=now)
+    local = now.astimezone(ZoneInfo(home["zone"] if home else render.ZONE))
+    near = (home["latitude"], home["longitude"]) if home is not None and is_placed(home) else None
+    wanted = await store.open_hours(conn, local) if near or open_only else None
+    found = await store.listed(
+        conn, kind=kind, search=search, near=near, closed_too=who.role == "admin", hours=wanted if open_only else None, limit=SHOWN_MAX
+    )
+    nearest = await store.listed(conn, kind=kind, search=search, near=near, hours=wanted, limit=1) if near else None
     return render.page(
         request, "institutions.html", institutions=_shown(found.rows, home, local), total=found.total, elder=home, kinds=KINDS, kind=kind,
         search=search, open_only=open_only, nearest=next(filter(is_placed, _shown(nearest.rows, home, local)), None) if nearest else None,
@@ -53,10 +52,9 @@ async def show(
 
 
 @router.get("/edit")
-async def edit(request: Request, web: TheWeb, who: Admin, id: Annotated[str, Query(max_length=40)] = "") -> Response:
+async def edit(request: Request, conn: Conn, who: Admin, id: Annotated[str, Query(max_length=40)] = "") -> Response:
     """The form for a new institution, or for one that is known."""
-    async with web.pool.connection() as conn:
-        known = await store.find(conn, id) if id else None
+    known = await store.find(conn, id) if id else None
     if id and known is None:
         raise NotFound(f"there is no institution {id}")
     given = {name: "" if value is None else str(value) for name, value in (known or {}).items()}

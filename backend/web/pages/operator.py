@@ -19,9 +19,9 @@ from backend.people.accounts import Account
 from backend.people.model import Id
 from backend.rules import store as rules
 from backend.rules.model import VisitClass
-from backend.web import auth, board, chart, read, render, steps, timeline
+from backend.web import auth, board, chart, elder_read, read, render, steps, timeline
 from backend.web.api.cases import TEXT_MAX
-from backend.web.auth import Now, Operator, TheWeb, Web
+from backend.web.auth import Conn, Now, Operator, TheWeb, Web
 from backend.web.events import EventStream
 from backend.web.language import Translator
 from backend.web.read import Row
@@ -36,43 +36,39 @@ Text = Annotated[str, Form(min_length=1, max_length=TEXT_MAX)]
 
 
 @router.get("")
-async def show_board(request: Request, web: TheWeb, who: Operator, now: Now) -> Response:
+async def show_board(request: Request, web: TheWeb, conn: Conn, who: Operator, now: Now) -> Response:
     """The board with the street."""
-    async with web.pool.connection() as conn:
-        return await _show(request, web, conn, who, {"street_html": Markup(await _street(request, web, conn, who, now))})
+    return await _show(request, web, conn, who, {"street_html": Markup(await _street(request, web, conn, who, now))})
 
 
 @router.get("/cases/{case_id}")
-async def board_with_case(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+async def board_with_case(request: Request, web: TheWeb, conn: Conn, who: Operator, now: Now, case_id: int) -> Response:
     """The board with one case chosen."""
-    async with web.pool.connection() as conn:
-        case = await auth.open_case(conn, who, case_id, now=now)
-        context = await _story(conn, case, auth.say_of(request), now) | await _card(conn, case["elder_id"], now)
-        context |= await _charts(conn, case["elder_id"], context["latest"], context["quantity"])
-        return await _show(request, web, conn, who, context)
+    case = await auth.open_case(conn, who, case_id, now=now)
+    context = await _story(conn, case, auth.say_of(request), now) | await _card(conn, case["elder_id"], now)
+    context |= await _charts(conn, case["elder_id"], context["latest"], context["quantity"])
+    return await _show(request, web, conn, who, context)
 
 
 @router.get("/alerts/{alert_id}")
-async def board_with_alert(web: TheWeb, who: Operator, now: Now, alert_id: int) -> Response:
+async def board_with_alert(conn: Conn, who: Operator, now: Now, alert_id: int) -> Response:
     """To the case of an alert, whose number may stand in an old link."""
-    async with web.pool.connection() as conn:
-        await auth.open_alert(conn, who, alert_id, now=now)
-        case_id = await read.case_of_alert(conn, alert_id)
+    await auth.open_alert(conn, who, alert_id, now=now)
+    case_id = await read.case_of_alert(conn, alert_id)
     if case_id is None:
         raise NotFound(f"alert {alert_id} has no case")
     return RedirectResponse(f"/operator/cases/{case_id}", 303)
 
 
 @router.get("/elders/{elder_id}")
-async def board_with_elder(request: Request, web: TheWeb, who: Operator, now: Now, elder_id: Id) -> Response:
+async def board_with_elder(request: Request, web: TheWeb, conn: Conn, who: Operator, now: Now, elder_id: Id) -> Response:
     """The board with one elder chosen, and that elder's cases."""
-    async with web.pool.connection() as conn:
-        await auth.open_elder(conn, who, elder_id, now=now)
-        history = await read.elder_cases(conn, elder_id)
-        history.sort(key=lambda case: case["opened_at"], reverse=True)
-        card = await _card(conn, elder_id, now)
-        charts = await _charts(conn, elder_id, card["latest"], QuantityName.HEART_RATE)
-        return await _show(request, web, conn, who, {"history": history} | card | charts)
+    await auth.open_elder(conn, who, elder_id, now=now)
+    history = await read.elder_cases(conn, elder_id)
+    history.sort(key=lambda case: case["opened_at"], reverse=True)
+    card = await _card(conn, elder_id, now)
+    charts = await _charts(conn, elder_id, card["latest"], QuantityName.HEART_RATE)
+    return await _show(request, web, conn, who, {"history": history} | card | charts)
 
 
 @router.get("/live", response_class=StreamingResponse)
@@ -90,94 +86,84 @@ async def live(request: Request, web: TheWeb, who: Operator) -> EventStream:
 
 @router.get("/queue")
 async def queue(
-    request: Request, web: TheWeb, who: Operator, rows: Annotated[int, Query(ge=1, le=board.ROWS_MAX)] = board.ROWS
+    request: Request, web: TheWeb, conn: Conn, who: Operator, rows: Annotated[int, Query(ge=1, le=board.ROWS_MAX)] = board.ROWS
 ) -> Response:
     """The queue alone."""
-    async with web.pool.connection() as conn:
-        if rows != board.ROWS:
-            return HTMLResponse(web.board.longer_html(auth.language_of(request), await read.queue(conn, limit=rows), rows))
-        return HTMLResponse(await _queue(request, web, conn))
+    if rows != board.ROWS:
+        return HTMLResponse(web.board.longer_html(auth.language_of(request), await read.queue(conn, limit=rows), rows))
+    return HTMLResponse(await _queue(request, web, conn))
 
 
 @router.get("/beside")
-async def beside(request: Request, web: TheWeb, who: Operator) -> Response:
+async def beside(request: Request, conn: Conn, who: Operator) -> Response:
     """What stands beside the queue and is a person's own."""
-    async with web.pool.connection() as conn:
-        return render.page(request, "beside.html", **await _own(conn, who))
+    return render.page(request, "beside.html", **await _own(conn, who))
 
 
 @router.get("/street")
-async def street(request: Request, web: TheWeb, who: Operator, now: Now) -> Response:
+async def street(request: Request, web: TheWeb, conn: Conn, who: Operator, now: Now) -> Response:
     """The street alone."""
-    async with web.pool.connection() as conn:
-        return HTMLResponse(await _street(request, web, conn, who, now))
+    return HTMLResponse(await _street(request, web, conn, who, now))
 
 
 @router.get("/elders/{elder_id}/vitals")
 async def vitals(
-    request: Request, web: TheWeb, who: Operator, now: Now, elder_id: Id, case_id: Annotated[int | None, Query(alias="case")] = None
+    request: Request, conn: Conn, who: Operator, now: Now, elder_id: Id, case_id: Annotated[int | None, Query(alias="case")] = None
 ) -> Response:
     """An elder's newest values and devices alone; a live view asked for here belongs to the case."""
-    async with web.pool.connection() as conn:
-        await auth.open_elder(conn, who, elder_id, now=now)
-        return render.page(request, "elder_live.html", case_id=case_id, **await _card(conn, elder_id, now))
+    await auth.open_elder(conn, who, elder_id, now=now)
+    return render.page(request, "elder_live.html", case_id=case_id, **await _card(conn, elder_id, now))
 
 
 @router.get("/cases/{case_id}/story")
-async def story(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+async def story(request: Request, conn: Conn, who: Operator, now: Now, case_id: int) -> Response:
     """A case's banner, state and story alone."""
-    async with web.pool.connection() as conn:
-        return await fresh_story(request, conn, who, case_id, now)
+    return await fresh_story(request, conn, who, case_id, now)
 
 
 @router.post("/cases/{case_id}/take")
-async def take(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+async def take(request: Request, conn: Conn, who: Operator, now: Now, case_id: int) -> Response:
     """Take the case."""
-    async with web.pool.connection() as conn:
-        await steps.take(conn, who, case_id, now=now)
-        return await fresh_story(request, conn, who, case_id, now)
+    await steps.take(conn, who, case_id, now=now)
+    return await fresh_story(request, conn, who, case_id, now)
 
 
 @router.post("/cases/{case_id}/give-back")
-async def give_back(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int) -> Response:
+async def give_back(request: Request, conn: Conn, who: Operator, now: Now, case_id: int) -> Response:
     """Put the case back into the queue."""
-    async with web.pool.connection() as conn:
-        await steps.put_back(conn, who, case_id, now=now)
-        return await fresh_story(request, conn, who, case_id, now)
+    await steps.put_back(conn, who, case_id, now=now)
+    return await fresh_story(request, conn, who, case_id, now)
 
 
 @router.post("/cases/{case_id}/note")
-async def note(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int, text: Text) -> Response:
+async def note(request: Request, conn: Conn, who: Operator, now: Now, case_id: int, text: Text) -> Response:
     """Add a remark."""
-    async with web.pool.connection() as conn:
-        await steps.note(conn, who, case_id, text=text, now=now)
-        return await fresh_story(request, conn, who, case_id, now)
+    await steps.note(conn, who, case_id, text=text, now=now)
+    return await fresh_story(request, conn, who, case_id, now)
 
 
 @router.post("/cases/{case_id}/dispatch")
 async def dispatch(
-    request: Request, web: TheWeb, who: Operator, now: Now, case_id: int, visit_class: Annotated[VisitClass, Form()], reason: Text
+    request: Request, conn: Conn, who: Operator, now: Now, case_id: int, visit_class: Annotated[VisitClass, Form()], reason: Text
 ) -> Response:
     """Ask for a family doctor."""
-    async with web.pool.connection() as conn:
-        await steps.send_doctor(conn, who, case_id, visit_class=visit_class, reason=reason, now=now)
-        return await fresh_story(request, conn, who, case_id, now)
+    await steps.send_doctor(conn, who, case_id, visit_class=visit_class, reason=reason, now=now)
+    return await fresh_story(request, conn, who, case_id, now)
 
 
 @router.post("/cases/{case_id}/resolve")
 async def resolve(
-    request: Request, web: TheWeb, who: Operator, now: Now, case_id: int, text: Annotated[str, Form(max_length=TEXT_MAX)] = ""
+    request: Request, conn: Conn, who: Operator, now: Now, case_id: int, text: Annotated[str, Form(max_length=TEXT_MAX)] = ""
 ) -> Response:
     """Say that nobody needs help any more."""
-    async with web.pool.connection() as conn:
-        await steps.resolve(conn, who, case_id, text=text.strip(), now=now)
-        return await fresh_story(request, conn, who, case_id, now)
+    await steps.resolve(conn, who, case_id, text=text.strip(), now=now)
+    return await fresh_story(request, conn, who, case_id, now)
 
 
 @router.post("/cases/{case_id}/close")
 async def close(
     request: Request,
-    web: TheWeb,
+    conn: Conn,
     who: Operator,
     now: Now,
     case_id: int,
@@ -185,20 +171,18 @@ async def close(
     text: Annotated[str, Form(max_length=TEXT_MAX)] = "",
 ) -> Response:
     """Close the case."""
-    async with web.pool.connection() as conn:
-        await steps.close(conn, who, case_id, disposition=disposition, text=text.strip(), now=now)
-        return await fresh_story(request, conn, who, case_id, now)
+    await steps.close(conn, who, case_id, disposition=disposition, text=text.strip(), now=now)
+    return await fresh_story(request, conn, who, case_id, now)
 
 
 @router.post("/cases/{case_id}/call-off")
-async def call_off(request: Request, web: TheWeb, who: Operator, now: Now, case_id: int, reason: Text) -> Response:
+async def call_off(request: Request, conn: Conn, who: Operator, now: Now, case_id: int, reason: Text) -> Response:
     """Call the newest visit of the case off."""
-    async with web.pool.connection() as conn:
-        visits = await read.case_visits(conn, case_id)
-        if not visits:
-            raise NotFound(f"case {case_id} has no visit")
-        await steps.cancel(conn, who, visits[-1]["id"], reason=reason, now=now)
-        return await fresh_story(request, conn, who, case_id, now)
+    visits = await read.case_visits(conn, case_id)
+    if not visits:
+        raise NotFound(f"case {case_id} has no visit")
+    await steps.cancel(conn, who, visits[-1]["id"], reason=reason, now=now)
+    return await fresh_story(request, conn, who, case_id, now)
 
 
 async def _show(request: Request, web: Web, conn: Connection, who: Account, context: Row) -> Response:
@@ -234,7 +218,7 @@ async def _card(conn: Connection, elder_id: str | None, now: datetime) -> Row:
     """What the card of an elder shows; a case without an elder has an empty one."""
     if elder_id is None:
         return {"elder": None, "latest": {}}
-    return {"elder": await read.elder(conn, elder_id, now=now), "latest": await read.latest(conn, elder_id)}
+    return {"elder": await elder_read.elder(conn, elder_id, now=now), "latest": await elder_read.latest(conn, elder_id)}
 
 
 async def _charts(conn: Connection, elder_id: str | None, latest: Row, quantity: QuantityName) -> Row:

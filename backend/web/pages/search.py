@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from backend.web import auth, read, render, steps
+from backend.web import auth, elder_read, read, render, steps
 from backend.web.api.visits import LEAVE_MINUTES_MAX
 from backend.web.auth import Now, Operator, TheWeb
 
@@ -50,5 +50,5 @@ async def _search(request: Request, web: TheWeb, who: Operator, now: Now, visit_
         await auth.open_visit(conn, who, visit_id, now=now)
         [visit] = await read.visits(conn, [visit_id])
         found = await steps.candidates(conn, visit["elder_id"], now=now, habits=web.config.plan)
-        more = [] if found else await read.doctors_to_call(conn, visit["elder_id"])
+        more = [] if found else await elder_read.doctors_to_call(conn, visit["elder_id"])
     return render.page(request, "search.html", visit=visit, candidates=found, off_duty=more, phone_first=PHONE_FIRST)

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from backend.people import accounts, teams
 from backend.people.model import Id
 from backend.web import auth, render
-from backend.web.auth import Admin, Now, Operator, TheWeb
+from backend.web.auth import Admin, Conn, Now, Operator, TheWeb
 from backend.web.render import ZONE
 
 router = APIRouter(include_in_schema=False)
@@ -24,11 +24,10 @@ def _today(now: datetime) -> date:
 
 
 @router.get("/teams")
-async def show_teams(request: Request, web: TheWeb, who: Operator, now: Now) -> Response:
+async def show_teams(request: Request, conn: Conn, who: Operator, now: Now) -> Response:
     """Teams, members, shifts."""
-    async with web.pool.connection() as conn:
-        await accounts.audit_view(conn, by=who.name, subject="teams", now=now)
-        found = await teams.teams(conn, now=now, today=_today(now))
+    await accounts.audit_view(conn, by=who.name, subject="teams", now=now)
+    found = await teams.teams(conn, now=now, today=_today(now))
     return render.page(request, "teams.html", teams=found)
 
 
@@ -64,15 +63,14 @@ async def set_active(web: TheWeb, who: Admin, now: Now, doctor_id: Id, is_active
 
 @router.get("/contracts")
 async def show_contracts(
-    request: Request, web: TheWeb, who: Operator, now: Now, search: Annotated[str, Query(max_length=40)] = "", due: bool = False
+    request: Request, conn: Conn, who: Operator, now: Now, search: Annotated[str, Query(max_length=40)] = "", due: bool = False
 ) -> Response:
     """Elders and their contracts."""
     today = _today(now)
-    async with web.pool.connection() as conn:
-        await accounts.audit_view(conn, by=who.name, subject="contracts", now=now)
-        found = await teams.contracts(conn, only_due=due, due_before=today + DUE_WITHIN, search=search)
-        rate = await teams.signed_rate(conn, today=today)
-        all_teams = await teams.teams(conn, now=now, today=today)
+    await accounts.audit_view(conn, by=who.name, subject="contracts", now=now)
+    found = await teams.contracts(conn, only_due=due, due_before=today + DUE_WITHIN, search=search)
+    rate = await teams.signed_rate(conn, today=today)
+    all_teams = await teams.teams(conn, now=now, today=today)
     return render.page(
         request, "contracts.html", contracts=found, rate=rate, teams=all_teams, search=search, due=due, today=today,
         soon=today + DUE_WITHIN, a_year_on=today + timedelta(days=365),
@@ -81,7 +79,7 @@ async def show_contracts(
 
 @router.post("/contracts/{elder_id}")
 async def sign(
-    web: TheWeb,
+    conn: Conn,
     who: Admin,
     now: Now,
     elder_id: Id,
@@ -90,20 +88,18 @@ async def sign(
     ends_on: Annotated[date, Form()],
 ) -> Response:
     """Sign, renew, or change the team."""
-    async with web.pool.connection() as conn:
-        await auth.open_elder(conn, who, elder_id, now=now)
-        async with conn.transaction():
-            await teams.sign(conn, elder_id, doctor_id=doctor_id, signed_on=signed_on, ends_on=ends_on, by=who.name)
-            await accounts.audit(conn, by=who.name, action="signed", subject=f"elder:{elder_id}", now=now)
+    await auth.open_elder(conn, who, elder_id, now=now)
+    async with conn.transaction():
+        await teams.sign(conn, elder_id, doctor_id=doctor_id, signed_on=signed_on, ends_on=ends_on, by=who.name)
+        await accounts.audit(conn, by=who.name, action="signed", subject=f"elder:{elder_id}", now=now)
     return RedirectResponse(f"/contracts?search={elder_id}", 303)
 
 
 @router.post("/contracts/{elder_id}/end")
-async def end(web: TheWeb, who: Admin, now: Now, elder_id: Id, reason: Annotated[str, Form(min_length=1, max_length=200)]) -> Response:
+async def end(conn: Conn, who: Admin, now: Now, elder_id: Id, reason: Annotated[str, Form(min_length=1, max_length=200)]) -> Response:
     """End a contract, with the reason."""
-    async with web.pool.connection() as conn:
-        await auth.open_elder(conn, who, elder_id, now=now)
-        async with conn.transaction():
-            await teams.end_contract(conn, elder_id, on=_today(now), reason=reason, by=who.name)
-            await accounts.audit(conn, by=who.name, action="contract_ended", subject=f"elder:{elder_id}", now=now)
+    await auth.open_elder(conn, who, elder_id, now=now)
+    async with conn.transaction():
+        await teams.end_contract(conn, elder_id, on=_today(now), reason=reason, by=who.name)
+        await accounts.audit(conn, by=who.name, action="contract_ended", subject=f"elder:{elder_id}", now=now)
     return RedirectResponse(f"/contracts?search={elder_id}", 303)

@@ -13,7 +13,7 @@ from backend.people.model import Id
 from backend.rules import episodes, watch
 from backend.rules import store as rules
 from backend.web import auth, render
-from backend.web.auth import Now, Operator, TheWeb
+from backend.web.auth import Conn, Now, Operator, TheWeb
 
 router = APIRouter(prefix="/operator/elders/{elder_id}/watch", include_in_schema=False)
 review = APIRouter(prefix="/operator/review", include_in_schema=False)
@@ -30,11 +30,10 @@ async def show_late(request: Request, web: TheWeb, who: Operator, now: Now) -> R
 
 
 @router.get("")
-async def show(request: Request, web: TheWeb, who: Operator, now: Now, elder_id: Id) -> Response:
+async def show(request: Request, conn: Conn, who: Operator, now: Now, elder_id: Id) -> Response:
     """When somebody is or was away, and what was seen lately; the form for the latter."""
-    async with web.pool.connection() as conn:
-        await auth.open_elder(conn, who, elder_id, now=now)
-        away, seen = await watch.away(conn, elder_id), await watch.observed(conn, elder_id)
+    await auth.open_elder(conn, who, elder_id, now=now)
+    away, seen = await watch.away(conn, elder_id), await watch.observed(conn, elder_id)
     return render.page(request, "watch.html", elder_id=elder_id, away=away, seen=seen)
 
 

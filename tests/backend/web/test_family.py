@@ -19,7 +19,7 @@ from backend.web import auth
 from backend.web.api import ROUTERS as API
 from backend.web.pages import ROUTERS as PAGES
 from backend.web.pages import planner
-from backend.web.read import Readers
+from backend.web.readers import Readers
 from contract.quantities import QuantityName, Statistic
 from tests.backend.street import NOW, at_once, one, rows
 from tests.backend.web.conftest import PASSWORD, Clock, SignedIn, consent, listening, offer_visit, open_alert, open_case, serving

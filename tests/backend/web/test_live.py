@@ -20,7 +20,7 @@ from backend.people.accounts import Account
 from backend.web import auth, live
 from backend.web.app import create_app
 from backend.web.live import CLIENT_QUEUE_MAX, Change, Client, Live, Rate
-from backend.web.read import Readers
+from backend.web.readers import Readers
 from simulators.servers import Database
 from tests.backend.conftest import prepare
 from tests.backend.street import NOW, settle
