@@ -11,7 +11,7 @@ from backend.dispatch import store as dispatch
 from backend.notify import outbox
 
 NOBODY_YET_TEXT = "还在为您联系医生，请不要着急。"
-"""Said at the ladder's last rung (DISPATCH.md A5: at 180 s elder and family are told the state)."""
+"""Said at the ladder's last rung at 180 s (docs/visits.md)."""
 COMING_TEXT = "{doctor}正在赶来，大约{minutes}分钟到。"
 COMING_SOON_TEXT = "{doctor}正在赶来。"
 OFFERED = {

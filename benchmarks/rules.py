@@ -1,6 +1,6 @@
 """The rule engine alone, on one core: readings judged per second, calm ones by their extremes and sick ones value by value.
 
-And how rare it makes alarms: scripted days with artefacts of 10 to 40 s and true episodes, against raw limits (RULES B3, goal E6).
+And how rare it makes alarms: scripted days with artefacts of 10 to 40 s and true episodes, against raw limits.
 """
 
 import time

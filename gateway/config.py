@@ -66,7 +66,7 @@ class OutboxConfig(_Section):
 
 
 class SendConfig(_Section):
-    """When readings are sent, and when unanswered messages are sent again (DOMAIN 3.2: 5 to 20 s for alarms)."""
+    """When readings are sent, and when unanswered messages are sent again (CLC/TS 50134-9: 5 to 20 s for alarms)."""
 
     batch_interval_s: float = Field(default=5, gt=0, le=3600)
     batch_readings_max: int = Field(default=2_000, ge=1, le=5_000)
@@ -113,8 +113,8 @@ class LocalAlarmConfig(_Section):
     contacts: list[Phone] = Field(default_factory=list, max_length=10)
     modem_path: str | None = Field(default=None, min_length=1)
     modem_baud: int = Field(default=115200, ge=300, le=4_000_000)
-    retry_s: float = Field(default=15, ge=5, le=20, description="DOMAIN 3.2: 5 to 20 s apart")
-    retry_for_s: float = Field(default=1800, ge=180, le=1800, description="DOMAIN 3.2: at least 3 min, at most 30 min")
+    retry_s: float = Field(default=15, ge=5, le=20, description="CLC/TS 50134-9: 5 to 20 s apart")
+    retry_for_s: float = Field(default=1800, ge=180, le=1800, description="CLC/TS 50134-9: at least 3 min, at most 30 min")
     language: Literal["zh", "en"] = "zh"
     place: Annotated[SecretStr, AfterValidator(_one_line)] = SecretStr("")
     call_back: Phone | None = None

@@ -11,7 +11,7 @@ from backend.db.pool import Connection
 Row = dict[str, Any]
 
 TARGETS: tuple[tuple[int, float, str], ...] = ((45, 0.90, "TSA"), (60, 1.0, "TSA"))
-"""Minutes from the request to the home, share of visits, source (DOMAIN 3.1: attend 90 % <= 45 min, 100 % <= 60 min)."""
+"""Minutes from the request to the home, share of visits, source: MASCOT Telecare report 2015-16 under the TSA code."""
 JUDGED = ("emergency", "urgent")
 """Classes that the targets are about; others are made on a day that was agreed."""
 

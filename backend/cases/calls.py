@@ -1,6 +1,6 @@
 """The contact plan of a case: the elder first, no answer, the next contact at once. Every call is logged to the second with its result.
 
-Rule (26 Tex. Admin. Code 279.79, DOMAIN 3.1): try the person first; if unreachable contact a responder immediately; record the times as
+Rule (26 Tex. Admin. Code 279.79): try the person first; if unreachable contact a responder immediately; record the times as
 h:m:s.
 """
 

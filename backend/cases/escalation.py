@@ -1,8 +1,7 @@
 """Who is told next, and when: each state has a ladder of steps, and an open case always stands before exactly one of them. Pure.
 
-Figures (DOMAIN 3.1): 97.5 % of calls answered within 60 s, 99 % within 180 s and every later one investigated, visits within 45 min
-(90 %) and 60 min (all): MASCOT Telecare report 2015-16 under the TSA code. Technical trouble is no call: it is stale after 24 h (ISA-18.2,
-DOMAIN 3.5).
+Figures: 97.5 % of calls answered within 60 s, 99 % within 180 s and every later one investigated, visits within 45 min
+(90 %) and 60 min (all): MASCOT Telecare report 2015-16 under the TSA code. Technical trouble is no call: it is stale after 24 h (ISA-18.2).
 """
 
 from dataclasses import dataclass

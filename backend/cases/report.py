@@ -2,7 +2,7 @@
 
 A call is answered when somebody takes its case: each waiting counts, from the moment the case is opened, waits again, or comes back from a
 rest, to the taking. Technical trouble and group items are no calls; what ended by itself before anybody took it is left out, and said, and
-so are cases that were closed as tests (DOMAIN 52). With `areas` everything is about elders who live in one of them.
+so are cases that were closed as tests. With `areas` everything is about elders who live in one of them.
 """
 
 import json
@@ -24,7 +24,7 @@ TARGETS: tuple[tuple[int, float, str], ...] = (
     (60, 0.975, "TSA"),
     (180, 0.99, "TSA"),
 )
-"""Seconds, share of calls, source (DOMAIN 2.2 and 3.1): China's 15 s is stricter on time, the British 60 s on share."""
+"""Seconds, share of calls, source (TSA: MASCOT Telecare report 2015-16 under its code). China is stricter on time, Britain on share."""
 TOP = 10
 
 CALLS = """

@@ -22,10 +22,10 @@ SYSTEM = "system"
 """`by` of what no person did."""
 
 RELATED = timedelta(seconds=300)
-"""Alerts of one home within this time are one episode, so one case (RULES B3). A rule's own `groups` says otherwise."""
+"""Alerts of one home within this time are one episode, so one case: our own choice. A rule's own `groups` says otherwise."""
 OUTAGE_MIN = 10
 OUTAGE_WITHIN = timedelta(seconds=HEARTBEAT_S + 15)
-"""So many gateways silent within so short a time are one trouble, not ten: ten alarms are a flood (ISA-18.2, DOMAIN 3.5). Those which die
+"""So many gateways silent within so short a time are one trouble, not ten: ten alarms are a flood (ISA-18.2). Those which die
 at once were last heard up to a heartbeat apart, and are found silent as far apart; the rest is for the ticks that look for them."""
 OUTAGE_GROWS = timedelta(seconds=300)
 """A gateway that falls silent this long after the last one belongs to the same outage."""

@@ -1,6 +1,6 @@
 """When each alarm device last proved that it works: the newest call for help of it that reached the centre, a test or a real one.
 
-Users test their alarm monthly (DOMAIN 3.1, 51), so a device that has said nothing of the kind for 30 days is to be tried.
+Users test their alarm monthly (Sovereign's standards for users), so a device that has said nothing of the kind for 30 days is to be tried.
 """
 
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ from backend.institutions.model import Institution
 Row = dict[str, Any]
 
 ROWS_MAX = 20_000
-"""A province has some thousands (962 两证齐全, 2 596 养老机构 in one, DOMAIN 1.1)."""
+"""A province has some thousands (962 两证齐全, 2 596 养老机构 in 山东)."""
 COLUMNS = tuple(Institution.model_fields)
 Place = tuple[float, float]
 """Latitude and longitude, degrees (WGS 84)."""

@@ -7,7 +7,7 @@
     | not satisfied twice running, reaction hard to control, complication  | refer, follow up actively   | in two weeks    |
     | emergency                                                            | treat, refer                | in two weeks    |
 
-Source: 国家基本公共卫生服务规范（第三版）, 高血压患者健康管理 and 2型糖尿病患者健康管理, 分类干预 (DOMAIN 4.2, 4.3).
+Source: 国家基本公共卫生服务规范（第三版）, 高血压患者健康管理 and 2型糖尿病患者健康管理, 分类干预.
 It advises a doctor, who decides.
 """
 
@@ -21,7 +21,7 @@ ROUTINE = timedelta(days=91)
 """规范: at least four face-to-face follow-ups a year, by quarter."""
 
 SYSTOLIC_EMERGENCY, DIASTOLIC_EMERGENCY = 180, 110
-"""规范: at or above, mmHg; DOMAIN 4.2 says why not 100 as one test item prints."""
+"""规范: at or above, mmHg. One collection of test questions prints 100 for the second; the others have 110."""
 SYSTOLIC_TARGET, DIASTOLIC_TARGET = 140, 90
 SYSTOLIC_TARGET_ELDER = 150
 ELDER_YEARS = 65

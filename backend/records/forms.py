@@ -1,6 +1,6 @@
 """The forms that a visit is recorded with, as data: what is asked, in which unit, within which bounds, and where a first value comes from.
 
-Sources: 国家基本公共卫生服务规范（第三版）: 高血压患者随访, 2型糖尿病患者随访, 老年人健康管理 (DOMAIN 4.2 to 4.4). Bounds of measured
+Sources: 国家基本公共卫生服务规范（第三版）: 高血压患者随访, 2型糖尿病患者随访, 老年人健康管理. Bounds of measured
 quantities are those of the contract's list; they find slips of the finger, not diseases.
 """
 

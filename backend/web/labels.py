@@ -81,7 +81,7 @@ VISIT_CLASS = {
     "same_day": N_("Same day"),
     "by_date": N_("By a date"),
 }
-"""Classes and the 60 minutes: DISPATCH.md A5, offer protocol."""
+"""Classes and the 60 minutes: docs/visits.md."""
 VISIT_STATE = {
     "requested": N_("Looking for a doctor"),
     "offered": N_("Waiting for the doctor's answer"),

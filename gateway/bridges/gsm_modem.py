@@ -30,7 +30,7 @@ READ_BYTES_MAX = 4096
 REOPEN_S = 0.2
 REOPEN_MAX_S = 5.0
 CHECK_S = 60.0
-"""DEVICES 0: AT each minute."""
+"""A modem is asked so often whether it is there: its faults are noticed before it is needed."""
 RECHECK_S = 10.0
 """A modem that is not well is asked sooner, and a fault is told once it has lasted so long: joining the network takes a while."""
 VALIDITY_MINUTES = 1440

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 from backend.people import photos
 from backend.people.model import Id
 from backend.web import auth, steps
-from backend.web.auth import Admin, Conn, Now, Operator, TheWeb
+from backend.web.auth import Admin, Conn, Now, Operator
 from backend.web.pages.operator import vitals
 
 router = APIRouter(prefix="/operator/elders/{elder_id}", include_in_schema=False)
@@ -32,9 +32,8 @@ async def set_photo(conn: Conn, who: Admin, now: Now, elder_id: Id, photo: Uploa
 
 @router.post("/live")
 async def live_view(
-    request: Request, web: TheWeb, who: Operator, now: Now, elder_id: Id, case_id: Annotated[int | None, Form()] = None
+    request: Request, conn: Conn, who: Operator, now: Now, elder_id: Id, case_id: Annotated[int | None, Form()] = None
 ) -> Response:
     """Ask the home for raw values for five minutes; of a case it becomes a line of its story."""
-    async with web.pool.connection() as conn:
-        await steps.live_view(conn, who, elder_id, case_id=case_id, now=now)
-    return await vitals(request, web, who, now, elder_id, case_id)
+    await steps.live_view(conn, who, elder_id, case_id=case_id, now=now)
+    return await vitals(request, conn, who, now, elder_id, case_id)

@@ -12,7 +12,7 @@ from backend.web.auth import Now, Operator, TheWeb
 router = APIRouter(prefix="/operator/visits", include_in_schema=False)
 
 PHONE_FIRST = 3
-"""DISPATCH.md A5: at 120 s the operator telephones the best three."""
+"""At 120 s the operator telephones the best three (docs/visits.md)."""
 
 
 @router.get("/{visit_id}/search")
