@@ -207,13 +207,15 @@ class Worker:
     async def offer_visits(self) -> None:
         """Serve every visit whose timer has run out, one transaction each."""
         while True:
-            async with self._pool.connection() as conn, conn.transaction():
-                now = datetime.now(UTC)
-                served = await dispatch.offer_due(conn, now=now, retry_s=self._config.retry_s, habits=self._habits)
-                if served is None:
+            async with self._pool.connection() as conn:
+                ready = await dispatch.next_due(conn, now=(now := datetime.now(UTC)), habits=self._habits)
+                if ready is None:
                     return
-                async with apart(conn, "nobody hears of an offer", event="offer_untold", visit_id=served.visit_id):
-                    await _tell(conn, served, now=now)
+                async with conn.transaction():
+                    served = await dispatch.offer_due(conn, ready, now=now, retry_s=self._config.retry_s)
+                    if served is not None:
+                        async with apart(conn, "nobody hears of an offer", event="offer_untold", visit_id=served.visit_id):
+                            await _tell(conn, served, now=now)
 
     async def make_room(self) -> None:
         """Make room in the days of the doctors who have taken urgent visits."""

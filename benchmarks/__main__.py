@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import accepts, back_test, cases, console, devices, dom, drain, falls, fuzz, ingest, kills, outbox, rules, storage
+from benchmarks import accepts, back_test, cases, console, days, devices, dom, drain, falls, fuzz, ingest, kills, outbox, rules, storage
 from benchmarks.peers import run as peers
 from benchmarks.routing import run as routing
 
@@ -24,6 +24,7 @@ PARTS: dict[str, Part] = {
     "back_test": back_test.measure,
     "cases": cases.measure,
     "console": console.measure,
+    "days": days.measure,
     "devices": devices.measure,
     "dom": dom.measure,
     "drain": drain.measure,

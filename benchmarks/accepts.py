@@ -81,8 +81,9 @@ async def _offer(conn: Connection, elder_id: str) -> int:
     async with conn.transaction():
         visit_id = await dispatch.request(conn, elder_id=elder_id, alert_id=None, visit_class="urgent", reason="race", by="system", now=NOW)
     while True:
-        async with conn.transaction():
-            await dispatch.offer_due(conn, now=ASKED_AT, retry_s=60)
+        if (ready := await dispatch.next_due(conn, now=ASKED_AT)) is not None:
+            async with conn.transaction():
+                await dispatch.offer_due(conn, ready, now=ASKED_AT, retry_s=60)
         row = await (await conn.execute("SELECT state FROM visit WHERE id = %(id)s", {"id": visit_id})).fetchone()
         if row is not None and row["state"] == "offered":
             return visit_id

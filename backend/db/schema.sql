@@ -1082,6 +1082,7 @@ CREATE TABLE visit (
     due_id bigint,
     due_side smallint,
     room_at timestamp with time zone,
+    room_of text,
     CONSTRAINT visit_pkey PRIMARY KEY (id),
     CONSTRAINT visit_check1 CHECK (((doctor_id IS NOT NULL) OR (state = ANY (ARRAY['requested'::text, 'offered'::text, 'cancelled'::text])))),
     CONSTRAINT visit_check2 CHECK (((state = 'done'::text) = ((findings IS NOT NULL) AND (outcome IS NOT NULL)))),
@@ -1096,7 +1097,8 @@ CREATE TABLE visit (
     CONSTRAINT visit_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alert(id),
     CONSTRAINT visit_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES doctor(id),
     CONSTRAINT visit_due_id_fkey FOREIGN KEY (due_id) REFERENCES due_visit(id),
-    CONSTRAINT visit_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id)
+    CONSTRAINT visit_elder_id_fkey FOREIGN KEY (elder_id) REFERENCES elder(id),
+    CONSTRAINT visit_room_of_fkey FOREIGN KEY (room_of) REFERENCES doctor(id)
 );
 CREATE INDEX visit_by_alert ON public.visit USING btree (alert_id, id);
 CREATE INDEX visit_by_change ON public.visit USING btree (changed_at);

@@ -1,6 +1,7 @@
 """A team's day as the planner sees it, read from the database: what is due or planned, who works, what has begun."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -40,6 +41,17 @@ FROM due_visit d JOIN elder e ON e.id = d.elder_id LEFT JOIN contract c ON c.eld
 WHERE d.id IN (SELECT due_id FROM plan_stop WHERE plan_id = %(id)s UNION SELECT due_id FROM plan_unserved WHERE plan_id = %(id)s)
 ORDER BY d.due_on, d.id
 """
+PUSHED_OUT = """
+SELECT d.id, d.elder_id, e.name, d.kind, d.opens_on, d.due_on, d.part, d.lasts_min, d.roles, d.gap_min_min, d.gap_max_min,
+       e.latitude, e.longitude, c.doctor_id, p.starts_at AS promised_at, p.doctor_id AS promised_doctor_id
+FROM plan_stop p
+JOIN due_visit d ON d.id = p.due_id
+JOIN elder e ON e.id = d.elder_id
+LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL
+WHERE p.plan_id = %(id)s AND p.doctor_id = %(doctor_id)s AND p.skip_reason = 'urgent_visit' AND p.starts_at > %(now)s
+    AND d.state = 'due' AND d.promised_at IS NULL AND cardinality(d.roles) = 1
+ORDER BY d.due_on, d.id
+"""
 URGENT = """
 SELECT v.doctor_id, v.state, v.depart_by, v.changed_at, e.latitude, e.longitude
 FROM visit v JOIN doctor d ON d.id = v.doctor_id JOIN elder e ON e.id = v.elder_id
@@ -64,48 +76,65 @@ FROM team t LEFT JOIN travel_curve c ON c.team_id = t.id WHERE t.id = %(team_id)
 """
 
 
-async def assemble(
-    conn: Connection, team_id: str, day: date, *, now: datetime, plan_id: int | None = None, habits: PlanConfig = making.HABITS
-) -> Day:
-    """The day as the planner sees it: what is due, or with `plan_id` what that plan is about. Raises NotFound for an unknown team.
+async def assemble(conn: Connection, team_id: str, day: date, *, now: datetime, habits: PlanConfig = making.HABITS) -> Day:
+    """What is due, for a plan to be made now. Raises NotFound for an unknown team.
 
-    Where a plan of the day is published, stops that have begun by `now`, and the next of each doctor, are frozen and left out.
+    Where a plan of the day is published, stops that have begun by `now`, and the next of each doctor, are frozen and left out. Of today
+    only what is left is planned.
     """
     values = _span(team_id, day)
-    rows = await (await conn.execute(OF_PLAN, {"id": plan_id}) if plan_id else await conn.execute(DUE, values)).fetchall()
-    frozen = await _frozen(conn, values, now, habits) if plan_id is None else []
+    rows = await (await conn.execute(DUE, values)).fetchall()
+    frozen = await _frozen(conn, values, now, habits)
     fixed = {due_id for one in frozen for due_id in one.due_ids}
-    dues = [_due(row, habits) for row in rows if row["id"] not in fixed]
     workers = _workers(await (await conn.execute(WORKERS, values)).fetchall())
-    if plan_id is None:
-        dues = making.choose(dues, workers, day, ZONE, habits)
-    return await _made_of(conn, values, dues, workers, frozen=frozen, habits=habits)
+    dues = making.choose([_due(row, habits) for row in rows if row["id"] not in fixed], workers, day, ZONE, habits)
+    return await _made_of(conn, values, dues, workers, frozen=frozen, not_before=now, habits=habits)
+
+
+async def of_plan(conn: Connection, plan: Mapping[str, Any], *, now: datetime, habits: PlanConfig = making.HABITS) -> Day:
+    """What a plan (`id`, `team_id`, `day`, `state`) is about. In a draft of a running day, what has begun or is next by now is frozen."""
+    values = _span(plan["team_id"], plan["day"])
+    rows = await (await conn.execute(OF_PLAN, {"id": plan["id"]})).fetchall()
+    is_draft = plan["state"] == "draft"
+    frozen = await _frozen(conn, values, now, habits) if is_draft else []
+    fixed = {due_id for one in frozen for due_id in one.due_ids}
+    dues = [_due(row, habits) for row in rows]
+    workers = _workers(await (await conn.execute(WORKERS, values)).fetchall())
+    movable = [due for due in dues if due.id not in fixed]
+    day = await _made_of(conn, values, movable, workers, frozen=frozen, not_before=now if is_draft else None, habits=habits)
+    return replace(day, kept=tuple(due for due in dues if due.id in fixed))
 
 
 async def rest_of_today(
-    conn: Connection, team_id: str, *, now: datetime, also: Place, but: int | None = None, habits: PlanConfig = making.HABITS
+    conn: Connection, team_id: str, *, now: datetime, also: Sequence[Place], but: int | None = None, habits: PlanConfig = making.HABITS
 ) -> tuple[int, Day, Sequence[PlannedTour]] | None:
     """What is left of the team's published day: the plan's id, and its tours as they go on from where each doctor is; None without a plan.
 
-    `also` is the last place of the instance. A stop that is late already may stay so. Urgent visits that doctors have taken, all but that
+    `also` are the last places of the instance. A stop that is late already may stay so. Urgent visits that doctors have taken, all but that
     with the id `but`, come first.
     """
     values = _span(team_id, now.astimezone(ZONE).date())
-    published = await (await conn.execute(plan_store.PUBLISHED, values)).fetchone()
-    if published is None:
+    plan_id = await plan_store.published(conn, team_id, values["day"])
+    if plan_id is None:
         return None
     driven = await progress_store.driven(conn, team_id, values["day"])
     frozen = await _frozen(conn, values, now, habits, driven=driven, but=but)
     fixed = {due_id for one in frozen for due_id in one.due_ids}
     left = {stop.due_id for stops in driven.values() for stop in stops} - fixed
-    rows = await (await conn.execute(OF_PLAN, {"id": published["id"]})).fetchall()
+    rows = await (await conn.execute(OF_PLAN, {"id": plan_id})).fetchall()
     workers = _workers(await (await conn.execute(WORKERS, values)).fetchall())
     dues = [_due(row, habits) for row in rows if row["id"] in left]
-    day = await _made_of(conn, values, dues, workers, frozen=frozen, habits=habits, also=[also])
+    day = await _made_of(conn, values, dues, workers, frozen=frozen, habits=habits, also=also)
     if (roads := roads_of(habits)) is not None:
         day = await roads.on_roads(day)
     tours = {f"{doctor_id}/{half}": [(stop.due_id, stop.side) for stop in stops] for (doctor_id, half), stops in driven.items()}
-    return published["id"], *making.as_late_as_it_is(day, making.begin_from(day, tours).tours)
+    return plan_id, *making.as_late_as_it_is(day, making.begin_from(day, tours).tours)
+
+
+async def pushed_out(conn: Connection, plan_id: int, doctor_id: str, *, now: datetime, habits: PlanConfig = making.HABITS) -> list[DueRow]:
+    """What an urgent visit has pushed out of this doctor's coming day and nobody has promised anew, as if it were promised as it was."""
+    rows = await (await conn.execute(PUSHED_OUT, {"id": plan_id, "doctor_id": doctor_id, "now": now})).fetchall()
+    return [due for row in rows if (due := _due(row, habits)).place is not None]
 
 
 def _span(team_id: str, day: date) -> dict[str, Any]:
@@ -121,13 +150,16 @@ async def _made_of(
     frozen: Sequence[Frozen],
     habits: PlanConfig,
     also: Sequence[Place] = (),
+    not_before: datetime | None = None,
 ) -> Day:
     team = await (await conn.execute(TEAM, values)).fetchone()
     if team is None:
         raise NotFound(f"there is no team {values['team_id']}")
     curve = travel.DEFAULT if team["a_s"] is None else travel.Curve(team["a_s"], team["b_s"], team["c_s"])
     centre = None if team["latitude"] is None or team["longitude"] is None else (team["latitude"], team["longitude"])
-    return making.assemble(values["day"], ZONE, workers, dues, centre=centre, curve=curve, frozen=frozen, also=also, habits=habits)
+    return making.assemble(
+        values["day"], ZONE, workers, dues, centre=centre, curve=curve, frozen=frozen, also=also, not_before=not_before, habits=habits
+    )
 
 
 def _due(row: Mapping[str, Any], habits: PlanConfig) -> DueRow:

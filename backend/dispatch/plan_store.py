@@ -10,7 +10,7 @@ from backend.dispatch import progress_store
 from backend.dispatch.day import assemble as making
 from backend.dispatch.day.assemble import Day, Frozen
 from backend.dispatch.planning.model import PlannedTour, Unserved
-from backend.dispatch.progress_store import midnight
+from backend.dispatch.progress_store import ZONE, midnight
 from backend.errors import BadInput, NotFound
 
 ALONE_S = 30
@@ -30,7 +30,7 @@ UPDATE day_plan SET state = 'draft', made_at = %(now)s, cost_min = %(cost)s, tra
 WHERE id = %(id)s AND state IN ('asked', 'draft')
 """
 FAILED = "UPDATE day_plan SET state = 'failed', problem = %(problem)s WHERE id = %(id)s AND state = 'asked'"
-FORGET_STOPS = "DELETE FROM plan_stop WHERE plan_id = %(id)s"
+FORGET_STOPS = "DELETE FROM plan_stop WHERE plan_id = %(id)s AND due_id <> ALL(%(kept)s)"
 FORGET_UNSERVED = "DELETE FROM plan_unserved WHERE plan_id = %(id)s"
 STOP = """
 INSERT INTO plan_stop (plan_id, due_id, side, doctor_id, half, position, starts_at, ends_at, leg_min, terms)
@@ -45,9 +45,19 @@ LOCK = "SELECT id, team_id, day, state, version FROM day_plan WHERE id = %(id)s 
 NEWEST = "SELECT id FROM day_plan WHERE team_id = %(team_id)s AND day = %(day)s AND state <> 'replaced' ORDER BY id DESC LIMIT 1"
 PUBLISHED = "SELECT id FROM day_plan WHERE team_id = %(team_id)s AND day = %(day)s AND state = 'published'"
 STOPS = """
-SELECT p.due_id, p.side, p.doctor_id, p.half, p.position, p.starts_at, p.ends_at, p.leg_min, p.terms
-FROM plan_stop p WHERE p.plan_id = %(id)s ORDER BY p.doctor_id, p.half DESC, p.position
+SELECT p.due_id, p.side, p.doctor_id, p.half, p.position, p.starts_at, p.ends_at, p.leg_min, p.terms, p.skip_reason,
+       d.state AS due_state, v.state AS visit_state, v.outcome
+FROM plan_stop p
+JOIN day_plan y ON y.id = p.plan_id
+JOIN due_visit d ON d.id = p.due_id
+LEFT JOIN LATERAL (
+    SELECT v.state, v.outcome FROM visit v
+    WHERE v.due_id = p.due_id AND v.due_side = p.side AND v.doctor_id = p.doctor_id AND v.state <> 'cancelled'
+        AND (v.requested_at AT TIME ZONE %(zone)s)::date = y.day ORDER BY v.id DESC LIMIT 1
+) v ON true
+WHERE p.plan_id = %(id)s ORDER BY p.doctor_id, p.half DESC, p.position
 """
+"""With what has become of each."""
 REASONS = "SELECT due_id, reason FROM plan_unserved WHERE plan_id = %(id)s ORDER BY due_id"
 REPLACE = "UPDATE day_plan SET state = 'replaced' WHERE team_id = %(team_id)s AND day = %(day)s AND state = 'published' AND id <> %(id)s"
 PUBLISH = "UPDATE day_plan SET state = 'published', published_at = %(now)s, version = version + 1 WHERE id = %(id)s"
@@ -114,11 +124,14 @@ async def keep(
     moves: int,
     now: datetime,
 ) -> None:
-    """Store a plan as a draft, with the stops of a running day that stay as they are."""
-    await conn.execute(FORGET_STOPS, {"id": plan_id})
+    """Store a plan as a draft, with the stops of a running day that stay as they are: the published plan's, or those it has already."""
+    kept = [due_id for one in day.frozen for due_id in one.due_ids]
+    await conn.execute(FORGET_STOPS, {"id": plan_id, "kept": kept})
     await conn.execute(FORGET_UNSERVED, {"id": plan_id})
     row = await _one(conn, PLAN, {"id": plan_id})
-    begun = await _carry(conn, row, plan_id, day.frozen) if not row["made_at"] else {}
+    if row["made_at"] is None:
+        await _carry(conn, row, plan_id, day.frozen)
+    begun = {(one.doctor_id, one.half): len(one.due_ids) for one in day.frozen}
     for number, planned in enumerate(tours):
         doctor_id, half = day.instance.tours[number].id.split("/")
         for position, stop in enumerate(planned.stops):
@@ -136,24 +149,29 @@ async def keep(
     await conn.execute(MADE, {"id": plan_id, "now": now, "cost": cost, "travel": way, "moves": moves, "problem": problem})
 
 
-async def _carry(conn: Connection, plan: Mapping[str, Any], plan_id: int, frozen: Sequence[Frozen]) -> dict[tuple[str, str], int]:
-    """Copy the frozen stops of the published plan. Returns how many per doctor and half."""
-    if not frozen:
-        return {}
+async def _carry(conn: Connection, plan: Mapping[str, Any], plan_id: int, frozen: Sequence[Frozen]) -> None:
+    """Copy the frozen stops of the published plan."""
+    if not any(one.due_ids for one in frozen):
+        return  # only urgent visits have been taken so far
     kept = {(one.doctor_id, one.half): one.due_ids for one in frozen}
     published = await _one(conn, PUBLISHED, plan)
-    for row in await (await conn.execute(STOPS, {"id": published["id"]})).fetchall():
+    for row in await stops(conn, published["id"]):
         due_ids = kept.get((row["doctor_id"], row["half"]), ())
         if row["due_id"] in due_ids:
             values = {"id": plan_id, "position": due_ids.index(row["due_id"]), "leg": row["leg_min"]}
             await conn.execute(STOP, row | values | {"terms": json.dumps(row["terms"] | {"frozen": 0.0})})
-    return {key: len(due_ids) for key, due_ids in kept.items()}
+
+
+async def published(conn: Connection, team_id: str, day: date) -> int | None:
+    """The id of the day's published plan, None when there is none."""
+    row = await (await conn.execute(PUBLISHED, {"team_id": team_id, "day": day})).fetchone()
+    return None if row is None else int(row["id"])
 
 
 async def published_tours(conn: Connection, team_id: str, day: date) -> dict[str, list[tuple[int, int]]]:
     """The published plan's tours, doctor/half -> stops as (due id, side); empty when there is none."""
-    row = await (await conn.execute(PUBLISHED, {"team_id": team_id, "day": day})).fetchone()
-    return {} if row is None else await tours_of(conn, row["id"])
+    plan_id = await published(conn, team_id, day)
+    return {} if plan_id is None else await tours_of(conn, plan_id)
 
 
 async def tours_of(conn: Connection, plan_id: int) -> dict[str, list[tuple[int, int]]]:
@@ -176,8 +194,8 @@ async def read(conn: Connection, plan_id: int) -> dict[str, Any]:
 
 
 async def stops(conn: Connection, plan_id: int) -> list[dict[str, Any]]:
-    """The stops of a plan, tour by tour."""
-    return await (await conn.execute(STOPS, {"id": plan_id})).fetchall()
+    """The stops of a plan, tour by tour, with what has become of each: `visit_state`, `outcome`, `due_state`, `skip_reason`."""
+    return await (await conn.execute(STOPS, {"id": plan_id, "zone": ZONE.key})).fetchall()
 
 
 async def unserved(conn: Connection, plan_id: int) -> list[dict[str, Any]]:

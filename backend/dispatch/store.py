@@ -14,12 +14,10 @@ from uuid import UUID
 from backend.config import PlanConfig
 from backend.db.apart import apart
 from backend.db.pool import LIVE_CHANNEL, Connection, hint
-from backend.dispatch import running, travel
+from backend.dispatch import candidate_store
 from backend.dispatch.day.assemble import HABITS
-from backend.dispatch.ladder import BY_DATE, SAME_DAY, URGENT, Candidate, Ladder, ranked, to_ask
+from backend.dispatch.ladder import BY_DATE, SAME_DAY, URGENT, Candidate, Ladder, to_ask
 from backend.dispatch.lifecycle import NEXT, DeclineReason, Outcome, VisitMove, VisitState, Why
-from backend.dispatch.planning.urgent import Choice
-from backend.dispatch.roads import roads_of
 from backend.errors import BadInput, IllegalMove, NotFound, Taken
 
 LADDERS: Mapping[str, Ladder] = {"emergency": URGENT, "urgent": URGENT, "same_day": SAME_DAY, "by_date": BY_DATE}
@@ -46,7 +44,8 @@ RETURNING id
 """
 COLUMNS = "id, elder_id, alert_id, class, state, doctor_id, rounds, rung, search_at, depart_by, due_id"
 LOCK = f"SELECT {COLUMNS} FROM visit WHERE id = %(id)s FOR UPDATE"
-CLAIM_DUE = f"SELECT {COLUMNS} FROM visit WHERE next_at <= %(now)s ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED"
+NEXT_DUE = "SELECT id, elder_id, state FROM visit WHERE next_at <= %(now)s ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED"
+CLAIM_DUE = f"SELECT {COLUMNS} FROM visit WHERE id = %(id)s AND next_at <= %(now)s FOR UPDATE SKIP LOCKED"
 MOVE = """
 UPDATE visit SET state = %(state)s, doctor_id = %(doctor_id)s, next_at = %(next_at)s, rounds = %(rounds)s, rung = %(rung)s,
     search_at = %(search_at)s, depart_by = %(depart_by)s, findings = %(findings)s, outcome = %(outcome)s, changed_at = %(now)s,
@@ -54,6 +53,7 @@ UPDATE visit SET state = %(state)s, doctor_id = %(doctor_id)s, next_at = %(next_
 WHERE id = %(id)s
 """
 WANTS_ROOM = "UPDATE visit SET room_at = %(now)s WHERE id = %(id)s AND due_id IS NULL"
+GIVES_ROOM_BACK = "UPDATE visit SET room_at = %(now)s WHERE id = %(id)s AND room_of IS NOT NULL"
 POSTPONE = "UPDATE visit SET next_at = %(next_at)s WHERE id = %(id)s"
 CALLED_120 = """
 UPDATE visit SET called_120_at = %(now)s, changed_at = %(now)s, version = version + 1 WHERE id = %(id)s AND called_120_at IS NULL
@@ -61,39 +61,6 @@ UPDATE visit SET called_120_at = %(now)s, changed_at = %(now)s, version = versio
 STEP = """
 INSERT INTO visit_step (visit_id, at, by, state, doctor_id, detail)
 VALUES (%(id)s, %(now)s, %(by)s, %(state)s, %(doctor_id)s, %(detail)s)
-"""
-CANDIDATES = """
-WITH signed AS (
-    SELECT c.team_id, c.doctor_id FROM contract c JOIN elder e ON e.id = c.elder_id
-    WHERE c.elder_id = %(elder_id)s AND c.cancelled_on IS NULL
-        AND (%(now)s::timestamptz AT TIME ZONE e.zone)::date BETWEEN c.signed_on AND c.ends_on
-), asked_team AS (
-    SELECT team_id AS id, 'own_team' AS why FROM signed
-    UNION ALL
-    SELECT t.fallback_team_id, 'fallback_team' FROM team t JOIN signed s ON s.team_id = t.id WHERE t.fallback_team_id IS NOT NULL
-    UNION ALL
-    SELECT ta.team_id, 'area_team' FROM elder e JOIN team_area ta ON ta.area_id = e.area_id
-    WHERE e.id = %(elder_id)s AND NOT EXISTS (SELECT FROM signed)
-)
-SELECT d.id AS doctor_id,
-       CASE WHEN d.id = (SELECT doctor_id FROM signed) THEN 'own_doctor' ELSE a.why END AS why,
-       (SELECT count(*) FROM visit v
-        WHERE v.doctor_id = d.id AND v.due_id IS NULL AND v.state IN ('accepted', 'on_the_way', 'at_home')) AS open_visits,
-       coalesce(last.latitude, t.latitude) AS latitude, coalesce(last.longitude, t.longitude) AS longitude,
-       home.latitude AS home_latitude, home.longitude AS home_longitude, d.team_id, (SELECT doctor_id FROM signed) AS own_id,
-       curve.a_s, curve.b_s, curve.c_s
-FROM doctor d
-JOIN asked_team a ON a.id = d.team_id
-JOIN team t ON t.id = d.team_id
-JOIN elder home ON home.id = %(elder_id)s
-LEFT JOIN travel_curve curve ON curve.team_id = d.team_id
-LEFT JOIN LATERAL (
-    SELECT e.latitude, e.longitude FROM visit v JOIN elder e ON e.id = v.elder_id
-    WHERE v.doctor_id = d.id AND v.state IN ('on_the_way', 'at_home', 'done') AND v.changed_at > %(now)s - interval '2 hours'
-    ORDER BY v.changed_at DESC LIMIT 1
-) last ON true
-WHERE d.role = 'gp' AND d.is_active
-    AND EXISTS (SELECT FROM shift s WHERE s.doctor_id = d.id AND %(now)s >= s.starts_at AND %(now)s < s.ends_at)
 """
 ASKED = "SELECT doctor_id, answer IS NULL AS is_open FROM visit_offer WHERE visit_id = %(id)s AND round = %(round)s"
 OFFER = """
@@ -137,6 +104,15 @@ class Once:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """A visit whose timer ran out. `candidates`: best first; None where nobody had to be found. `is_failed`: they could not be."""
+
+    visit_id: int
+    candidates: Sequence[Candidate] | None
+    is_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """A visit whose timer ran out. `reached`: the rung that its search has just come to, None where it has not widened.
 
@@ -160,32 +136,48 @@ async def request(conn: Connection, *, elder_id: str, alert_id: int | None, visi
     return int(row["id"])
 
 
-async def offer_due(conn: Connection, *, now: datetime, retry_s: float, habits: PlanConfig = HABITS) -> Served | None:
-    """Serve one visit whose timer has run out: replace a doctor who has not left, or ask whom the ladder says next.
+async def next_due(conn: Connection, *, now: datetime, habits: PlanConfig = HABITS) -> Ready | None:
+    """The visit whose timer ran out first and that nobody else works on, with who may make it; None when none is due.
 
-    Returns None when nothing is due. Safe with any number of workers. `retry_s`: when all were asked, how long until it looks again.
+    A router that is slow is waited for here, while the visit is not locked: to be called outside of a transaction.
     """
-    visit = await (await conn.execute(CLAIM_DUE, {"now": now})).fetchone()
+    visit = await (await conn.execute(NEXT_DUE, {"now": now})).fetchone()
     if visit is None:
         return None
+    if visit["state"] == VisitState.ACCEPTED:
+        return Ready(visit["id"], None)
+    candidates: Sequence[Candidate] | None = None
+    async with apart(conn, "nobody can be found for a visit", event="offer_failed", visit_id=visit["id"]) as found:
+        candidates = await candidate_store.candidates_for(conn, visit["elder_id"], now=now, habits=habits)
+    return Ready(visit["id"], candidates, found.is_failed)
+
+
+async def offer_due(conn: Connection, ready: Ready, *, now: datetime, retry_s: float) -> Served | None:
+    """Serve a visit whose timer has run out: replace a doctor who has not left, or ask whom the ladder says next.
+
+    Returns None when somebody else has served or changed it meanwhile. Safe with any number of workers. `retry_s`: when all were asked, how
+    long until it looks again.
+    """
+    visit = await (await conn.execute(CLAIM_DUE, {"id": ready.visit_id, "now": now})).fetchone()
+    if visit is None or (visit["state"] != VisitState.ACCEPTED and ready.candidates is None and not ready.is_failed):
+        return None  # or it was taken from its doctor meanwhile: it is due again at once
     reached = None
     async with apart(conn, "a visit cannot be offered", event="offer_failed", visit_id=visit["id"]) as offer:
         if visit["state"] == VisitState.ACCEPTED:
             await _release(conn, visit, by="system", now=now, detail={"not_left_by": visit["depart_by"].isoformat()})
-        else:
-            reached = await _widen(conn, visit, now=now, retry_s=retry_s, habits=habits)
-    if offer.is_failed:  # whatever is wrong with one visit must not keep doctors from all other homes
+        elif ready.candidates is not None:
+            reached = await _widen(conn, visit, ready.candidates, now=now, retry_s=retry_s)
+    if ready.is_failed or offer.is_failed:  # whatever is wrong with one visit must not keep doctors from all other homes
         await conn.execute(POSTPONE, {"id": visit["id"], "next_at": now + OFFER_AGAIN})
-    return Served(visit["id"], visit["elder_id"], visit["alert_id"], reached, offer.is_failed)
+    return Served(visit["id"], visit["elder_id"], visit["alert_id"], reached, ready.is_failed or offer.is_failed)
 
 
-async def _widen(conn: Connection, visit: dict[str, Any], *, now: datetime, retry_s: float, habits: PlanConfig) -> int | None:
+async def _widen(conn: Connection, visit: dict[str, Any], candidates: Sequence[Candidate], *, now: datetime, retry_s: float) -> int | None:
     """Ask more doctors, or begin a new round when everybody has declined. Returns the rung when it is a new one."""
     ladder = LADDERS[visit["class"]]
     age_s = (now - visit["search_at"]).total_seconds()
     rung = max(ladder.rung(age_s), visit["rung"])
     asked = await _asked(conn, visit)
-    candidates = await candidates_for(conn, visit["elder_id"], now=now, habits=habits)
     chosen = to_ask(candidates, asked=asked.keys(), is_anyone_asked=any(asked.values()), rung=rung)
     step_s = ladder.next_s(age_s)
     next_at = visit["search_at"] + timedelta(seconds=step_s) if step_s is not None else now + timedelta(seconds=retry_s)
@@ -220,52 +212,6 @@ async def _offer(conn: Connection, visit: dict[str, Any], candidate: Candidate, 
     values = {"id": visit["id"], "round": visit["rounds"], "doctor_id": candidate.doctor_id, "why": candidate.why, "now": now}
     way_s = None if candidate.way_s is None else round(candidate.way_s)
     await conn.execute(OFFER, values | {"widens_at": widens_at, "way_s": way_s, "cost": json.dumps(candidate.terms())})
-
-
-async def candidates_for(conn: Connection, elder_id: str, *, now: datetime, habits: PlanConfig = HABITS) -> list[Candidate]:
-    """Doctors on duty who may visit this elder, best first: when each could be there, and at what price for others.
-
-    The way is from where each was last; whoever has a published plan of today comes between its stops, what is begun and next first.
-    """
-    rows = await (await conn.execute(CANDIDATES, {"elder_id": elder_id, "now": now})).fetchall()
-    ways = await _ways(rows, habits)
-    between = await _between(conn, rows, now=now, habits=habits)
-    return ranked([_candidate(row, way_s, between.get(row["doctor_id"])) for row, way_s in zip(rows, ways, strict=True)])
-
-
-def _candidate(row: Mapping[str, Any], way_s: float | None, choice: Choice | None) -> Candidate:
-    why = Why(row["why"])
-    if choice is None:
-        return Candidate(row["doctor_id"], why, way_s, row["open_visits"])
-    others_s = 60 * max(0.0, choice.terms.get("others", 0.0))
-    return Candidate(row["doctor_id"], why, 60 * choice.eta, row["open_visits"], others_s, len(choice.pushed))
-
-
-async def _between(conn: Connection, rows: Sequence[Mapping[str, Any]], *, now: datetime, habits: PlanConfig) -> dict[str, Choice]:
-    if not rows or rows[0]["home_latitude"] is None or rows[0]["home_longitude"] is None:
-        return {}
-    home = (rows[0]["home_latitude"], rows[0]["home_longitude"])
-    return await running.choices(conn, {row["team_id"] for row in rows}, home, own=rows[0]["own_id"], now=now, habits=habits)
-
-
-async def _ways(rows: Sequence[Mapping[str, Any]], habits: PlanConfig) -> list[float | None]:
-    """Seconds to the home for each row: by the router where there is one, else by the curve of the doctor's team."""
-    ways = [_way_s(row) for row in rows]
-    known = [at for at, way_s in enumerate(ways) if way_s is not None]
-    if (roads := roads_of(habits)) is not None and known:
-        starts = [(rows[at]["latitude"], rows[at]["longitude"]) for at in known]
-        found = await roads.seconds_to(starts, (rows[0]["home_latitude"], rows[0]["home_longitude"]))
-        for at, way_s in zip(known, found or (), strict=False):
-            ways[at] = way_s
-    return ways
-
-
-def _way_s(row: Mapping[str, Any]) -> float | None:
-    places = row["latitude"], row["longitude"], row["home_latitude"], row["home_longitude"]
-    if None in places:
-        return None
-    curve = travel.DEFAULT if row["a_s"] is None else travel.Curve(row["a_s"], row["b_s"], row["c_s"])
-    return curve.seconds(travel.crow_km((places[0], places[1]), (places[2], places[3])))
 
 
 async def _asked(conn: Connection, visit: dict[str, Any]) -> dict[str, bool]:
@@ -355,6 +301,7 @@ async def _release(conn: Connection, visit: dict[str, Any], *, by: str, now: dat
         "doctor_id": None, "rounds": visit["rounds"] + 1, "rung": 1, "search_at": now - timedelta(seconds=started_s), "depart_by": None,
     }  # fmt: skip
     await _move(conn, after, VisitMove.RELEASE, by=by, now=now, next_at=now, detail=detail | {"released": visit["doctor_id"]})
+    await conn.execute(GIVES_ROOM_BACK, {"id": visit["id"], "now": now})
 
 
 async def decline(conn: Connection, visit_id: int, *, doctor_id: str, reason: DeclineReason, by: str, now: datetime) -> None:
@@ -392,8 +339,7 @@ async def depart(conn: Connection, visit_id: int, *, doctor_id: str, by: str, no
     Raises IllegalMove, NotFound, or Taken when the visit is another doctor's.
     """
     visit = await _own(conn, visit_id, doctor_id)
-    rows = await (await conn.execute(CANDIDATES, {"elder_id": visit["elder_id"], "now": now})).fetchall()
-    way_s = next((_way_s(row) for row in rows if row["doctor_id"] == doctor_id), None)
+    way_s = await candidate_store.way_s(conn, visit["elder_id"], doctor_id, now=now)
     await _move(conn, visit, VisitMove.DEPART, by=by, now=now, detail={"way_s": round(way_s)} if way_s else {})
     return way_s
 
@@ -422,6 +368,7 @@ async def cancel(conn: Connection, visit_id: int, *, by: str, reason: str, now: 
     visit = await _lock(conn, visit_id)
     await _move(conn, visit, VisitMove.CANCEL, by=by, now=now, detail={"reason": reason})
     await conn.execute(ANSWER_ALL, {"id": visit_id, "answer": "withdrawn", "now": now})
+    await conn.execute(GIVES_ROOM_BACK, {"id": visit_id, "now": now})
 
 
 async def _lock(conn: Connection, visit_id: int) -> dict[str, Any]:

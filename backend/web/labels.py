@@ -272,8 +272,18 @@ PLAN_FAULT = {
     "gap": N_("the two would not come as far apart as asked"),
     "circular": N_("two people would wait for each other"),
 }
-PLAN_REFUSALS = (N_("Meanwhile a doctor has begun a visit that this plan gives to somebody else. Plan again."),)
-"""What dispatch/plan_store.py refuses with."""
+PLAN_REFUSALS = (
+    N_("Meanwhile a doctor has begun a visit that this plan gives to somebody else. Plan again."),
+    N_("This visit has begun or is next: it stays as it is."),
+    N_("The day has gone on since this plan was made. Plan again."),
+)
+"""What dispatch/plan_store.py and dispatch/day/edit.py refuse with."""
+ON_BOARD = STOP_PROGRESS | {
+    "not_met": N_("Nobody met"),
+    "unheard": N_("Its time has come, no word yet"),
+    "next": N_("Next: stays as it is"),
+}
+"""What the planner's board says of a stop."""
 PLAN_STATE = {
     "asked": N_("Being planned"),
     "draft": N_("Draft"),

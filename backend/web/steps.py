@@ -16,7 +16,7 @@ from backend.cases.lifecycle import Action, Disposition, State
 from backend.commands import store as commands
 from backend.config import PlanConfig
 from backend.db.pool import Connection
-from backend.dispatch import progress_store
+from backend.dispatch import candidate_store, progress_store
 from backend.dispatch import round_store as rounds
 from backend.dispatch import store as dispatch
 from backend.dispatch.lifecycle import DeclineReason, Outcome, SkipReason
@@ -142,7 +142,7 @@ async def assign(
 
 async def candidates(conn: Connection, elder_id: str, *, now: datetime, habits: PlanConfig) -> list[read.Row]:
     """Doctors on duty who could visit this elder, best first, with name, telephone and the terms of the choice."""
-    found = await dispatch.candidates_for(conn, elder_id, now=now, habits=habits)
+    found = await candidate_store.candidates_for(conn, elder_id, now=now, habits=habits)
     people = await read.doctors(conn, [one.doctor_id for one in found])
     return [people[one.doctor_id] | asdict(one) | {"cost": one.terms()} for one in found]
 

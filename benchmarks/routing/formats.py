@@ -1,9 +1,10 @@
-"""Published instance formats as planning instances, and plans in the solution format of each set.
+"""Published instance formats as planning instances, and plans in the solution format of each set. A file's content says what it is.
 
-X.json   home health care (HHCRSP)       cost = (travel + total lateness + largest lateness) / 3
-X.txt    Solomon's VRPTW                 travel, legs cut to 0.1
-X.vrp    VRPLIB: site-dependent VRPTW    travel, legs rounded to 0.001, times 1000
-         prize-collecting VRPTW          travel, legs cut to 0.1, times 10, and the prizes left behind
+JSON     home health care (HHCRSP)       cost = (travel + total lateness + largest lateness) / 3
+Solomon  VRPTW                           travel, legs cut to 0.1
+VRPLIB   site-dependent VRPTW            travel, legs rounded to 0.001, times 1000
+         VRPTW                           travel, legs cut to 0.1, times 10
+         prize-collecting VRPTW          the same, and the prizes left behind
 """
 
 import json
@@ -33,14 +34,39 @@ class Unreadable(ValueError):
 def read(path: Path) -> Published:
     """Read an instance. Raises Unreadable with what is wrong."""
     try:
-        text = path.read_text("utf-8")
-        if path.suffix == ".json":
-            return _hhcrsp(json.loads(text))
-        return _solomon(text) if path.suffix == ".txt" else _vrplib(text)
+        text = path.read_text("utf-8-sig")
+        if text.lstrip().startswith("{"):
+            published = _hhcrsp(json.loads(text))
+        else:
+            published = _vrplib(text) if "NODE_COORD_SECTION" in text or "EDGE_WEIGHT_TYPE" in text else _solomon(text)
+        _check(published.instance)
     except OSError as error:
         raise Unreadable(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise Unreadable(f"{path} is no instance of HHCRSP (.json), Solomon (.txt) or VRPLIB (.vrp): {error!r}") from error
+    except KeyError as error:
+        raise Unreadable(f"{path} is no instance of HHCRSP (JSON), Solomon or VRPLIB: it has no {error}") from error
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        raise Unreadable(f"{path} is no instance of HHCRSP (JSON), Solomon or VRPLIB: {error}") from error
+    return published
+
+
+def _check(instance: Instance) -> None:
+    """Raises ValueError for what no plan can be made of."""
+    if not instance.tours:
+        raise ValueError("it has nobody who could go")
+    count = 1 + max([0, *(visit.place for visit in instance.visits)])
+    if len(instance.travel) < count or any(len(row) < count for row in instance.travel):
+        raise ValueError(f"its distances are not a table of {count} rows and columns")
+    if not all(math.isfinite(leg) and leg >= 0 for row in instance.travel for leg in row):
+        raise ValueError("a distance is negative or no number")
+    for visit in instance.visits:
+        if not 1 <= len(visit.tasks) <= 2:
+            raise ValueError(f"{visit.id} needs {len(visit.tasks)} services at once; one or two can be planned")
+        if math.isnan(visit.opens) or not visit.closes >= visit.opens:
+            raise ValueError(f"the time window of {visit.id} ends before it begins")
+        if not all(task.lasts >= 0 for task in visit.tasks):
+            raise ValueError(f"a service of {visit.id} lasts less than nothing")
+        if visit.gap[0] > visit.gap[1]:
+            raise ValueError(f"the shortest gap of {visit.id} is longer than the longest")
 
 
 def _hhcrsp(data: dict[str, Any]) -> Published:
@@ -84,6 +110,10 @@ def _hhcrsp_solution(data: dict[str, Any], instance: Instance, plan: Plan) -> di
 
 def _solomon(text: str) -> Published:
     numbers = [[float(word) for word in line.split()] for line in text.splitlines() if _is_numbers(line)]
+    if len(numbers) < 2 or len(numbers[0]) != 2 or any(len(row) != 7 for row in numbers[1:]):
+        raise ValueError(
+            "Solomon's format is a line of two numbers (vehicles, capacity), then a line of seven for the depot and each customer"
+        )
     (vehicles, capacity), rows = numbers[0], numbers[1:]
     points = [(row[1], row[2]) for row in rows]
     travel = [[_cut(math.dist(one, other)) for other in points] for one in points]
@@ -119,11 +149,21 @@ def _solomon_solution(plan: Plan) -> str:
 
 def _vrplib(text: str) -> Published:
     header, sections = _sections(text)
+    if unknown := set(sections) - KNOWN_SECTIONS:
+        raise ValueError(f"a section that is not known here: {', '.join(sorted(unknown))}")
     if header.get("EDGE_WEIGHT_TYPE") != "EUC_2D":
         raise ValueError("EDGE_WEIGHT_TYPE other than EUC_2D")
     if "PRIZE_SECTION" in sections:
         return _vrplib_instance(header, sections, scale=10, family="PCVRPTW")
-    return _vrplib_instance(header, sections, scale=1000, family="SDVRPTW")
+    if "VEHICLES_ALLOWED_CLIENTS_SECTION" in sections:
+        return _vrplib_instance(header, sections, scale=1000, family="SDVRPTW")
+    return _vrplib_instance(header, sections, scale=10, family="VRPTW")
+
+
+KNOWN_SECTIONS = {
+    f"{name}_SECTION"
+    for name in ("NODE_COORD", "DEMAND", "DEPOT", "SERVICE_TIME", "TIME_WINDOW", "CAPACITY", "PRIZE", "VEHICLES_ALLOWED_CLIENTS")
+}
 
 
 def _sections(text: str) -> tuple[dict[str, str], dict[str, list[list[float]]]]:
@@ -132,8 +172,8 @@ def _sections(text: str) -> tuple[dict[str, str], dict[str, list[list[float]]]]:
     rows: list[list[float]] = []
     for line in text.splitlines():
         word = line.strip()
-        if word.endswith("_SECTION"):
-            rows = sections[word] = []
+        if word.rstrip(" :").endswith("_SECTION"):
+            rows = sections[word.rstrip(" :")] = []
         elif ":" in word:
             key, value = word.split(":", 1)
             header[key.strip()] = value.strip()

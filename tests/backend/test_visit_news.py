@@ -48,7 +48,9 @@ async def offer(conn: Connection, *, visit_class: str = "urgent", now: datetime 
 
 
 async def widen(conn: Connection, *, now: datetime) -> None:
-    served = await dispatch.offer_due(conn, now=now, retry_s=60)
+    ready = await dispatch.next_due(conn, now=now)
+    assert ready is not None
+    served = await dispatch.offer_due(conn, ready, now=now, retry_s=60)
     assert served is not None
     await visit_news.offered(conn, visit_id=served.visit_id, now=now)
 

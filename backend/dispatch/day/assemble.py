@@ -73,6 +73,8 @@ class Day:
     frozen: tuple[Frozen, ...] = ()
     points: tuple[Place, ...] = ()
     """The places of `instance.travel`, in order."""
+    kept: tuple[DueRow, ...] = ()
+    """Those of the stops in `frozen`, which are not in the instance."""
 
     def at(self, minute: float) -> datetime:
         """The instant of a minute of the day."""
@@ -89,9 +91,13 @@ def assemble(
     curve: Curve,
     frozen: Sequence[Frozen] = (),
     also: Sequence[Place] = (),
+    not_before: datetime | None = None,
     habits: PlanConfig = HABITS,
 ) -> Day:
-    """The instance. Visits of elders without coordinates cannot be planned and are listed apart. `also`: further places, the last ones."""
+    """The instance. Visits of elders without coordinates cannot be planned and are listed apart. `also`: further places, the last ones.
+
+    Nobody leaves before `not_before`, where that is an instant of this day.
+    """
     placed = tuple(due for due in dues if due.place is not None)
     base = centre or _middle([due.place for due in dues if due.place is not None])
     points = [base, *(due.place or base for due in placed)]
@@ -101,8 +107,8 @@ def assemble(
         leaving[one.doctor_id, one.half] = (len(points) - 1, minute_of(one.ends_at, day, zone))
     points += also
     travel = [[0.0 if a == b else curve.seconds(crow_km(a, b)) / 60 for b in points] for a in points]
-    tours = [tour for worker in workers for tour in _tours(worker, day, zone, leaving, habits)]
-    visits = [_visit(due, at, day, zone, habits) for at, due in enumerate(placed, start=1)]
+    tours = [tour for worker in workers for tour in _tours(worker, day, zone, leaving, habits, _now(not_before, day, zone))]
+    visits = [visit_of(due, at, day, zone, habits) for at, due in enumerate(placed, start=1)]
     load = {worker.doctor_id: worker.busy_min for worker in workers}
     names = {worker.doctor_id: worker.name for worker in workers}
     placeless = tuple(due for due in dues if due.place is None)
@@ -121,6 +127,11 @@ def minute_of(at: datetime, day: date, zone: ZoneInfo) -> float:
     return (at - datetime.combine(day, time(), zone)).total_seconds() / 60
 
 
+def _now(not_before: datetime | None, day: date, zone: ZoneInfo) -> float:
+    minute = 0.0 if not_before is None else minute_of(not_before, day, zone)
+    return minute if 0.0 <= minute < 1440.0 else 0.0
+
+
 def _middle(places: Sequence[Place]) -> Place:
     if not places:
         return (0.0, 0.0)
@@ -128,19 +139,21 @@ def _middle(places: Sequence[Place]) -> Place:
 
 
 def _tours(
-    worker: Worker, day: date, zone: ZoneInfo, leaving: Mapping[tuple[str, str], tuple[int, float]], habits: PlanConfig
-) -> list[Tour]:
+    worker: Worker, day: date, zone: ZoneInfo, leaving: Mapping[tuple[str, str], tuple[int, float]], habits: PlanConfig,
+    not_before: float = 0.0,
+) -> list[Tour]:  # fmt: skip
     tours = []
     for half, (opens, closes) in habits.halves().items():
         begins = [(max(opens, minute_of(start, day, zone)), min(closes, minute_of(end, day, zone))) for start, end in worker.shifts]
         ready, back_by = max(begins, key=lambda one: one[1] - one[0], default=(0.0, 0.0))
-        leaves, ready = leaving.get((worker.doctor_id, half), (0, ready))
+        leaves, ready = leaving.get((worker.doctor_id, half), (0, max(ready, not_before)))
         if back_by > ready:
             tours.append(Tour(f"{worker.doctor_id}/{half}", worker.doctor_id, leaves, 0, ready, back_by, frozenset({worker.role})))
     return tours
 
 
-def _visit(due: DueRow, place: int, day: date, zone: ZoneInfo, habits: PlanConfig) -> Visit:
+def visit_of(due: DueRow, place: int, day: date, zone: ZoneInfo, habits: PlanConfig) -> Visit:
+    """A due visit as one of the instance, at this place of it."""
     (low, noon), (after_noon, high) = habits.halves().values()
     middle = (noon + after_noon) / 2
     opens = middle if due.part == "afternoon" else low

@@ -78,8 +78,8 @@ async def _lines(
     conn: Connection, team: Mapping[str, Any], plan_id: int, now: datetime, habits: PlanConfig, *, explain: bool
 ) -> AsyncIterator[str]:
     made = await plan_store.read(conn, plan_id)
-    day = await day_store.assemble(conn, made["team_id"], made["day"], now=now, plan_id=plan_id, habits=habits)
-    known = {due.id: due for due in (*day.dues, *day.placeless)}
+    day = await day_store.of_plan(conn, made, now=now, habits=habits)
+    known = {due.id: due for due in (*day.dues, *day.placeless, *day.kept)}
     stops, left = await plan_store.stops(conn, plan_id), await plan_store.unserved(conn, plan_id)
     served = len({stop["due_id"] for stop in stops})
     figures = f"{served} visits, {made['travel_min']:.0f} min on the way, {len(left)} left out"

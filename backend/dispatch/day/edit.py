@@ -7,9 +7,12 @@ from backend.dispatch import planner
 from backend.dispatch.day.assemble import Day
 from backend.dispatch.planning import schedule
 from backend.dispatch.planning.model import PlannedTour, Unserved
+from backend.errors import BadInput
 
 Tours = Mapping[str, Sequence[tuple[int, int]]]
 """doctor/half -> stops in order, as (due id, side)."""
+STAYS = "This visit has begun or is next: it stays as it is."
+GONE_ON = "The day has gone on since this plan was made. Plan again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,13 @@ class Moved:
 def move(day: Day, tours: Tours, due_id: int, side: int, tour_id: str | None, position: int) -> Moved | None:
     """The plan with one stop elsewhere, None for a stop or tour that it does not have. Without `tour_id` the whole visit is left out.
 
-    A visit of two people is put in and moved one person at a time; while one is missing it breaks a rule.
+    A visit of two people is put in and moved one person at a time; while one is missing it breaks a rule. `position` counts all stops of
+    the tour, those that have begun as well. Raises BadInput for these: they keep their place and time.
     """
+    kept = _kept(day, tours)
+    if any(due_id in due_ids for due_ids in kept.values()):
+        raise BadInput(STAYS)
+    position = max(0, position - len(kept.get(tour_id or "", ())))
     index = {due.id: at for at, due in enumerate(day.dues)}
     numbers = {tour.id: number for number, tour in enumerate(day.instance.tours)}
     if due_id not in index or (tour_id is not None and tour_id not in numbers) or side >= len(day.instance.visits[index[due_id]].tasks):
@@ -45,6 +53,15 @@ def move(day: Day, tours: Tours, due_id: int, side: int, tour_id: str | None, po
     breaks = tuple(dict.fromkeys(fault.rule for fault in schedule.faults(day.instance, new)))
     reasons = {at: planner.hopeless_because(day.instance, at) or Unserved.FULL for at in left}
     return Moved(tuple(new), reasons, cost, cost - old_cost, _way(new) - _way(old), breaks)
+
+
+def _kept(day: Day, tours: Tours) -> dict[str, tuple[int, ...]]:
+    """The stops that each tour begins with and that stay. Raises BadInput when this plan has them elsewhere: it is older than they are."""
+    kept = {f"{one.doctor_id}/{one.half}": one.due_ids for one in day.frozen}
+    for tour_id, due_ids in kept.items():
+        if tuple(due for due, _ in tours.get(tour_id, ())[: len(due_ids)]) != due_ids:
+            raise BadInput(GONE_ON)
+    return kept
 
 
 def _judge(day: Day, sequences: Sequence[Sequence[tuple[int, int]]]) -> tuple[Sequence[PlannedTour], float, list[int]]:

@@ -104,7 +104,7 @@ def _own(instance: Instance, index: int, number: int) -> float:
 
 def _together(instance: Instance, tours: Sequence[PlannedTour], index: int, at: Places) -> Insertion | None:
     """The tours that two-person visits tie to these are timed and priced anew, together."""
-    numbers = _tied(tours, [number for number, _ in at])
+    numbers = tied(tours, [number for number, _ in at])
     where = {number: position for position, number in enumerate(numbers)}
     part = replace(instance, tours=[instance.tours[number] for number in numbers], prices=replace(instance.prices, fairness=0.0))
     before = [tours[number] for number in numbers]
@@ -119,7 +119,8 @@ def _together(instance: Instance, tours: Sequence[PlannedTour], index: int, at: 
     return Insertion(at, schedule.cost(part, timed) - schedule.cost(part, before), starts, way)
 
 
-def _tied(tours: Sequence[PlannedTour], numbers: Sequence[int]) -> list[int]:
+def tied(tours: Sequence[PlannedTour], numbers: Sequence[int]) -> list[int]:
+    """These tours and all others that two-person visits tie to them."""
     of_visit: dict[int, set[int]] = {}
     for number, tour in enumerate(tours):
         for stop in tour.stops:

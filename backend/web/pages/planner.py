@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from backend.db.pool import Connection
 from backend.dispatch import day_store, plan_store, progress_store
 from backend.dispatch.day import edit
-from backend.dispatch.day.assemble import Day, DueRow
+from backend.dispatch.day.assemble import Day, DueRow, minute_of
 from backend.dispatch.roads import roads_of
 from backend.errors import BadInput, NotFound
 from backend.people import accounts
@@ -113,7 +113,7 @@ def _back(team: str, day: date) -> Response:
 async def _day(conn: Connection, web: Web, plan: dict[str, Any], now: datetime) -> Day:
     """The day that a plan is about, by the half-days, prices and times on the way that the worker plans with."""
     habits = web.config.plan
-    day = await day_store.assemble(conn, plan["team_id"], plan["day"], now=now, plan_id=plan["id"], habits=habits)
+    day = await day_store.of_plan(conn, plan, now=now, habits=habits)
     roads = roads_of(habits)
     return day if roads is None else await roads.on_roads(day)
 
@@ -121,10 +121,12 @@ async def _day(conn: Connection, web: Web, plan: dict[str, Any], now: datetime) 
 async def _made(conn: Connection, web: Web, who: Account, plan: dict[str, Any], say: Translator, now: datetime) -> dict[str, Any]:
     """What the page shows of a plan that is made: the same as data for its script and as rows for people."""
     day = await _day(conn, web, plan, now)
-    known = {due.id: due for due in (*day.dues, *day.placeless)}
+    known = {due.id: due for due in (*day.dues, *day.placeless, *day.kept)}
+    kept = {due.id for due in day.kept}
     for elder_id in sorted({due.elder_id for due in known.values()}):
         await accounts.audit_view(conn, by=who.name, subject=f"elder:{elder_id}", now=now)
-    rows = [_row(stop, known[stop["due_id"]], day, say) for stop in await plan_store.stops(conn, plan["id"])]
+    stops = await plan_store.stops(conn, plan["id"])
+    rows = [_row(stop, known[stop["due_id"]], day, _progress(stop, now, is_kept=stop["due_id"] in kept), say) for stop in stops]
     left = [_left(known[one["due_id"]], one["reason"], say) for one in await plan_store.unserved(conn, plan["id"])]
     tours = [
         {"id": tour.id, "doctor": day.names[tour.person], "half": tour.id.split("/")[1], "ready": tour.ready, "back": tour.back_by}
@@ -135,6 +137,7 @@ async def _made(conn: Connection, web: Web, who: Account, plan: dict[str, Any], 
         "id": plan["id"],
         "version": plan["version"],
         "isDraft": plan["state"] == "draft",
+        "now": minute_of(now, plan["day"], progress_store.ZONE),
         "tours": tours,
         "stops": rows,
         "left": left,
@@ -154,7 +157,22 @@ def _left(due: DueRow, reason: str, say: Translator) -> dict[str, Any]:
     }
 
 
-def _row(stop: dict[str, Any], due: DueRow, day: Day, say: Translator) -> dict[str, Any]:
+def _progress(stop: dict[str, Any], now: datetime, *, is_kept: bool) -> str:
+    """What a stop is by now, a key of labels.ON_BOARD, or `waiting`."""
+    if stop["skip_reason"] is not None:
+        return "skipped"
+    if stop["outcome"] == "not_met":
+        return "not_met"
+    if stop["visit_state"] in labels.ON_BOARD:
+        return str(stop["visit_state"])
+    if stop["due_state"] != "due":
+        return "elsewhere"
+    if stop["starts_at"] <= now:
+        return "unheard"
+    return "next" if is_kept else "waiting"
+
+
+def _row(stop: dict[str, Any], due: DueRow, day: Day, progress: str, say: Translator) -> dict[str, Any]:
     begins, ends = (stop[key].astimezone(progress_store.ZONE) for key in ("starts_at", "ends_at"))
     return {
         "due": due.id,
@@ -171,7 +189,17 @@ def _row(stop: dict[str, Any], due: DueRow, day: Day, say: Translator) -> dict[s
         "kind": say(labels.DUE_KIND[due.kind]),
         "why": "，".join(_why(stop["terms"], say)) if say.language == "zh" else ", ".join(_why(stop["terms"], say)),
         "pair": len(due.roles) == 2,
+        "progress": progress,
+        "said": _said(stop, progress, say),
+        "stays": due in day.kept,
     }
+
+
+def _said(stop: dict[str, Any], progress: str, say: Translator) -> str:
+    if progress == "waiting":
+        return ""
+    word = say(labels.ON_BOARD[progress])
+    return f"{word}: {say(labels.SKIPPED[stop['skip_reason']])}" if progress == "skipped" else word
 
 
 def _why(terms: dict[str, float], say: Translator) -> list[str]:

@@ -112,16 +112,25 @@ function drawBars(plan, doctors, colour) {
     lanes.set(doctor, lane);
     box.append(lane);
   }
+  if (plan.now > first && plan.now < last) {
+    for (const lane of lanes.values()) {
+      const mark = element("div", "mark");
+      mark.style.left = share(plan.now);
+      lane.append(mark);
+    }
+  }
   for (const stop of plan.stops) {
-    const bar = element("button", stop.pair ? "stop pair" : "stop", stop.name);
+    const bar = element("button", `stop ${stop.progress}${stop.pair ? " pair" : ""}`, stop.name);
     bar.type = "button";
-    bar.title = `${stop.clock}–${stop.until} ${stop.name}, ${stop.kind}: ${stop.why}`;
+    bar.title = `${stop.clock}–${stop.until} ${stop.name}, ${stop.kind}: ${[stop.said, stop.why].filter(Boolean).join("; ")}`;
+    if (stop.said) bar.append(element("small", "said", stop.said));
     bar.setAttribute("aria-pressed", "false");
     bar.style.left = share(stop.starts);
     bar.style.width = `${(100 * (stop.ends - stop.starts)) / (last - first)}%`;
     bar.style.background = colour(stop.doctor);
     lanes.get(stop.doctor)?.append(bar);
-    if (plan.isDraft) enable(plan, bar, stop, lanes, first, last);
+    if (plan.isDraft && stop.stays) bar.addEventListener("click", () => show(_("This visit has begun or is next: it stays as it is."), true));
+    else if (plan.isDraft) enable(plan, bar, stop, lanes, first, last);
   }
   if (plan.isDraft) for (const one of plan.left) enableLeft(plan, one);
 }

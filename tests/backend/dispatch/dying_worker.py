@@ -35,8 +35,10 @@ class Dying(Connection):
 async def _serve(url: str, now: datetime) -> None:
     conn: Any = await Dying.connect(url, autocommit=True, row_factory=dict_row)
     async with conn:
+        ready = await dispatch.next_due(conn, now=now)
+        assert ready is not None
         async with conn.transaction():
-            await dispatch.offer_due(conn, now=now, retry_s=60)
+            await dispatch.offer_due(conn, ready, now=now, retry_s=60)
         os.kill(os.getpid(), signal.SIGKILL)
 
 

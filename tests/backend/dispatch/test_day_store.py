@@ -11,7 +11,7 @@ import pytest
 from backend.config import LengthConfig, PlanConfig
 from backend.db.pool import Connection, Pool
 from backend.dispatch import day_store, due_store, plan_store, progress_store, travel_store
-from backend.dispatch.day import command, run
+from backend.dispatch.day import command, edit, run
 from backend.dispatch.day.model import DueVisit, Kind
 from backend.dispatch.day.solver import Limit
 from backend.errors import BadInput, NotFound
@@ -112,6 +112,44 @@ async def test_what_has_begun_and_what_is_next_stay_as_they_are(district: Connec
         again = [(row["due_id"], row["starts_at"]) for row in second if row["doctor_id"] == doctor and row["half"] == "morning"]
         assert again[: len(kept)] == kept
     assert len({row["due_id"] for row in second}) == 9
+
+
+async def test_moving_on_a_running_day_leaves_what_has_begun_and_is_next(district: Connection) -> None:
+    await add(district, *homes(1, 2, 3, 4, 5, 6, 7, 8))
+    async with district.transaction():
+        await plan_store.publish(district, published := await plan(district), now=NOW)
+    ten = MORNING + timedelta(hours=2)
+    draft = await plan_store.read(district, await plan(district, now=ten))
+    before = await plan_store.stops(district, draft["id"])
+    day = await day_store.of_plan(district, draft, now=ten)
+    kept = {due.id for due in day.kept}
+    assert kept
+    tours = await plan_store.tours_of(district, draft["id"])
+    begun = next(row for row in before if row["due_id"] in kept)
+    with pytest.raises(BadInput, match="stays"):
+        edit.move(day, tours, begun["due_id"], 0, "doctor-yang/afternoon", 0)
+    free = next(row for row in before if row["due_id"] not in kept)
+    moved = edit.move(day, tours, free["due_id"], 0, f"{begun['doctor_id']}/{begun['half']}", 0)
+    assert moved is not None
+    await plan_store.keep(district, draft["id"], day, moved.tours, moved.unserved, cost=moved.cost, moves=0, now=ten)
+    after = await plan_store.stops(district, draft["id"])
+    assert [row for row in after if row["due_id"] in kept] == [row for row in before if row["due_id"] in kept]
+    [again] = [row for row in after if row["due_id"] == free["due_id"]]
+    count = sum(row["due_id"] in kept for row in before if row["doctor_id"] == begun["doctor_id"] and row["half"] == begun["half"])
+    assert again["position"] == count, "it comes behind those that stay"
+    assert again["starts_at"] >= ten
+    await district.execute(
+        "UPDATE plan_stop SET position = position + 9 WHERE plan_id = %s AND due_id = %s", [draft["id"], begun["due_id"]]
+    )
+    with pytest.raises(BadInput, match="gone on"):
+        edit.move(day, await plan_store.tours_of(district, draft["id"]), free["due_id"], 0, "doctor-yang/afternoon", 0)
+    assert (await plan_store.read(district, published))["state"] == "published"
+
+
+async def test_of_a_day_that_runs_already_only_the_rest_is_planned(district: Connection) -> None:
+    await add(district, *homes(1, 2, 3))
+    ten = MORNING + timedelta(hours=2)
+    assert all(row["starts_at"] >= ten for row in await plan_store.stops(district, await plan(district, now=ten)))
 
 
 async def test_a_worker_makes_what_was_asked_for(district: Connection, pool: Pool) -> None:

@@ -43,4 +43,4 @@ async def test_a_worker_killed_at_any_step_of_an_offer_loses_no_timer_and_asks_n
     assert (found["rounds"], found["next_at"] is not None) == (1, True), "who did not leave is replaced, once"
     assert len(await rows(street, "SELECT id FROM visit_offer GROUP BY id, visit_id, round, doctor_id HAVING count(*) > 1")) == 0
     assert URGENT.next_s(BACKUP_S) is None
-    assert await dispatch.offer_due(street, now=late, retry_s=60) is None
+    assert await dispatch.next_due(street, now=late) is None

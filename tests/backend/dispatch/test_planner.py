@@ -15,7 +15,7 @@ from backend.dispatch import planner
 from backend.dispatch.planning import schedule
 from backend.dispatch.planning.model import Instance, Plan, Prices, Task, Tour, Unserved, Visit
 from backend.dispatch.planning.search import Effort
-from tests.backend.dispatch.planning import days
+from benchmarks.routing import days
 
 MOVES = 4_000
 
@@ -132,7 +132,7 @@ def test_without_a_compiler_the_same_source_gives_the_same_plan() -> None:
         "import time\n"
         "from backend.dispatch import planner\n"
         "from backend.dispatch.planning.search import Effort\n"
-        "from tests.backend.dispatch.planning import days\n"
+        "from benchmarks.routing import days\n"
         "print(planner.plan(days.any_instance(11), Effort(1500, None, time.perf_counter), seed=4))"
     )
     plain = subprocess.run(

@@ -27,8 +27,11 @@ async def ask(conn: Connection, elder_id: str = "elder-1", *, now: datetime = NO
 
 
 async def tick(conn: Connection, now: datetime) -> Served | None:
+    ready = await dispatch.next_due(conn, now=now)
+    if ready is None:
+        return None
     async with conn.transaction():
-        return await dispatch.offer_due(conn, now=now, retry_s=RETRY_S)
+        return await dispatch.offer_due(conn, ready, now=now, retry_s=RETRY_S)
 
 
 async def accept(conn: Connection, visit_id: int, doctor_id: str, now: datetime = NOW) -> None:

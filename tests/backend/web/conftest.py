@@ -161,8 +161,10 @@ async def offer_visit(pool: Pool, elder_id: str = "elder-1", *, alert_id: int | 
 
 async def pass_offer_on(conn: Connection, *, now: datetime) -> None:
     """Let the worker serve what is due."""
+    ready = await dispatch.next_due(conn, now=now)
+    assert ready is not None
     async with conn.transaction():
-        await dispatch.offer_due(conn, now=now, retry_s=60)
+        await dispatch.offer_due(conn, ready, now=now, retry_s=60)
 
 
 @asynccontextmanager

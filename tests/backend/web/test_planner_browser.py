@@ -12,8 +12,8 @@ from backend.dispatch.day import run
 from backend.dispatch.day.model import DueVisit
 from backend.dispatch.day.solver import Limit
 from tests.backend.dispatch.test_day_store import PLACES
-from tests.backend.street import NOW
-from tests.backend.web.conftest import PASSWORD, serving
+from tests.backend.street import NOW, rows
+from tests.backend.web.conftest import PASSWORD, Clock, serving
 from tests.backend.web.in_browser import IN_BROWSER, chromium, playwright
 
 assert playwright
@@ -81,3 +81,43 @@ async def test_a_visit_moves_by_keys_and_by_dragging_after_its_cost_is_shown(boa
         await board.mouse.up()
     assert await tours(board) != moved
     assert faults == []
+
+
+RUNNING = """
+UPDATE plan_stop p SET skipped_at = %(now)s, skip_reason = 'refused'
+FROM (SELECT due_id FROM plan_stop WHERE plan_id = %(plan)s ORDER BY starts_at OFFSET 1 LIMIT 1) one
+WHERE p.plan_id = %(plan)s AND p.due_id = one.due_id;
+"""
+HAPPENED = """
+INSERT INTO visit (elder_id, class, reason, state, doctor_id, requested_at, requested_by, changed_at, search_at, due_id, due_side,
+    outcome, findings)
+SELECT d.elder_id, 'by_date', 'other', 'done', p.doctor_id, %(now)s, 'test', %(now)s, %(now)s, p.due_id, p.side, 'well', '-'
+FROM plan_stop p JOIN due_visit d ON d.id = p.due_id WHERE p.plan_id = %(plan)s ORDER BY p.starts_at LIMIT 1;
+"""
+
+
+async def test_a_running_day_shows_what_its_stops_have_become(board: Page, street: Pool, clock: Clock) -> None:
+    """Done, skipped and late ones by word and colour; in a new draft those that have begun or are next cannot be taken."""
+    async with street.connection() as conn:
+        [plan] = await rows(conn, "SELECT id, (SELECT min(starts_at) FROM plan_stop) AS first FROM day_plan")
+        values = {"plan": plan["id"], "now": plan["first"] + timedelta(minutes=50)}
+        async with conn.transaction():
+            await plan_store.publish(conn, plan["id"], now=NOW)
+        await conn.execute(RUNNING, values)
+        await conn.execute(HAPPENED, values)
+        clock.at = values["now"]
+        base = board.url.split("/planner")[0]
+        await board.request.post(f"{base}/api/session", data={"name": "wang", "password": PASSWORD})
+        await board.reload()
+        for words in (("出诊完成", "今天不去", "尚无回报"), ("Visit done", "Not today", "no word yet")):
+            for word in words:
+                await expect(board.locator("#bars .stop").filter(has_text=word)).not_to_have_count(0)
+                await expect(board.locator("#planner tbody tr").filter(has_text=word)).not_to_have_count(0)
+            if words[0] == "出诊完成":
+                await board.get_by_text("English", exact=True).click()
+        await plan_store.ask(conn, "team-a", DAY, by="test", now=values["now"])
+    await run.serve_one(street, clock=lambda: values["now"], limit=Limit(moves=5_000))
+    await board.reload()
+    stays = board.locator("#bars .stop.next").first
+    await stays.click()
+    await expect(board.locator("#price")).to_contain_text("stays as it is")

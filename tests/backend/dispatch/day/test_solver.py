@@ -6,7 +6,7 @@ from backend.dispatch import planner
 from backend.dispatch.day.solver import Limit, solve
 from backend.dispatch.planning import schedule
 from backend.dispatch.planning.search import Effort
-from tests.backend.dispatch.planning import days
+from benchmarks.routing import days
 
 
 def test_a_child_gives_the_same_plan_and_says_how_far_it_is() -> None:

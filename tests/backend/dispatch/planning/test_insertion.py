@@ -7,7 +7,7 @@ import pytest
 from backend.dispatch import planner
 from backend.dispatch.planning import insertion, schedule
 from backend.dispatch.planning.search import Effort
-from tests.backend.dispatch.planning import days
+from benchmarks.routing import days
 
 
 @pytest.mark.parametrize("seed", range(40))
