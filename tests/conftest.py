@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from simulators.servers import DATABASE_URL_VARIABLE, Broker, BrokerKind, Database, installed_brokers
 
 GATEWAYS = ("gw-1", "gw-2", "gw-3")
+
+# Hypothesis finds what is wrong, not what is slow: other tests run on the same processors.
+settings.register_profile("beside others", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("beside others")
 
 
 class DatabaseServer(NamedTuple):

@@ -217,9 +217,9 @@ def install_peer(cache: Path = CACHE) -> Path:
     if (home / "complete").exists():
         return python
     try:
-        subprocess.run([sys.executable, "-m", "venv", home], check=True, capture_output=True, timeout=INSTALL_DEADLINE_S)
-        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{PEER}=={PEER_VERSION}"]
-        subprocess.run(command, check=True, capture_output=True, timeout=INSTALL_DEADLINE_S)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True, capture_output=True, timeout=INSTALL_DEADLINE_S)
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "install", f"{PEER}=={PEER_VERSION}"], check=True, capture_output=True, timeout=INSTALL_DEADLINE_S)
     except (subprocess.SubprocessError, OSError) as error:
         raise PeerMissing(f"{PEER} {PEER_VERSION} cannot be installed here: {error}") from error
     (home / "complete").touch()

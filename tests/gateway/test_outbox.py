@@ -191,7 +191,7 @@ class Model:
         self.held = {one: kind for one, kind in self.held.items() if kind is not is_event or not first <= one <= last}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(STEPS)
 def test_any_order_of_steps_loses_nothing_and_uses_no_sequence_twice(steps: list[tuple[str, int, int]]) -> None:
     with TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from simulators.backend_processes import BackendProcesses, write_private
@@ -92,9 +93,9 @@ def test_prometheus_scrapes_every_process_and_no_rule_fires(tmp_path: Path, data
     gateway = gateway_program(tmp_path, broker, line, ports["gateway"])
     with ExitStack() as stack:
         stack.callback(line.unplug)
-        for program in (*(backend.program(name) for name in JOBS[:3]), gateway):
-            program.start()
-            stack.callback(program.stop)
+        start(stack, backend.program("ingest"), backend.program("web"), gateway)
+        wait_until(lambda: is_heard(database_url), deadline_s=DEADLINE_S, what="the gateway's first status")
+        start(stack, backend.program("worker"))  # it counts the gateways when it starts, and then each 30 s
         prometheus = stack.enter_context(Prometheus(tmp_path, ports).running())
         wait_until(lambda: prometheus.value('count(up{job=~"jiahu-.*"} == 1)') == 4, deadline_s=DEADLINE_S, what="four processes scraped")
         wait_until(lambda: prometheus.value("min(jiahu_condition_holds)") == 1, deadline_s=DEADLINE_S, what="readiness of all")
@@ -102,6 +103,19 @@ def test_prometheus_scrapes_every_process_and_no_rule_fires(tmp_path: Path, data
         wait_until(lambda: prometheus.value("jiahu_gateway_connected") == 1, deadline_s=DEADLINE_S, what="the gateway's connection")
         assert prometheus.value('jiahu_cases_oldest_unanswered_seconds{priority="high"}') == 0
         assert [one["labels"]["alertname"] for one in prometheus.ask("alerts")["alerts"] if one["state"] == "firing"] == []
+
+
+def start(stack: ExitStack, *programs: Program) -> None:
+    """Start programs, to be stopped at the end."""
+    for program in programs:
+        program.start()
+        stack.callback(program.stop)
+
+
+def is_heard(database_url: str) -> bool:
+    """True once a gateway has told its status."""
+    with psycopg.connect(database_url) as conn:
+        return conn.execute("SELECT FROM gateway WHERE online").fetchone() is not None
 
 
 def people(folder: Path) -> Path:

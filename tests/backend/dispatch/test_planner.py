@@ -33,7 +33,7 @@ def checked(instance: Instance, plan: Plan) -> Plan:
     return plan
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(st.integers(min_value=0, max_value=10**9))
 def test_any_instance_gets_a_valid_plan_with_two_person_visits_exactly_apart(seed: int) -> None:
     """Empty, one-doctor and infeasible days among them; `faults` holds the exact gaps and that nobody is in two places."""

@@ -75,7 +75,7 @@ VALUES = st.sampled_from([86.0, 88, 90, 92, 93, 97])
 PULSES = st.sampled_from([80.0, 112.0, 132.0])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     spo2=st.lists(VALUES, min_size=1, max_size=25),
     pulse=st.lists(PULSES, max_size=10),

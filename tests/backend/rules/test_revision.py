@@ -85,7 +85,7 @@ def judged_as_it_comes(tested: Any, batches: list[list[Point]]) -> list[Episode]
     return episodes
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(name=st.sampled_from(sorted(RULES)), series=SERIES, data=st.data())
 def test_any_order_any_cut_and_any_repeats_give_the_same_episodes(name: str, series: list[tuple[int, float]], data: st.DataObject) -> None:
     points = points_of(series)
@@ -95,7 +95,7 @@ def test_any_order_any_cut_and_any_repeats_give_the_same_episodes(name: str, ser
     assert judged_as_it_comes(RULES[name], batches) == judged_at_once(RULES[name], points)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(name=st.sampled_from(sorted(RULES)), series=SERIES)
 def test_the_shortcut_for_calm_values_changes_nothing(name: str, series: list[tuple[int, float]]) -> None:
     plain = RULES[name].machine(ZONE)

@@ -53,7 +53,7 @@ def path_of(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", serial_types())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(said=st.lists(st.tuples(st.binary(max_size=300), st.floats(0, 100)), max_size=6))
 def test_no_bytes_at_all_can_stop_the_pipeline_or_get_an_implausible_value_through(name: str, said: list[tuple[bytes, float]]) -> None:
     device: dict[str, Any] = {"id": "device-1", "type": name}
