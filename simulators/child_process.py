@@ -20,6 +20,8 @@ import psutil
 START_DEADLINE_S = 60.0  # room for PostgreSQL's recovery after a kill, on a busy two-core machine
 STOP_DEADLINE_S = 20.0
 LOG_TAIL_CHARS = 2000
+MEMORY = Path("/dev/shm")  # of Linux
+MEMORY_FREE_MIN = 4 * 2**30  # bytes; a server of the tests holds some 300 MB, log included
 _POLL_S = 0.02
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -48,6 +50,16 @@ def everyone_enters(path: Path) -> bool:
     return all(directory.stat().st_mode & 0o001 for directory in (path, *path.parents))
 
 
+def memory_temp(memory: Path = MEMORY) -> Path | None:
+    """Where files live in memory, if there is room for those of a few servers. What killed processes have left there is removed."""
+    if not memory.is_dir() or not everyone_enters(memory) or shutil.disk_usage(memory).free < MEMORY_FREE_MIN:
+        return None
+    for path in memory.glob("jiahu-[0-9]*-*"):
+        if not psutil.pid_exists(int(path.name.split("-")[1])):
+            shutil.rmtree(path, ignore_errors=True)
+    return memory
+
+
 def public_temp() -> Path:
     """A temporary directory that any user can walk to: $TMPDIR may be a private one."""
     candidates = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"))
@@ -65,10 +77,14 @@ def ending_with_starter(number: signal.Signals) -> Callable[[], None]:
 
 
 class ChildProcess:
-    """One server: its directory, its log, and its process while it runs. `owner` None means that it runs as ourselves."""
+    """One server: its directory, its log, and its process while it runs. `owner` None means that it runs as ourselves.
 
-    def __init__(self, *, owner: pwd.struct_passwd | None, orphan_signal: signal.Signals) -> None:
+    What is volatile need not outlive the machine: its files are kept in memory where there is room.
+    """
+
+    def __init__(self, *, owner: pwd.struct_passwd | None, orphan_signal: signal.Signals, is_volatile: bool = False) -> None:
         self._owner = owner
+        self._is_volatile = is_volatile
         self._orphan_signal = orphan_signal
         self.environment: dict[str, str] = {}
         """Variables of the server besides ours."""
@@ -89,7 +105,8 @@ class ChildProcess:
     def directory(self) -> Path:
         """A temporary directory that only the server's user can enter, made when it is first asked for."""
         if self._directory is None:
-            self._directory = Path(tempfile.mkdtemp(prefix="jiahu-", dir=public_temp() if self._owner else None))
+            place = (memory_temp() if self._is_volatile else None) or (public_temp() if self._owner else None)
+            self._directory = Path(tempfile.mkdtemp(prefix=f"jiahu-{os.getpid()}-", dir=place))
             self._hand_over(self._directory)
         return self._directory
 

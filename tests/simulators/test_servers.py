@@ -17,7 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from contract import topics
 from contract.topics import Leaf
-from simulators.child_process import ServerError, public_temp, wait_until
+from simulators.child_process import ServerError, memory_temp, public_temp, wait_until
 from simulators.servers import Broker, BrokerKind, Database, embedded_binaries, free_port, installed_brokers, public_copy
 
 pytestmark = pytest.mark.system
@@ -111,6 +111,20 @@ def keep(database: Database, name: str) -> None:
     with psycopg.connect(database.url) as conn:
         conn.execute("CREATE TABLE IF NOT EXISTS kept (name text)")
         conn.execute("INSERT INTO kept VALUES (%s)", [name])
+
+
+def test_what_a_killed_process_left_in_memory_is_removed(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with tempfile.TemporaryDirectory(dir=public_temp()) as folder:
+        memory = Path(folder)
+        memory.chmod(0o755)
+        ours, left = (memory / f"jiahu-{pid}-x" for pid in (os.getpid(), ended.pid))
+        for path in (ours, left):
+            (path / "data").mkdir(parents=True)
+        assert memory_temp(memory) in (memory, None)  # None: no room here for more servers, so nothing is looked at
+        assert ours.exists() and left.exists() == (memory_temp(memory) is None)
+    assert memory_temp(tmp_path / "none") is None
 
 
 @pytest.mark.parametrize("is_durable", [True, False])
