@@ -13,7 +13,7 @@ from pathlib import Path
 from gateway.bridges.framing import Frame, FrameReader, seal
 from tests.firmware.board import ACK, ADDRESS, BOOT
 
-DEADLINE_S = 10
+DEADLINE_S = 30
 
 
 class Line:

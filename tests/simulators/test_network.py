@@ -9,7 +9,7 @@ import pytest
 from simulators.network import Direction, TcpProxy
 
 CHUNK = bytes(range(256)) * 4
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 class Echo:

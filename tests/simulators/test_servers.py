@@ -22,7 +22,7 @@ from simulators.servers import Broker, BrokerKind, Database, embedded_binaries, 
 
 pytestmark = pytest.mark.system
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 VERSIONS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 ROOT_DIRECTORY = Path(__file__).resolve().parents[2]
 

@@ -182,7 +182,7 @@ async def serving(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
         await task
 
 
-async def eventually(condition: Callable[[], bool], deadline_s: float = 10) -> None:
+async def eventually(condition: Callable[[], bool], deadline_s: float = 30) -> None:
     """Wait until the condition holds; fails after the deadline."""
     async with asyncio.timeout(deadline_s):
         while not condition():
@@ -199,7 +199,7 @@ class Listener:
         """Data of all events of a kind, in the order heard."""
         return [data for name, data in self.heard if name == kind]
 
-    async def until(self, condition: Callable[["Listener"], bool], deadline_s: float = 10) -> None:
+    async def until(self, condition: Callable[["Listener"], bool], deadline_s: float = 30) -> None:
         """Wait for it."""
         await eventually(lambda: condition(self), deadline_s)
 

@@ -56,4 +56,4 @@ async def test_a_push_is_shown_and_one_sent_again_replaces_it(page: Page) -> Non
     for title in ("first", "家护 Jiahu: 紧急上门派单"):  # the second, sent again after a crash, has the same key
         data = json.dumps({"key": "k1", "title": title, "at": ""})
         await worker.send("ServiceWorker.deliverPushMessage", {"origin": origin, "registrationId": registered[0], "data": data})
-        assert await asyncio.wait_for(shown.get(), 10) == ("k1", title)
+        assert await asyncio.wait_for(shown.get(), 30) == ("k1", title)

@@ -25,7 +25,7 @@ from simulators.bluetooth.peripheral import BONDED, Peripheral
 from simulators.bluetooth.peripheral import Security as Wanted
 from tests.gateway.bluetooth_home import CUFF, LOCAL
 
-WAIT_S = 10
+WAIT_S = 30
 RESULT = values.blood_pressure(132, 84, 100, 71, LOCAL)
 
 
