@@ -7,6 +7,7 @@ from backend.db import arrays
 from backend.db.pool import Connection
 from backend.ingest.decode import Reject
 from backend.readings.model import Home
+from backend.readings.store import LISTENER_AGE_MAX
 from contract.events import Event
 from contract.status import GatewayStatus
 
@@ -22,8 +23,11 @@ TOPIC_MAX = 200
 
 LISTEN = """
 INSERT INTO listener (first_shard, last_shard, since, at) VALUES (%(first_shard)s, %(last_shard)s, %(since)s, %(now)s)
-ON CONFLICT (first_shard, last_shard) DO UPDATE SET since = EXCLUDED.since, at = EXCLUDED.at
+ON CONFLICT (first_shard, last_shard) DO UPDATE SET at = EXCLUDED.at, since = CASE
+    WHEN EXCLUDED.since - listener.at <= %(break_max)s THEN least(listener.since, EXCLUDED.since) ELSE EXCLUDED.since
+END
 """
+"""A break that the worker takes for none is none: an ingest restarted in it does not begin anew to wait for homes silent since before."""
 LINK_EVENT = "UPDATE event SET alert_id = %(alert_id)s WHERE id = %(id)s"
 KEEP_REJECT = """
 INSERT INTO ingest_reject (received_at, topic, gateway_id, digest, reason, detail, payload)
@@ -95,4 +99,5 @@ async def put_statuses(conn: Connection, statuses: Mapping[str, tuple[GatewaySta
 
 async def listen(conn: Connection, *, first_shard: int, last_shard: int, since: datetime, now: datetime) -> None:
     """Say that homes of these shards were listened to from `since` until `now`."""
-    await conn.execute(LISTEN, {"first_shard": first_shard, "last_shard": last_shard, "since": since, "now": now})
+    values = {"first_shard": first_shard, "last_shard": last_shard, "since": since, "now": now, "break_max": LISTENER_AGE_MAX}
+    await conn.execute(LISTEN, values)

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import re
 import ssl
 from collections import Counter, deque
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -28,6 +29,11 @@ SURE, ONCE = 1, 0
 and the broker's acknowledgements would cost more than the messages."""
 SENDER_MAX = 256
 """Messages of one gateway in the queue: it sends at most 8 batches and 64 events before it waits for answers."""
+OLD = timedelta(seconds=900)
+"""What begins longer ago is of a backlog: rules call nobody for its readings (RULES B2), so it waits for what is live; events go first."""
+OLD_FIRST, OLD_GROUP_S = 16, 0.2
+"""How many of a backlog go into one transaction at first; then as many as take about that long: a live one may have to wait for it."""
+BEGINS = re.compile(rb'"(?:start_)?at": ?"([0-9T:.+Z-]{19,35})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,18 @@ class Arrival:
         """The name that the answer to this message must carry."""
         return self.whole_digest or digest_of(self.payload)
 
+    @property
+    def is_old(self) -> bool:
+        """True for an event or a batch of a backlog, by the time of its first series. What cannot be read is not: the decoder says so."""
+        begins = BEGINS.search(self.payload) if self.topic.endswith((f"/{Leaf.EVENT}", f"/{Leaf.SERIES}")) else None
+        try:
+            return begins is not None and self.received_at - datetime.fromisoformat(begins[1].decode()) > OLD
+        except (ValueError, TypeError):
+            return False
+
 
 class Inbox:
-    """Arrivals waiting for the writer: urgent ones first, bounded in sum and per sender, so that no home can shut out the others.
+    """Arrivals waiting for the writer: urgent ones first, what is old last, bounded in sum and per sender: no home can shut out the others.
 
     What does not fit is dropped unanswered: its gateway sends it again. Each transaction costs as much as some 20 messages, so what is not
     urgent is taken at most every `pace_s`: at once while messages are rare, together when they are many.
@@ -59,6 +74,10 @@ class Inbox:
     def __init__(self, size_max: int, pace_s: float = 0.0) -> None:
         self._urgent: deque[Arrival] = deque()
         self._other: deque[Arrival] = deque()
+        self._old_events: deque[Arrival] = deque()
+        self._old: deque[Arrival] = deque()
+        self._old_max = OLD_FIRST
+        self._handed: tuple[float, bool] | None = None
         self._size_max = size_max
         self._of_sender: Counter[str] = Counter()
         self._ready = asyncio.Event()
@@ -71,18 +90,18 @@ class Inbox:
     @property
     def waiting(self) -> tuple[int, int]:
         """How many urgent ones wait, and how many others."""
-        return len(self._urgent), len(self._other)
+        return len(self._urgent) + len(self._old_events), len(self._other) + len(self._old)
 
     @property
     def oldest_at(self) -> datetime | None:
         """When the one that has waited longest came; None when none waits."""
-        firsts = (_came_first(queue) for queue in (self._urgent, self._other))
+        firsts = (_came_first(queue) for queue in (self._urgent, self._other, self._old_events, self._old))
         return min((at for at in firsts if at is not None), default=None)
 
     def put(self, arrival: Arrival) -> None:
         """Add one arrival; on the event loop's thread."""
-        is_event = arrival.topic.endswith("/" + Leaf.EVENT)
-        queue = self._urgent if is_event else self._other
+        is_event, is_old = arrival.topic.endswith("/" + Leaf.EVENT), arrival.is_old
+        queue = (self._old_events if is_event else self._old) if is_old else self._urgent if is_event else self._other
         sender = _sender(arrival)
         if len(queue) >= self._size_max or self._of_sender[sender] >= SENDER_MAX:
             self.dropped += 1
@@ -90,19 +109,33 @@ class Inbox:
         self._of_sender[sender] += 1
         queue.append(arrival)
         self._ready.set()
-        if is_event or len(queue) >= self._enough_count:
+        if (is_event and not is_old) or len(self._other) >= self._enough_count:
             self._enough.set()
 
     async def take(self, count_max: int) -> list[Arrival]:
-        """Wait for at least one arrival. Returns all urgent ones there are, or else others, at most `count_max`."""
+        """Wait for at least one arrival. Returns all urgent ones there are, or else others and then some old ones, at most `count_max`."""
+        self._weigh(count_max)
         await self._ready.wait()
         await self._gather(count_max)
         queue = self._urgent or self._other
         taken = [queue.popleft() for _ in range(min(count_max, len(queue)))]
+        old = min(self._old_max, count_max - len(taken)) if queue is self._other else 0
+        taken += [(self._old_events or self._old).popleft() for _ in range(min(old, len(self._old_events) + len(self._old)))]
         self._of_sender -= Counter(map(_sender, taken))
-        if not self._urgent and not self._other:
+        if not any((self._urgent, self._other, self._old_events, self._old)):
             self._ready.clear()
+        self._handed = asyncio.get_running_loop().time(), bool(self._old_events or self._old)
         return taken
+
+    def _weigh(self, count_max: int) -> None:
+        """As many old ones at once as were stored in about OLD_GROUP_S; asked when the writer comes back for more."""
+        if self._handed is not None:
+            handed_s, is_more = self._handed
+            took_s = asyncio.get_running_loop().time() - handed_s
+            if took_s > OLD_GROUP_S:
+                self._old_max = max(1, self._old_max // 2)
+            elif is_more and took_s < OLD_GROUP_S / 2:
+                self._old_max = min(count_max, self._old_max * 2)
 
     async def _gather(self, count_max: int) -> None:
         """Wait for the pace, or for `count_max` arrivals, or for an urgent one, which neither waits nor is counted in the pace."""

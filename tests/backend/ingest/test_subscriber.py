@@ -8,7 +8,7 @@ import pytest
 
 from backend.config import BROKER_PASSWORD, BrokerConfig, IngestConfig
 from backend.errors import Unavailable
-from backend.ingest.subscriber import Arrival, Inbox, Subscriber
+from backend.ingest.subscriber import OLD, OLD_FIRST, Arrival, Inbox, Subscriber
 from contract import topics
 from contract.events import EventKind
 from contract.status import GatewayStatus
@@ -16,7 +16,7 @@ from contract.stored import Stored, digest_of
 from contract.topics import Leaf
 from simulators.servers import Broker
 from tests.backend.ingest.running import DEADLINE_S, connected
-from tests.backend.street import LOG, NOW, batch, event
+from tests.backend.street import LOG, NOW, batch, event, seconds
 
 
 def arrival(leaf: Leaf, number: int) -> Arrival:
@@ -40,6 +40,20 @@ async def test_within_a_kind_the_order_of_arrival_is_kept_and_a_group_has_a_limi
     for number in range(5):
         inbox.put(arrival(Leaf.SERIES, number))
     assert [await taken(inbox, 3), await taken(inbox, 3)] == [[b"0", b"1", b"2"], [b"3", b"4"]]
+
+
+async def test_what_is_live_overtakes_a_backlog_which_goes_on_all_the_same() -> None:
+    inbox = Inbox(100)
+    for number in range(40):
+        kept = batch([97], first=number + 1, start_at=NOW - OLD - seconds(1)).model_dump_json().encode()
+        inbox.put(Arrival(topics.build("gw-1", Leaf.SERIES), kept, False, NOW))
+    at_the_limit = batch([97], first=99, start_at=NOW - OLD).model_dump_json().encode()
+    inbox.put(Arrival(topics.build("gw-2", Leaf.SERIES), at_the_limit, False, NOW))
+    pressed = event(EventKind.SOS, sequence=999, at=NOW - OLD - seconds(1)).model_dump_json().encode()
+    inbox.put(Arrival(topics.build("gw-1", Leaf.EVENT), pressed, False, NOW))
+    first, second = await taken(inbox), await taken(inbox)
+    assert (first[:2], len(first)) == ([at_the_limit, pressed], 1 + OLD_FIRST)
+    assert len(second) == 41 - OLD_FIRST, "what was stored quickly may be more the next time"
 
 
 async def test_what_does_not_fit_is_dropped_and_counted() -> None:
