@@ -32,6 +32,9 @@ CHANGE = """
 UPDATE episode SET opened_at = %(opened_at)s, closed_at = %(closed_at)s, last_at = %(last_at)s, steps = %(steps)s, peak = %(peak)s
 WHERE id = %(id)s
 """
+OPEN_ANEW = """
+UPDATE episode SET rule_version = %(rule_version)s, overrides = %(overrides)s, samples = %(samples)s WHERE id = %(id)s
+"""
 ADD = """
 INSERT INTO episode (elder_id, gateway_id, rule_id, rule_version, overrides, source, opened_at, closed_at, last_at, steps, peak, known_at,
     samples)
@@ -119,25 +122,34 @@ async def replace(
     now: datetime,
     samples: Mapping[int, Sequence[Point]],
 ) -> None:
-    """Write what changed. A stretch that only grew or shrank keeps its row, and so its alert and when it became known."""
+    """Write what changed. A stretch that only grew or shrank keeps its row, and so its alert and when it became known.
+
+    `samples`: by the opening of each, what it rests on. A stretch that opens at another time than before keeps the rule and the samples by
+    which it does so now; one that opens when it did keeps those by which it was opened.
+    """
+    rule = {"rule_id": active.rule.id, "rule_version": active.version, "overrides": list(active.overrides)}
     left = {one.id: one for one in old}
-    changed: list[tuple[int, Episode]] = []
+    changed: list[tuple[Stored, Episode]] = []
     added: list[Episode] = []
     for episode in new:
         row = next((one for one in left.values() if is_same(one.episode, episode)), None)
         if row is None:
             added.append(episode)
         elif left.pop(row.id).episode != episode:
-            changed.append((row.id, episode))
+            changed.append((row, episode))
     if left:
         await conn.execute(DROP, {"ids": list(left)})
-    for row_id, episode in changed:
-        await conn.execute(CHANGE, _values(episode) | {"id": row_id})
+    for row, episode in changed:
+        await conn.execute(CHANGE, _values(episode) | {"id": row.id})
+        if row.episode.opened_at != episode.opened_at:
+            await conn.execute(OPEN_ANEW, rule | _used(samples, episode) | {"id": row.id})
     owner = {"elder_id": elder_id, "gateway_id": gateway_id, "source": source, "known_at": now}
-    rule = {"rule_id": active.rule.id, "rule_version": active.version, "overrides": list(active.overrides)}
     for episode in added:
-        used = json.dumps([[at // 1000, value] for at, value in samples.get(episode.opened_at, ())[-SAMPLES_MAX:]])
-        await conn.execute(ADD, _values(episode) | owner | rule | {"samples": used})
+        await conn.execute(ADD, _values(episode) | owner | rule | _used(samples, episode))
+
+
+def _used(samples: Mapping[int, Sequence[Point]], episode: Episode) -> dict[str, str]:
+    return {"samples": json.dumps([[at // 1000, value] for at, value in samples.get(episode.opened_at, ())[-SAMPLES_MAX:]])}
 
 
 def _values(episode: Episode) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from backend.db.pool import Connection
 from backend.ingest import writer
 from backend.ingest.decode import Letter
-from backend.rules import form
+from backend.rules import form, patch
 from backend.rules import store as rules
 from backend.rules.kinds import RULE
 from backend.rules.kinds.threshold import ThresholdRule
@@ -84,6 +84,41 @@ async def test_an_episode_keeps_its_rule_and_the_samples_that_opened_it_so_that_
     machine.run([(at_ms * 1000, value) for at_ms, value in kept["samples"]])
     assert [to_datetime(episode.opened_at) for episode in machine.latch.episodes] == [kept["opened_at"]]
     assert (kept["rule_version"], kept["overrides"], kept["has_alert"]) == (1, [], True)
+
+
+KEPT = """
+SELECT r.body, array(SELECT o.patch FROM rule_override o WHERE o.id = ANY(p.overrides) ORDER BY o.elder_id IS NOT NULL, o.id) AS patches,
+    p.samples, p.opened_at, p.closed_at, p.steps -> 0 -> 1 AS levels
+FROM episode p JOIN rule r ON r.id = p.rule_id AND r.version = p.rule_version WHERE p.rule_id = 'spo2_low' ORDER BY p.opened_at
+"""
+COPD = """
+INSERT INTO rule_override (elder_id, rule_id, patch, reason, by, created_at, until)
+VALUES ('elder-1', 'spo2_low', '{"levels": [{"name": "urgent", "below": 88, "hold_s": 30}], "clear": {"at_least": 90, "hold_s": 20}}',
+    'COPD', 'wang', now(), '9000-01-01')
+"""
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_every_episode_replays_from_its_own_samples_rule_and_overrides_in_whatever_order_they_came(
+    street: Connection, seed: int
+) -> None:
+    dice = random.Random(seed)
+    values = spells(dice)
+    for number, arriving in enumerate(letters_of(values, dice)):
+        if number == 15:
+            await street.execute(COPD)
+        await write(street, arriving, now=NOW + seconds(EVERY_S * len(values)))
+    kept = await rows(street, KEPT)
+    assert kept
+    for row in kept:
+        rule = RULE.validate_python(row["body"])
+        for body in row["patches"]:
+            rule = patch.apply(rule, body)
+        assert isinstance(rule, ThresholdRule)
+        machine = rule.machine()
+        machine.run([(at_ms * 1000, value) for at_ms, value in row["samples"]])
+        newest = machine.latch.episodes[-1]
+        assert (to_datetime(newest.opened_at), list(newest.steps[0][1])) == (row["opened_at"], row["levels"])
 
 
 async def test_a_late_reading_can_end_an_episode_and_the_alert_recovers_but_is_not_unmade(street: Connection) -> None:
