@@ -149,8 +149,10 @@ async def _maintain(arguments: argparse.Namespace, config: Config) -> None:
                 changed = await rules.save(conn, rules.read_file(rules.DEFAULTS), by=rules.SHIPPED)
             print(f"applied {len(applied)} migrations: {', '.join(applied) or 'none were missing'}; rules changed: {len(changed)}")
         elif arguments.command == "rules":
+            file = rules_command.storable(arguments.file)
             async with conn.transaction():
-                changed = await rules.save(conn, rules.read_file(arguments.file), by="file")
+                cases = {rule_id: file.cases_of(rule_id) for rule_id in file.rules}
+                changed = await rules.save(conn, list(file.rules.values()), by="file", cases=cases)
             print(f"rules with a new version: {', '.join(changed) or 'none, all were the same'}")
         elif arguments.command == "retention":
             async with conn.transaction():

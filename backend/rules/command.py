@@ -93,6 +93,18 @@ def test(path: Path) -> int:
     return 1 if failed or not file.cases else 0
 
 
+def storable(path: Path) -> form.RuleFile:
+    """A file whose rules may be put in force: it has some, and its own cases hold. Raises BadInput."""
+    shipped = form.shipped()
+    file = form.read(path, known=shipped)
+    if not file.rules:
+        raise BadInput(f"{path} has no [[rule]] block")
+    for case in file.cases:
+        for fault in try_case(case, shipped | file.rules, file.overrides).faults:
+            raise BadInput(f"{path}: case {case.title} of {case.rule} fails {fault}; nothing is stored")
+    return file
+
+
 def replay(arguments: argparse.Namespace) -> int:
     """Print one JSON object per alert interval."""
     shipped = form.shipped()

@@ -1,5 +1,6 @@
 """A rule file: `[[rule]]`, `[[override]]` and `[[case]]` blocks in TOML, read and checked, with one line that says what is wrong."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,14 @@ class RuleFile:
     cases: list[Case] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What is odd but may be meant, such as a member that is kept in another file."""
+    text: str = ""
+    """As it was written."""
+
+    def cases_of(self, rule_id: str) -> str:
+        """The `[[case]]` blocks of a rule, as text."""
+        blocks = (block.split("[[rule]]")[0].split("[[override]]")[0] for block in self.text.split("[[case]]")[1:])
+        own = re.compile(rf"""^\s*rule\s*=\s*["']{re.escape(rule_id)}["']""", re.MULTILINE)
+        return "\n".join(f"[[case]]{block.rstrip()}\n" for block in blocks if own.search(block))
 
 
 def read(path: Path, *, known: Mapping[str, AnyRule] | None = None) -> RuleFile:
@@ -57,6 +66,7 @@ def parse(text: str, name: str, *, known: Mapping[str, AnyRule] | None = None, o
         {rule.id: rule for rule in rules},
         [_read(Override.model_validate, name, "override", block) for block in _blocks(blocks, "override", name)],
         [_read(Case.model_validate, name, "case", _named(block, of)) for block in _blocks(blocks, "case", name)],
+        text=text,
     )
     _check(file, name, dict(known or {}) | file.rules)
     return file
@@ -78,8 +88,7 @@ def shipped() -> dict[str, AnyRule]:
 def shipped_cases(rule_id: str) -> str:
     """The shipped `[[case]]` blocks of a rule, as text."""
     texts = (path.read_text("utf-8") for path in sorted((DEFAULTS.parent / "shipped_cases").glob("*.toml")))
-    blocks = (block.split("[[rule]]")[0] for text in texts for block in text.split("[[case]]")[1:])
-    return "\n".join(f"[[case]]{block.rstrip()}\n" for block in blocks if f'rule = "{rule_id}"\n' in block)
+    return "\n".join(filter(None, (RuleFile({}, text=text).cases_of(rule_id) for text in texts)))
 
 
 def _blocks(blocks: Mapping[str, Any], kind: str, name: str) -> list[Any]:

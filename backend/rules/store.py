@@ -3,6 +3,7 @@
 import json
 import logging
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,8 +24,8 @@ SHIPPED = "shipped"
 
 NEWEST = "SELECT DISTINCT ON (id) id, version, body, created_by, is_retired FROM rule ORDER BY id, version DESC"
 INSERT = """
-INSERT INTO rule (id, version, body, created_by)
-VALUES (%(id)s, %(version)s, %(body)s, %(by)s)
+INSERT INTO rule (id, version, body, created_by, cases)
+VALUES (%(id)s, %(version)s, %(body)s, %(by)s, %(cases)s)
 """
 OVERRIDES = """
 SELECT o.id, o.rule_id, o.patch, e.id AS elder_id
@@ -37,8 +38,10 @@ ZONES = "SELECT id, zone FROM elder WHERE zone <> 'Asia/Shanghai' AND (%(elder_i
 LOCK = "LOCK TABLE rule IN SHARE ROW EXCLUSIVE MODE"
 
 
-async def save(conn: Connection, rules: list[AnyRule], *, by: str) -> list[str]:
+async def save(conn: Connection, rules: list[AnyRule], *, by: str, cases: Mapping[str, str] | None = None) -> list[str]:
     """Store each rule that differs from its newest version as a new version. Returns the ids that changed.
+
+    `cases`: the text of a rule's own cases, by its id; without it they are those that are shipped with it.
 
     What SHIPPED brings never replaces what a person has changed or retired.
     """
@@ -51,7 +54,8 @@ async def save(conn: Connection, rules: list[AnyRule], *, by: str) -> list[str]:
         is_kept = row is not None and by == SHIPPED and (row["created_by"] != SHIPPED or row["is_retired"])
         if not is_kept and (row is None or row["body"] != body):
             version = row["version"] + 1 if row else 1
-            await conn.execute(INSERT, {"id": rule.id, "version": version, "body": json.dumps(body), "by": by})
+            values = {"id": rule.id, "version": version, "body": json.dumps(body), "by": by}
+            await conn.execute(INSERT, values | {"cases": (cases or {}).get(rule.id, "")})
             changed.append(rule.id)
     return changed
 

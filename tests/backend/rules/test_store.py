@@ -7,7 +7,9 @@ import pytest
 
 from backend.db.pool import Connection, Pool
 from backend.errors import BadInput
+from backend.rules import drafts
 from backend.rules import store as rules
+from backend.rules.command import storable
 from backend.rules.kinds import RULE, AnyRule
 from backend.rules.kinds.absence import AbsenceRule
 from tests.backend.street import at_once, one, rows
@@ -69,6 +71,21 @@ async def test_a_changed_rule_is_a_new_version_and_the_old_one_stays(conn: Conne
     assert kept == [{"version": 1, "created_by": "test"}, {"version": 2, "created_by": "wang"}]
     assert (await rules.load(conn)).by_id["gateway_silent"].version == 2
     assert await for_s_in_force(conn) == 60
+
+
+DEMO = Path(__file__).parents[3] / "simulators/demo/rules.toml"
+
+
+async def test_a_file_brings_its_own_cases_which_hold_or_nothing_is_stored(conn: Connection, tmp_path: Path) -> None:
+    file = storable(DEMO)
+    async with conn.transaction():
+        await rules.save(conn, list(file.rules.values()), by="file", cases={"spo2_low": file.cases_of("spo2_low")})
+    stored = await one(conn, "SELECT cases FROM rule WHERE id = 'spo2_low' AND version = 2")
+    outcomes = await drafts.tried(conn, file.rules["spo2_low"], stored["cases"])
+    assert len(outcomes) == 3 and not any(one.faults for one in outcomes)
+    (tmp_path / "rules.toml").write_text(DEMO.read_text("utf-8").replace("hold_s = 60", "hold_s = 61"), "utf-8")
+    with pytest.raises(BadInput, match=r"case 91 % for a minute .* fails .*nothing is stored"):
+        storable(tmp_path / "rules.toml")
 
 
 async def test_a_retired_rule_is_not_in_force(conn: Connection) -> None:
