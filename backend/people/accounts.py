@@ -38,10 +38,11 @@ SELECT a.name, a.role, a.title, a.doctor_id, d.team_id, a.language, a.edits_rule
 FROM account a LEFT JOIN doctor d ON d.id = a.doctor_id WHERE a.name = %(name)s AND a.is_active
 """
 UPSERT = """
-INSERT INTO account (name, role, title, doctor_id, password_hash, language)
-VALUES (%(name)s, %(role)s, %(title)s, %(doctor_id)s, %(password_hash)s, %(language)s)
+INSERT INTO account AS a (name, role, title, doctor_id, password_hash, language, edits_rules)
+VALUES (%(name)s, %(role)s, %(title)s, %(doctor_id)s, %(password_hash)s, %(language)s, coalesce(%(edits_rules)s, false))
 ON CONFLICT (name) DO UPDATE SET role = EXCLUDED.role, title = EXCLUDED.title, doctor_id = EXCLUDED.doctor_id,
-    password_hash = EXCLUDED.password_hash, language = EXCLUDED.language, failed_count = 0, locked_until = NULL
+    password_hash = EXCLUDED.password_hash, language = EXCLUDED.language, failed_count = 0, locked_until = NULL,
+    edits_rules = coalesce(%(edits_rules)s, a.edits_rules)
 """
 CREATE = """
 INSERT INTO account (name, role, title, password_hash) VALUES (%(name)s, %(role)s, %(title)s, %(password_hash)s) ON CONFLICT DO NOTHING
@@ -119,16 +120,17 @@ class Refused:
 
 
 async def add(
-    conn: Connection, *, name: str, role: Role, title: str, password: str, doctor_id: str | None = None, language: str = "zh"
-) -> None:
+    conn: Connection, *, name: str, role: Role, title: str, password: str, doctor_id: str | None = None, language: str = "zh",
+    edits_rules: bool | None = None,
+) -> None:  # fmt: skip
     """Add an account, or bring an existing one up to date. A changed password ends the account's sessions. Raises BadInput for a name that
-    stands for no person."""
+    stands for no person. `edits_rules` None: as it is."""
     if name in RESERVED:
         raise BadInput(f"{name} is what the system writes of itself: give the account another name")
     row = await (await conn.execute(OLD_HASH, {"name": name})).fetchone()
     is_same = row is not None and await asyncio.to_thread(_matches, row["password_hash"], password)
     password_hash = row["password_hash"] if row is not None and is_same else await asyncio.to_thread(_hasher.hash, password)
-    values = {"name": name, "role": role, "title": title, "doctor_id": doctor_id, "language": language}
+    values = {"name": name, "role": role, "title": title, "doctor_id": doctor_id, "language": language, "edits_rules": edits_rules}
     await conn.execute(UPSERT, values | {"password_hash": password_hash})
     if not is_same:
         await conn.execute(CLOSE_SESSIONS, {"name": name})

@@ -139,7 +139,10 @@ class Follows(Shape):
 
 
 class Account(Shape):
-    """Somebody who signs in. `password` is hashed on import and never stored. `follows`: for the role `family` only."""
+    """Somebody who signs in. `password` is hashed on import and never stored. `follows`: for the role `family` only.
+
+    `edits_rules`: the medical lead, who writes and approves rules beside the administrators; without it, as it was.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,39}$")
     role: Literal["operator", "doctor", "admin", "family"]
@@ -147,6 +150,7 @@ class Account(Shape):
     password: str = Field(min_length=8)
     doctor: Id | None = None
     language: Literal["zh", "en"] = "zh"
+    edits_rules: bool | None = None
     follows: list[Follows] = Field(default_factory=list)
 
     @model_validator(mode="after")
