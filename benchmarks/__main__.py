@@ -14,13 +14,31 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import accepts, back_test, cases, console, days, devices, dom, drain, falls, fuzz, ingest, kills, outbox, rules, storage
+from benchmarks import (
+    accepts,
+    alarms,
+    back_test,
+    cases,
+    console,
+    days,
+    devices,
+    dom,
+    drain,
+    falls,
+    fuzz,
+    ingest,
+    kills,
+    outbox,
+    rules,
+    storage,
+)  # fmt: skip
 from benchmarks.peers import run as peers
 from benchmarks.routing import run as routing
 
 Part = Callable[[float], dict[str, float]]
 PARTS: dict[str, Part] = {
     "accepts": accepts.measure,
+    "alarms": alarms.measure,
     "back_test": back_test.measure,
     "cases": cases.measure,
     "console": console.measure,

@@ -17,6 +17,7 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -45,6 +46,8 @@ TICK_S = 0.01
 WINDOW = 4_000
 """Batches on their way at once: each home has at most 8, and there are many homes."""
 CHUNK = 50
+PUBLISH = 3
+"""Type of a packet that brings a message (MQTT 3.1.1, 2.2.1)."""
 EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
 SENT, START = "2001-01-01T00:00:00Z", "2001-01-01T00:00:01Z"
 
@@ -57,9 +60,10 @@ def main() -> None:
 
 
 class Connection:
-    """One MQTT 3.1.1 connection: writes packets, counts what comes back."""
+    """One MQTT 3.1.1 connection: writes packets, counts what comes back. `on_publish`: is told the topic of each message that comes."""
 
-    def __init__(self, host: str, port: int, user: str, password: str) -> None:
+    def __init__(self, host: str, port: int, user: str, password: str, *, on_publish: Callable[[str], None] | None = None) -> None:
+        self._on_publish = on_publish
         self._socket = socket.create_connection((host, port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         fields = [f"load-{secrets.token_hex(4)}", user, password]
@@ -88,6 +92,8 @@ class Connection:
             at = 0
             while (end := _end_of_packet(data, at)) is not None:
                 self.counts[data[at] >> 4] += 1
+                if self._on_publish is not None and data[at] >> 4 == PUBLISH:
+                    self._on_publish(_topic(data, at))
                 at = end
             data = data[at:]
 
@@ -247,6 +253,15 @@ def publication(topic: str, payload: bytes, *, packet: int | None = None, is_ret
     body = _text(topic) + (b"" if packet is None else struct.pack(">H", packet)) + payload
     head = 0x30 | (0 if packet is None else 0x02) | int(is_retained)
     return bytes([head]) + _length(len(body)) + body
+
+
+def _topic(data: bytes, at: int) -> str:
+    """The topic of the PUBLISH that begins there (MQTT 3.1.1, 3.3.2)."""
+    begin = at + 1
+    while data[begin] & 0x80:
+        begin += 1
+    size = struct.unpack_from(">H", data, begin + 1)[0]
+    return data[begin + 3 : begin + 3 + size].decode()
 
 
 def _text(text: str) -> bytes:

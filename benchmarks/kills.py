@@ -87,7 +87,7 @@ def measure(seconds: float) -> dict[str, float]:
 def compare(*, kills: int, seed: int) -> dict[str, float]:
     """The same stream twice: of homes that nobody disturbs, then of their twins with that many kills. How often what was found differs."""
     dice = Random(seed)
-    stream = make_stream(dice, messages=(kills + 5) * MESSAGES_PER_LIFE)
+    stream = make_stream(dice, messages=(kills + 5) * (MESSAGES_PER_LIFE + 3))
     twins = [replace(one, home=f"home-{int(one.home[5:]) + HOMES}") for one in stream]
     accounts = {"backend": PASSWORD, "load": PASSWORD}
     with (
