@@ -38,6 +38,10 @@ ADD = """
 INSERT INTO rule_override (elder_id, team_id, rule_id, patch, reason, by, created_at, until)
 VALUES (%(elder_id)s, %(team_id)s, %(rule_id)s, %(patch)s, %(reason)s, %(by)s, %(now)s, %(until)s) RETURNING id
 """
+TARGETS = """
+SELECT t.id, t.name, NULL AS elder_name FROM team t
+UNION ALL SELECT e.id, NULL, e.name FROM elder e WHERE e.id = %(elder_id)s ORDER BY 2, 1
+"""
 END = "UPDATE rule_override SET ended_at = %(now)s, ended_by = %(by)s WHERE id = %(id)s AND ended_at IS NULL"
 IS_THERE = """
 SELECT (%(elder_id)s::text IS NULL OR EXISTS (SELECT FROM elder WHERE id = %(elder_id)s))
@@ -53,6 +57,13 @@ async def listed(conn: Connection, *, today: date, elder_id: str | None = None) 
 async def in_force_for(conn: Connection, elder_id: str, *, now: datetime) -> list[dict[str, Any]]:
     """What is different for an elder: the team's first, then the elder's own, as `store.load` puts them over each other."""
     return await (await conn.execute(IN_FORCE_FOR, {"elder_id": elder_id, "now": now})).fetchall()
+
+
+async def targets(conn: Connection, elder_id: str = "") -> tuple[dict[str, str], str]:
+    """Names of all teams by their id; and that of an elder, empty where there is none of this id."""
+    rows = await (await conn.execute(TARGETS, {"elder_id": elder_id})).fetchall()
+    teams = {row["id"]: row["name"] for row in rows if row["elder_name"] is None}
+    return teams, next((row["elder_name"] for row in rows if row["elder_name"] is not None), "")
 
 
 async def add(conn: Connection, override: Override, rule: AnyRule, *, now: datetime) -> int:

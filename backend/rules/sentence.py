@@ -44,7 +44,7 @@ ZH = Vocabulary(
         "sound": {str(name): word for name, word in SOUNDS_ZH.items()} | _names(EVENTS_ZH),
         "event": _names(EVENTS_ZH),
         "level": {
-            "technical": "技术", "info": "提示", "attention": "关注", "warn": "警示", "warning": "警告", "urgent": "紧急", "crit": "危急",
+            "technical": "技术", "info": "提示", "attention": "关注", "warn": "警示", "warning": "警告", "urgent": "紧急", "crit": "危象",
             "critical": "危重", "emergency": "急救",
         },
         "prio": {"high": "高", "medium": "中", "low": "低", "technical": "技术"},
@@ -52,6 +52,7 @@ ZH = Vocabulary(
         "ask": {"ask_to_remeasure": "首次先请家中复测"},
         "base": {"median": "中位数", "mean": "平均值", "min": "最低值", "max": "最高值", "first": "最早值"},
         "turn": {"rise": "上升", "fall": "下降"},
+        "zone": {"home": "老人家中时间"},
         "held": {
             ("away",): "外出", ("gateway_offline",): "网关离线", ("away", "gateway_offline"): "外出或网关离线",
             ("gateway_offline", "away"): "网关离线或外出",
@@ -71,6 +72,7 @@ EN = Vocabulary(
         "ask": {"ask_to_remeasure": "the first asks the home to measure again"},
         "base": {"median": "median", "mean": "mean", "min": "lowest", "max": "highest", "first": "earliest"},
         "turn": {"rise": "risen", "fall": "fallen"},
+        "zone": {"home": "time of the home"},
         "held": {
             ("away",): "away", ("gateway_offline",): "the gateway is off line",
             ("away", "gateway_offline"): "away or the gateway is off line",

@@ -18,7 +18,10 @@ NUMBER = r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The words of one language: by kind, what stands for which value; and units of time, longest first, with their seconds."""
+    """The words of one language: by kind, what stands for which value; and units of time, longest first, with their seconds.
+
+    Kinds of FREE may have words too, for values that people would not understand as they are.
+    """
 
     words: Mapping[str, Mapping[Any, str]]
     units: tuple[tuple[str, int], ...]
@@ -32,8 +35,10 @@ class Vocabulary:
             return f"{value / seconds:.10g} {unit}"
         if kind == "list":
             return "、".join(value)
+        if kind == "clock":
+            return str(value).removesuffix(":00") if str(value).count(":") == 2 else str(value)
         if kind in FREE:
-            return str(value)
+            return self.words.get(kind, {}).get(value, str(value))
         return self.words[kind][value]
 
     def read(self, kind: str, text: str) -> Any:
@@ -48,7 +53,7 @@ class Vocabulary:
         if kind == "list":
             return text.split("、")
         if kind in FREE:
-            return text
+            return next((value for value, word in self.words.get(kind, {}).items() if word == text), text)
         return next(value for value, word in self.words[kind].items() if word == text)
 
     def pattern(self, kind: str) -> str:
@@ -62,7 +67,7 @@ class Vocabulary:
         if kind == "list":
             return r"[a-z0-9_.、-]+"
         if kind in FREE:
-            return FREE[kind]
+            return "|".join([*map(re.escape, self.words.get(kind, {}).values()), FREE[kind]])
         return "|".join(sorted(map(re.escape, self.words[kind].values()), key=len, reverse=True))
 
 

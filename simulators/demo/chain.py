@@ -31,6 +31,7 @@ ACCOUNTS = (
     ("doctor", "家庭医生（李医生）", "Family doctor (Dr Li)", "/doctor"),
     ("doctor2", "家庭医生（杨医生）", "Family doctor (Dr Yang)", "/doctor"),
     ("family", "家属（女儿李芳）", "Family (the daughter)", "/family"),
+    ("lead", "医务主管（规则）", "Medical lead (rules)", "/rules"),
     ("admin", "管理员", "Administrator", "/operator"),
 )
 GATEWAY = """

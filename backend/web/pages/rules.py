@@ -64,9 +64,10 @@ async def list_overrides(request: Request, web: TheWeb, who: Lead, now: Now, eld
 async def _overrides(request: Request, conn: Connection, now: datetime, *, elder: str | None, fault: str = "") -> Response:
     known = await drafts.in_force(conn)
     found = [row | {"rule": patch.patched(known, row)} for row in await overrides.listed(conn, today=now.date(), elder_id=elder)]
+    teams, elder_name = await overrides.targets(conn, elder or "")
     return render.page(
-        request, "rule_overrides.html", status=422 if fault else 200, overrides=found, rules=known, elder=elder, fault=fault,
-        sentence=sentence,
+        request, "rule_overrides.html", status=422 if fault else 200, overrides=found, rules=known, elder=elder, elder_name=elder_name,
+        teams=teams, fault=fault, sentence=sentence,
     )  # fmt: skip
 
 
@@ -78,17 +79,20 @@ async def new_override(
     """The rule's own numbers as a form, to be changed for one elder or one team."""
     async with web.pool.connection() as conn:
         chosen = (await drafts.in_force(conn)).get(rule)
+        targets = await overrides.targets(conn, elder.strip())
     if chosen is None:
         raise NotFound(f"there is no rule {rule} in force")
     until = (now.date() + timedelta(days=90)).isoformat()
     given = rule_form.fill(chosen) | {"elder": elder.strip(), "team": team.strip(), "until": until, "reason": ""}
-    return _override_form(request, chosen, given, changed=chosen)
+    return _override_form(request, chosen, given, changed=chosen, targets=targets)
 
 
-def _override_form(request: Request, rule: AnyRule, given: dict[str, str], *, changed: AnyRule | None, fault: str = "") -> Response:
+def _override_form(
+    request: Request, rule: AnyRule, given: dict[str, str], *, changed: AnyRule | None, targets: tuple[dict[str, str], str], fault: str = ""
+) -> Response:
     return render.page(
         request, "rule_override.html", status=422 if fault else 200, rule=rule, changed=changed, given=defaultdict(str, given), fault=fault,
-        **_fields(rule.kind), sentence=sentence,
+        teams=targets[0], elder_name=targets[1], **_fields(rule.kind), sentence=sentence,
     )  # fmt: skip
 
 
@@ -122,8 +126,8 @@ async def add_override(request: Request, web: TheWeb, who: Lead, now: Now) -> Re
                     conn, by=who.name, action="rule_override", subject=f"rule:{rule_id}", now=now, detail={"override": number}
                 )
         except (ValueError, BadInput) as error:
-            fault = rule_faults.words_of(error, auth.say_of(request))
-            return _override_form(request, rule, given, changed=changed, fault=fault)
+            fault, targets = rule_faults.words_of(error, auth.say_of(request)), await overrides.targets(conn, elder)
+            return _override_form(request, rule, given, changed=changed, targets=targets, fault=fault)
     return _go(f"/rules/overrides?elder={elder}" if elder else "/rules/overrides")
 
 

@@ -26,7 +26,7 @@ def test_a_nurse_can_read_it() -> None:
     )
     assert sentence(form.shipped()["bed_exit_night"], "en") == (
         "waiting for In bed after bed exit; none for 15 min -> urgent (high); time away does not count;"
-        " only from 21:00:00 until 06:00:00 (home)."
+        " only from 21:00 until 06:00 (time of the home)."
     )
 
 
