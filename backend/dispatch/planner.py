@@ -1,12 +1,12 @@
 """The planner: visits, tours and travel times in; a valid plan out, with the reason for every visit that is in no tour. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backend.dispatch.planning import schedule
-from backend.dispatch.planning.insertion import cheapest
+from backend.dispatch.planning.insertion import cheapest, every
 from backend.dispatch.planning.insertion import put as insert_at
 from backend.dispatch.planning.model import Instance, Plan, PlannedTour, Task, Tour, Unserved, Visit
 
@@ -16,37 +16,47 @@ if TYPE_CHECKING:  # the search and its compiler are loaded by whoever searches,
 
 Begin = tuple[list[int], list[list[tuple[int, int]]]]
 """Visits in order of their starts, and the stops of each tour."""
+GIVES_UP_AT = 0.75
+"""Share of the effort after which what must be served may be left out where no plan serves it all."""
 
 
 def plan(instance: Instance, effort: "Effort", *, seed: int, begin: Plan | None = None) -> Plan:
     """Search for a cheap valid plan until the effort is spent. `begin`: a plan of the same instance to start from.
 
     Always returns a plan that `schedule.faults` finds nothing in; what it cannot serve, it lists. A visit without a prize that does not
-    fit is listed too.
+    fit is listed too. The seconds of the effort are for all of it: what comes after the search takes about as long as what comes before.
     """
+    began_s = effort.clock()
     hopeless = {index: reason for index in range(len(instance.visits)) if (reason := hopeless_because(instance, index)) is not None}
     able = [index for index in range(len(instance.visits)) if index not in hopeless]
     if not able:
-        return _finish(instance, [[] for _ in instance.tours], moves=0)
+        return _finish(instance, [[] for _ in instance.tours], hopeless, moves=0)
     part = replace(instance, visits=[instance.visits[index] for index in able])
-    found = _found(part, effort, seed, _begin(begin, able))
+    found = _found(part, effort, began_s, seed, _begin(begin, able))
     sequences = [[(able[visit], side) for visit, side in stops] for stops in sequences_of(part, found)]
-    return _finish(instance, sequences, moves=found.moves)
+    return _finish(instance, sequences, hopeless, moves=found.moves)
 
 
-def _found(part: Instance, effort: "Effort", seed: int, begin: Begin | None) -> "Found":
+def _found(part: Instance, effort: "Effort", began_s: float, seed: int, begin: Begin | None) -> "Found":
     """Search; where what must be served does not fit at all, search again with leaving out allowed at a price that only then is paid."""
     from backend.dispatch.planning import problem as arrays
     from backend.dispatch.planning.search import search
 
     problem = arrays.build(part)
     start = None if begin is None else _start(part, *begin)
-    found = search(problem, effort, seed=seed, begin=start)
+    if effort.seconds is not None:
+        effort = replace(effort, seconds=max(0.1 * effort.seconds, effort.seconds - 2 * (effort.clock() - began_s)))
+    found = search(problem, effort, seed=seed, begin=start, gives_up_at=GIVES_UP_AT)
     if found.order is not None:
         return found
     dear = 1.0 + 100.0 * float(problem.travel.max(initial=1.0)) + 10.0 * float(problem.prize[problem.prize < arrays.LEFT_OUT].sum())
     softer = replace(part, visits=[replace(visit, prize=dear) if visit.prize is None else visit for visit in part.visits])
-    return search(arrays.build(softer), effort, seed=seed)
+    rest = replace(
+        effort,
+        moves=None if effort.moves is None else max(1, effort.moves - found.moves),
+        seconds=None if effort.seconds is None else (1 - GIVES_UP_AT) * effort.seconds,
+    )
+    return search(arrays.build(softer), rest, seed=seed)
 
 
 def _begin(begin: Plan | None, able: Sequence[int]) -> Begin | None:
@@ -79,13 +89,13 @@ def sequences_of(instance: Instance, found: "Found") -> list[list[tuple[int, int
     return sequences
 
 
-def _finish(instance: Instance, sequences: list[list[tuple[int, int]]], *, moves: int) -> Plan:
+def _finish(instance: Instance, sequences: list[list[tuple[int, int]]], hopeless: Mapping[int, Unserved], *, moves: int) -> Plan:
     tours = schedule.timed(instance, sequences)
     found = schedule.faults(instance, tours)
     assert not found, f"the search gave an invalid plan: {found[0]}"
     served = {stop.visit for tour in tours for stop in tour.stops}
     left = [index for index in range(len(instance.visits)) if index not in served]
-    reasons = {index: hopeless_because(instance, index) or _left_because(instance, tours, index) for index in left}
+    reasons = {index: hopeless.get(index) or _left_because(instance, tours, index) for index in left}
     return Plan(tours, reasons, schedule.cost(instance, tours, left), moves)
 
 
@@ -127,7 +137,7 @@ def _alone(instance: Instance, index: int, able: list[list[int]]) -> bool:
 
 
 def _left_because(instance: Instance, tours: Sequence[PlannedTour], index: int) -> Unserved:
-    return Unserved.FULL if cheapest(instance, tours, index) is None else Unserved.NOT_WORTH
+    return Unserved.FULL if next(every(instance, tours, index), None) is None else Unserved.NOT_WORTH
 
 
 SMALLEST = Instance([[0.0]], [Visit("v", 0, 0.0, 9.0, (Task(1.0, "any"),))], [Tour("t", "p", 0, 0, 0.0, 99.0, frozenset({"any"}))])
@@ -143,4 +153,6 @@ def quick(instance: Instance) -> Plan:
     for index in order:
         if (best := cheapest(instance, tours, index)) is not None:
             tours = insert_at(instance, tours, index, best.at)
-    return _finish(instance, schedule.sequences_of(tours), moves=0)
+    left = set(range(len(instance.visits))) - {stop.visit for tour in tours for stop in tour.stops}
+    hopeless = {index: reason for index in left if (reason := hopeless_because(instance, index)) is not None}
+    return _finish(instance, schedule.sequences_of(tours), hopeless, moves=0)

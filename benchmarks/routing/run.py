@@ -20,7 +20,7 @@ from benchmarks.routing import formats
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "routing"
 HANDOVER_S = 0.4
 """What is kept of the limit for collecting the plans and checking them."""
-GRACE_S = 1.5
+GRACE_S = 1.0
 """A searcher that has not answered so long after its time is ended."""
 Searcher = Callable[[Instance, float, int], Plan | None]
 

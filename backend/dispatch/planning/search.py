@@ -38,8 +38,8 @@ class Found:
     moves: int
 
 
-def search(problem: Problem, effort: Effort, *, seed: int, begin: tuple[Ints, Ints] | None = None) -> Found:
-    """Search until the effort is spent. `begin`: order and tours of a known solution."""
+def search(problem: Problem, effort: Effort, *, seed: int, begin: tuple[Ints, Ints] | None = None, gives_up_at: float = 1.0) -> Found:
+    """Search until the effort is spent, or `gives_up_at` of it without a solution. `begin`: order and tours of a known solution."""
     order, tour = begin if begin is not None else first(problem)
     state = core.make_state(problem, order, tour, seed)
     unit = leg_cost(problem)
@@ -49,7 +49,7 @@ def search(problem: Problem, effort: Effort, *, seed: int, begin: tuple[Ints, In
     chunk_moves = CHUNK if effort.moves is None else max(500, min(CHUNK, effort.moves // 50))
     rounds = _rounds(effort) if begin is None else 1
     hot = HOT if begin is None else WARM
-    while share < 1.0:
+    while share < (1.0 if state.best_cost[0] < 1e17 else gives_up_at):
         temperature = unit * hot * (COLD / hot) ** (share * rounds % 1.0)
         chunk = chunk_moves if effort.moves is None else min(chunk_moves, effort.moves - moves)
         core.anneal(problem, state, chunk, temperature, penalty)

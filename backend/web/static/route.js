@@ -2,6 +2,7 @@
 
 const WIDTH = 340, HEIGHT = 220, PAD = 20;
 const KM_PER_DEGREE = 111.32; // of latitude
+const OVER = ["done", "skipped", "elsewhere"];
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Draw the way above its list, anew each time. */
@@ -23,12 +24,28 @@ export function drawRoute() {
   for (let x = (WIDTH / 2) % (km * scale); x < WIDTH; x += km * scale) svg.append(node("line", { x1: x, x2: x, y1: 0, y2: HEIGHT }));
   for (let y = (HEIGHT / 2) % (km * scale); y < HEIGHT; y += km * scale) svg.append(node("line", { x1: 0, x2: WIDTH, y1: y, y2: y }));
   svg.append(node("polyline", { points: stops.filter(({ progress }) => progress !== "skipped").map(({ at }) => place(at).join(",")).join(" ") }));
-  for (const { at, mark, progress } of stops) {
-    const [cx, cy] = place(at);
-    svg.append(node("circle", { cx, cy, r: 10, class: progress }), node("text", { x: cx, y: cy + 4 }, mark));
+  for (const home of byHome(stops)) {
+    const [cx, cy] = place(home[0].at), mark = marks(home.map((stop) => Number(stop.mark)));
+    const width = 14 + 6 * mark.length, next = home.find(({ progress }) => !OVER.includes(progress)) ?? home[0];
+    svg.append(
+      node("rect", { x: cx - width / 2, y: cy - 10, width, height: 20, rx: 10, class: next.progress }), node("text", { x: cx, y: cy + 4 }, mark),
+    );
   }
   svg.append(node("text", { x: 4, y: HEIGHT - 5, class: "scale" }, box.dataset.say.replace("%(km)s", String(km))));
   box.replaceChildren(svg);
+}
+
+/** The stops of each home, in order: one home may have several. */
+function byHome(stops) {
+  const homes = new Map();
+  for (const stop of stops) homes.set(stop.at.join(), [...(homes.get(stop.at.join()) ?? []), stop]);
+  return homes.values();
+}
+
+/** The numbers of one home's stops: 1–3 where they follow each other, else 1,5. */
+function marks(numbers) {
+  const first = numbers[0], last = numbers.at(-1);
+  return numbers.length > 1 && last - first === numbers.length - 1 ? `${first}–${last}` : numbers.join();
 }
 
 function span(values) {

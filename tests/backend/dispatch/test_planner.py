@@ -56,6 +56,18 @@ def test_the_seconds_end_a_search_that_has_moves_left() -> None:
     assert time.perf_counter() - began_s < 20  # the moves would take days
 
 
+def test_a_day_that_cannot_be_made_whole_ends_in_the_same_time() -> None:
+    """Half of what must be served has no room: the search gives up on serving all, and leaves out, within its seconds."""
+    travel = days.towns(random.Random(1), 61)
+    visits = [Visit(f"v{at}", at, 480, 700, (Task(40, "gp"),)) for at in range(1, 61)]
+    instance = Instance(travel, visits, [replace(HOURS, id=f"t{at}", person=f"p{at}") for at in range(4)])
+    planner.plan(instance, effort(10), seed=1)
+    began_s = time.perf_counter()
+    plan = checked(instance, planner.plan(instance, Effort(None, 1.0, time.perf_counter), seed=1))
+    assert time.perf_counter() - began_s < 3.0
+    assert 20 <= len(plan.unserved) < 60
+
+
 HOURS = Tour("t", "p", 0, 0, 480.0, 720.0, frozenset({"gp"}))
 
 

@@ -157,7 +157,7 @@ async def test_a_morning_from_sign_in_to_the_last_visit_with_a_dead_spot_in_the_
     await page.locator("input[name=password]").first.fill(PASSWORD)
     await page.get_by_role("button", name="登录", exact=True).click()
     await expect(page.locator("#round > ol > li")).to_have_count(3)
-    await expect(page.locator("#round .route circle")).to_have_count(2)
+    await expect(page.locator("#round .route rect")).to_have_count(2)
     await page.evaluate("navigator.serviceWorker.ready")
     await page.reload()
 

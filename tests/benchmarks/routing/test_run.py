@@ -57,6 +57,55 @@ def test_the_command_prints_one_json_line_each(capsys: pytest.CaptureFixture[str
     assert json.loads((tmp_path / "mankowska_10_1.json").read_text("utf-8")) == line["solution"]
 
 
+@needs_the_set
+@pytest.mark.parametrize(
+    ("name", "other", "family"),
+    [
+        ("R101.txt", "r101", "VRPTW"),
+        ("PR01.vrp", "pr01.txt", "SDVRPTW"),
+        ("RC1_10_5.vrp", "prizes.instance", "PCVRPTW"),
+        ("mankowska_10_1.json", "m.dat", "HHCRSP"),
+    ],
+)
+def test_the_content_says_what_an_instance_is(name: str, other: str, family: str, tmp_path: Path) -> None:
+    file = next(file for file in INSTANCES if file.name == name)
+    (tmp_path / other).write_bytes(file.read_bytes())
+    again = formats.read(tmp_path / other)
+    assert (again.family, again.instance) == (family, formats.read(file).instance)
+
+
+HHCRSP = """
+{"patients": [{"id": "p1", "time_window": [0, 9], "required_caregivers": [{"service": "s", "duration": 5}]}],
+ "caregivers": [{"id": "c1", "abilities": ["s"]}], "distances": [[0, 1], [1, 0]]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "a line of two numbers"),
+        ("hello", "a line of two numbers"),
+        (HHCRSP.replace('[{"id": "c1", "abilities": ["s"]}]', "[]"), "nobody who could go"),
+        (HHCRSP.replace("[[0, 1], [1, 0]]", "[[0]]"), "not a table of 2 rows"),
+        (HHCRSP.replace("[0, 9]", "[9, 0]"), "ends before it begins"),
+        (HHCRSP.replace("patients", "people"), "it has no 'patients'"),
+        ("EDGE_WEIGHT_TYPE: EXPLICIT\nNODE_COORD_SECTION\n1 0 0\n", "other than EUC_2D"),
+        ("EDGE_WEIGHT_TYPE: EUC_2D\nBACKHAUL_SECTION\n1 0\n", "BACKHAUL_SECTION"),
+    ],
+)
+def test_what_cannot_be_planned_is_said(text: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text(text, "utf-8")
+    with pytest.raises(formats.Unreadable, match=says):
+        formats.read(tmp_path / "x")
+
+
+def test_nobody_who_can_is_a_line_without_a_cost(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(HHCRSP.replace('"service": "s"', '"service": "t"'), "utf-8")
+    assert run.main([str(tmp_path / "x.json"), "--seconds", "1"]) == 0
+    line = json.loads(capsys.readouterr().out)
+    assert (line["cost"], line["unserved"]) == (None, {"p1": "no_skill"})
+
+
 def test_what_is_no_instance_is_refused_with_its_name(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text('{"patients": 3}', "utf-8")

@@ -16,7 +16,7 @@ PRICES = Prices(not_own=12.0, other_person=15.0, shift=0.2)
 
 def test_days_with_urgent_visits_keep_their_plans() -> None:
     """R5 in small: 0 begun or next stops moved, few change doctor or time, median arrival within 15 min, nine of ten within 35."""
-    figures = days_driven.urgent_days(12)
+    figures = days_driven.urgent_days(24)
     assert figures["urgent_begun_or_next_moved"] == 0
     assert figures["urgent_changed_doctor_each"] <= 0.2, figures
     assert figures["urgent_moved_15_min_percent"] <= 3, figures
