@@ -11,7 +11,7 @@ from backend.dispatch.planning.insertion import put as insert_at
 from backend.dispatch.planning.model import Instance, Plan, PlannedTour, Task, Tour, Unserved, Visit
 
 if TYPE_CHECKING:  # the search and its compiler are loaded by whoever searches, not by every process that shows a plan
-    from backend.dispatch.planning.core import Ints
+    from backend.dispatch.planning.arrays import Ints
     from backend.dispatch.planning.search import Effort, Found
 
 Begin = tuple[list[int], list[list[tuple[int, int]]]]

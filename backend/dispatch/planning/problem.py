@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from backend.dispatch.planning import search
-from backend.dispatch.planning.core import Flags, Floats, Ints, Problem
+from backend.dispatch.planning.arrays import Flags, Floats, Ints, Problem
 from backend.dispatch.planning.model import Instance
 from backend.dispatch.planning.schedule import may_serve
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.dispatch.planning import core
-from backend.dispatch.planning.core import Floats, Ints, Problem
+from backend.dispatch.planning.arrays import TRAVEL, Floats, Ints, Problem, make_state
 
 CHUNK = 10_000
 """Moves between two looks at the clock."""
@@ -41,7 +41,7 @@ class Found:
 def search(problem: Problem, effort: Effort, *, seed: int, begin: tuple[Ints, Ints] | None = None, gives_up_at: float = 1.0) -> Found:
     """Search until the effort is spent, or `gives_up_at` of it without a solution. `begin`: order and tours of a known solution."""
     order, tour = begin if begin is not None else first(problem)
-    state = core.make_state(problem, order, tour, seed)
+    state = make_state(problem, order, tour, seed)
     unit = leg_cost(problem)
     penalty = floor = excess_price(problem, unit)
     moves, share = 0, 0.0
@@ -74,7 +74,7 @@ def excess_price(problem: Problem, unit: float) -> float:
     prizes = problem.prize[problem.prize < REQUIRED]
     lasting = float(problem.service.max()) or 1.0
     by_prize = float(prizes.max()) / lasting if len(prizes) else 0.0
-    by_travel = 0.2 * float(problem.weights[core.TRAVEL]) if problem.is_separable else 10.0 * unit
+    by_travel = 0.2 * float(problem.weights[TRAVEL]) if problem.is_separable else 10.0 * unit
     return max(by_prize, by_travel)
 
 
@@ -85,7 +85,7 @@ def leg_cost(problem: Problem) -> float:
         return 1.0
     among = problem.travel[np.ix_(problem.place, problem.place)] + np.diag(np.full(n, np.inf))
     nearest = np.sort(among, axis=1)[:, : min(5, n - 1)]
-    return float(problem.weights[core.TRAVEL] * nearest.mean()) or 1.0
+    return float(problem.weights[TRAVEL] * nearest.mean()) or 1.0
 
 
 def first(problem: Problem) -> tuple[Ints, Ints]:
