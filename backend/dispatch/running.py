@@ -98,9 +98,12 @@ async def make_due_room(conn: Connection, *, now: datetime, habits: PlanConfig =
     row = await (await conn.execute(CLAIM_ROOM, claimed)).fetchone()
     if row is None:
         return False
-    async with apart(conn, "no room was made for an urgent visit", event="no_room", visit_id=row["id"]):
-        if row["room_of"] is not None:
+    if row["room_of"] is not None:  # apart: the locks of two teams' days are not held together
+        async with apart(conn, "no room was given back", event="no_room_back", visit_id=row["id"]) as back:
             await give_back(conn, row["id"], row["room_of"], now=now, habits=habits)
+        if back.is_failed:
+            return True
+    async with apart(conn, "no room was made for an urgent visit", event="no_room", visit_id=row["id"]):
         if row["doctor_id"] is not None:
             await make_room(conn, row["id"], row["doctor_id"], now=now, habits=habits)
         await conn.execute(HAS_ROOM, claimed | {"id": row["id"]})
@@ -135,7 +138,6 @@ async def give_back(conn: Connection, visit_id: int, doctor_id: str, *, now: dat
     What another doctor makes instead stays there. Returns how many stops have another time or are back.
     """
     team = await (await conn.execute(TEAM_OF, {"doctor_id": doctor_id})).fetchone()
-    await conn.execute(GAVE_BACK, {"visit_id": visit_id})
     if team is None:
         return 0
     today = now.astimezone(ZONE).date()
@@ -144,6 +146,7 @@ async def give_back(conn: Connection, visit_id: int, doctor_id: str, *, now: dat
     out = [] if plan_id is None else await day_store.pushed_out(conn, plan_id, doctor_id, now=now, habits=habits)
     also = [due.place for due in out if due.place is not None]
     found = await day_store.rest_of_today(conn, team["team_id"], now=now, also=also, but=visit_id, habits=habits)
+    await conn.execute(GAVE_BACK, {"visit_id": visit_id})
     if found is None:
         return 0
     rest = _left(*found, now)
