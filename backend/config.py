@@ -262,6 +262,10 @@ def explain(error: ValidationError, *, whole: str = "file") -> str:
 def _say(kind: str, message: str, about: Mapping[str, Any] | None) -> str:
     if kind == "union_tag_not_found" and about:
         return f"{about['discriminator']} is missing: it says what sort of table this is"
+    if kind in ("model_type", "dict_type"):
+        return "must be a table: keys and values between { and }"
+    if kind == "list_type":
+        return "must be a list, between [ and ]"
     if kind == "extra_forbidden":
         return "unknown key, remove it or correct its spelling"
     message = message.removeprefix("Value error, ")
