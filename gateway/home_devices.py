@@ -21,7 +21,7 @@ SUMMARY_S = 5.0
 CHEST_RADARS = frozenset({"radar_sy", "radar_tinyframe"})
 """Types that see a chest move."""
 FALL_TYPES = frozenset({"jiahu_wearable"})
-"""Types whose falls are judged here."""
+"""Types whose falls the gateway judges."""
 SETTLED_MAX = 64
 """Signals remembered per device, so that a repeat of one already judged is only acknowledged again."""
 UNPLACED_S = 20.0
@@ -80,7 +80,7 @@ class Device:
         return is_first
 
     def reading(self, one: Summary, *, is_history: bool = True) -> Reading:
-        """What the device kept, or what is made of it."""
+        """The reading that a summary becomes: of what the device had stored, unless it is said otherwise."""
         return Reading(self.id, one.quantity, one.statistic, one.at, one.value, is_history)
 
     def settle(self, signal: Signal, now_s: float) -> None:
