@@ -20,11 +20,12 @@ FROM (
     SELECT 'contact:' || c.position AS person, c.notify_channel AS channel, c.notify_address AS address, %(now)s::timestamptz AS due_at
     FROM contact c
     WHERE c.elder_id = %(elder_id)s AND c.notify_channel IS NOT NULL
-        AND NOT EXISTS (SELECT FROM notify_route r WHERE r.person = 'contact:' || c.elder_id || ':' || c.position)
+        AND NOT EXISTS (SELECT FROM notify_route r WHERE r.person = 'contact:' || c.elder_id || ':' || c.name)
     UNION ALL
     SELECT 'contact:' || c.position || '/' || r.id, r.channel, r.address, {DUE}
-    FROM contact c JOIN notify_route r ON r.person = 'contact:' || c.elder_id || ':' || c.position
+    FROM contact c JOIN notify_route r ON r.person = 'contact:' || c.elder_id || ':' || c.name
     WHERE c.elder_id = %(elder_id)s AND r.withdrawn_at IS NULL AND %(priority)s = ANY(r.priorities)
+        AND c.position = (SELECT min(d.position) FROM contact d WHERE d.elder_id = c.elder_id AND d.name = c.name)
 ) told
 ON CONFLICT (alert_id, step, person) DO NOTHING
 """

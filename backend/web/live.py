@@ -10,7 +10,7 @@ Consoles are told by the board (`board.py`), all alike. Other pages and programs
 while looking works: a page that hears no beat knows that it is blind.
 
 A family hears `family` alone: that something of what it may see has changed, or what it may see; never what. Its page then asks, and the
-answer is checked like every other.
+answer is checked like every other. What has no version (values, signs of life, letters, promises) is compared at every beat.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from backend.web.board import Board
 from backend.web.events import STREAM_S_MAX
 from backend.web.marks import NO_MARKS, Marks, listening, open_marks, wait_for_hint
 from backend.web.model import AlertView, CaseView, PulseView, VisitView
-from backend.web.readers import Readers, family_rights, readers_of
+from backend.web.readers import Readers, family_marks, family_rights, readers_of
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,8 @@ RETRY_S_MIN, RETRY_S_MAX = 0.2, 5.0
 CLIENTS_MAX = 1_000
 FAMILIES_MAX = 1_000
 """Their phones take no place of those who work here."""
+FAMILY_EACH_S = 20
+"""New values of a home that sends every second are told to its family this often."""
 CLIENT_QUEUE_MAX = 2_000
 """Messages, and things that have changed, waiting for one page; one that is slower is cut off and begins anew."""
 CHUNK = 200
@@ -94,6 +96,8 @@ class Client:
     is_over: bool = False
     rights: Rights | None = None
     """What a family could see at the last look; None before the first."""
+    marks: dict[str, str] | None = None
+    """Of what a family may see and that has no version, at the last comparison; None before the first."""
 
     def first(self, changes: Iterable[Change]) -> list[str]:
         """What a new page has to hear of what was open when it came."""
@@ -120,6 +124,11 @@ class Client:
         """Compare what a family may see with the last look: begun, changed and withdrawn consents are heard at once."""
         is_changed, self.rights = self.rights != rights, rights
         return [message_of("family", json.dumps({"about": "rights"}))] if is_changed else []
+
+    def compare(self, marks: dict[str, str]) -> list[str]:
+        """Compare what a family may see with the last time: its page has asked once it was open, so the first says nothing."""
+        is_changed, self.marks = self.marks is not None and self.marks != marks, marks
+        return [message_of("family", json.dumps({"about": "state"}))] if is_changed else []
 
     def _family_message(self, change: Change) -> list[str]:
         thing = THING_OF.get(change.key[0])
@@ -273,6 +282,7 @@ class Live:
             await self._feel_pulse(conn, now)
         if self._beat_at is None or now - self._beat_at >= timedelta(seconds=BEAT_S - POLL_S / 2):
             self._beat_at = now
+            await self._compare_families(conn, now)
             self._board.beat(now)
             self._tell(lambda _: [message_of("beat", json.dumps({"at": now.isoformat()}))])
 
@@ -302,6 +312,13 @@ class Live:
         if names:
             rights = await family_rights(conn, names, now=self._clock())
             self._tell(lambda client: client.notice(rights.get(client.account.name, {})) if client.is_family else [])
+
+    async def _compare_families(self, conn: Connection, now: datetime) -> None:
+        """Tell families what has changed of that which has no version."""
+        names = {client.account.name for client in self._clients if client.is_family}
+        if names:
+            marks = await family_marks(conn, names, each_s=FAMILY_EACH_S, now=now)
+            self._tell(lambda client: client.compare(marks.get(client.account.name, {})) if client.is_family else [])
 
     async def _feel_pulse(self, conn: Connection, now: datetime) -> None:
         began_s = time.monotonic()

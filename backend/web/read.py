@@ -133,7 +133,7 @@ HELD_CASE_IDS = "SELECT id FROM care_case WHERE state <> 'closed' AND taken_by =
 ELDER_CASE_IDS = "SELECT id FROM care_case WHERE elder_id = %(elder_id)s ORDER BY opened_at DESC LIMIT %(limit)s"
 CASE_OF_ALERT = "SELECT case_id AS id FROM alert WHERE id = %(alert_id)s AND case_id IS NOT NULL"
 GROUP_HOMES = """
-SELECT a.id, a.elder_id, e.name AS elder_name, a.gateway_id, a.opened_at, a.state, t.name AS team_name
+SELECT a.id, a.elder_id, e.name AS elder_name, e.address, e.ability, a.gateway_id, a.opened_at, a.state, t.name AS team_name
 FROM alert a
 LEFT JOIN elder e ON e.id = a.elder_id
 LEFT JOIN contract k ON k.elder_id = a.elder_id AND k.cancelled_on IS NULL

@@ -22,6 +22,30 @@ LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL
 WHERE e.id = ANY(%(elder_ids)s)
 """
 FAMILY_RIGHTS = "SELECT account_name, elder_id, sees FROM family_right(%(now)s) WHERE account_name = ANY(%(names)s) ORDER BY elder_id"
+FAMILY_MARKS = """
+SELECT r.account_name, r.elder_id, concat_ws('|', floor(extract(epoch FROM %(now)s::timestamptz) / 300),
+    CASE WHEN 'state' = ANY(r.sees) THEN concat_ws(
+        ' ', (SELECT floor(extract(epoch FROM max(g.heard_at)) / %(each_s)s) FROM gateway g WHERE g.elder_id = r.elder_id),
+        (SELECT string_agg(s.last_value::text, ',' ORDER BY s.id) FROM series s
+         WHERE s.elder_id = r.elder_id AND s.quantity = 'bed_occupied'),
+        (SELECT floor(extract(epoch FROM max(l.at)) / %(each_s)s) FROM last_sign l WHERE l.elder_id = r.elder_id),
+        (SELECT string_agg(w.id::text || w.until_at, ',' ORDER BY w.id) FROM away w WHERE w.elder_id = r.elder_id AND w.until_at > %(now)s)
+    ) END,
+    CASE WHEN 'values' = ANY(r.sees) THEN (
+        SELECT floor(extract(epoch FROM max(s.last_at)) / %(each_s)s)::text FROM series s WHERE s.elder_id = r.elder_id
+    ) END,
+    CASE WHEN 'visits' = ANY(r.sees) THEN (
+        SELECT string_agg(d.id::text || d.promised_at, ',' ORDER BY d.id) FROM due_visit d
+        WHERE d.elder_id = r.elder_id AND d.state = 'due' AND d.promised_at >= %(now)s
+    ) END,
+    CASE WHEN 'messages' = ANY(r.sees) THEN (
+        SELECT concat(count(*), ' ', count(m.done_at)) FROM family_message m
+        WHERE m.elder_id = r.elder_id
+            AND (m.by = r.account_name OR NOT m.is_from_family AND coalesce(m.to_name, r.account_name) = r.account_name)
+    ) END) AS mark
+FROM family_right(%(now)s) r WHERE r.account_name = ANY(%(names)s)
+"""
+"""What a family may see that has no version, as a text that differs when it does; values and times of signs count in steps of `each_s`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +76,12 @@ async def family_rights(conn: Connection, names: Collection[str], *, now: dateti
     found: dict[str, dict[str, frozenset[str]]] = {}
     for row in await rows_of(conn, FAMILY_RIGHTS, {"names": list(names), "now": now}):
         found.setdefault(row["account_name"], {})[row["elder_id"]] = frozenset(row["sees"])
+    return found
+
+
+async def family_marks(conn: Connection, names: Collection[str], *, each_s: float, now: datetime) -> dict[str, dict[str, str]]:
+    """A mark of what accounts of families may see beside alarms and visits: account -> elder -> text that changes when that does."""
+    found: dict[str, dict[str, str]] = {}
+    for row in await rows_of(conn, FAMILY_MARKS, {"names": list(names), "each_s": each_s, "now": now}):
+        found.setdefault(row["account_name"], {})[row["elder_id"]] = row["mark"]
     return found

@@ -183,7 +183,7 @@ def _outcomes(found: Mapping[str, Sequence[Row]], say: Translator) -> list[Table
     numbers = ("alerts", "false_alarms", "technical", "real")
     return [
         Table(
-            f"{say('False and technical')}: {word}", [word, *head],
+            say("False and technical: %(kind)s", kind=word), [word, *head],
             [(_named(row, say), *(str(row[name]) for name in numbers)) for row in found[kind][:TOP]],
         )
         for kind, word in _words(say).items() if kind in found
@@ -193,7 +193,7 @@ def _outcomes(found: Mapping[str, Sequence[Row]], say: Translator) -> list[Table
 def _noisiest(found: Mapping[str, Sequence[Row]], say: Translator) -> list[Table]:
     return [
         Table(
-            f"{say('The ten noisiest')}: {word}", [word, say("Times")],
+            say("The ten noisiest: %(kind)s", kind=word), [word, say("Times")],
             [(f"{row['place']}. {_named(row, say)}", str(row["times"])) for row in found[kind]],
         )
         for kind, word in _words(say).items() if kind in found
@@ -220,4 +220,4 @@ def _untested(figures: Figures, say: Translator) -> Table:
     days, more = tested.UNTESTED_AFTER.days, figures.untested_total - len(rows)
     title = say("Alarm devices untested for %(days)s days: %(count)s", days=days, count=figures.untested_total)
     note = say("%(count)s more are not listed.", count=more) if more else ""
-    return Table(title, [say("Elder"), say("Device"), say("Number"), say("Last test")], rows, note)
+    return Table(title, [say("Elder"), say("Device"), say("Device number"), say("Last test")], rows, note)

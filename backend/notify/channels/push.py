@@ -14,7 +14,7 @@ from backend.errors import BadInput
 from backend.notify import webpush
 from backend.notify.channels.failure import NotDelivered
 from backend.notify.channels.message import Message
-from backend.notify.channels.webhook import FINAL, asked_s
+from backend.notify.channels.webhook import FINAL, UNSENT, asked_s
 
 TIMEOUT_S = 10
 TTL_S = 600
@@ -55,7 +55,7 @@ def send(message: Message, settings: NotifyConfig, *, timeout_s: float = TIMEOUT
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
         raise NotDelivered(f"not a usable URL: {error}", is_final=True) from error
     except httpx.HTTPError as error:
-        raise NotDelivered(f"{type(error).__name__}: {error}", is_final=False) from error
+        raise NotDelivered(f"{type(error).__name__}: {error}", is_final=False, is_in_doubt=not isinstance(error, UNSENT)) from error
     if not response.is_success:
         code = response.status_code
         raise NotDelivered(f"answered {code}", is_final=code in FINAL, retry_after_s=asked_s(response), is_gone=code in GONE)

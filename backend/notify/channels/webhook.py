@@ -16,6 +16,8 @@ TIMEOUT_S = 10
 """Far below the lease of the outbox, so that no row is sent by two workers."""
 FINAL = frozenset(range(400, 500)) - {408, 425, 429}
 """Client errors are final, except time-out, too early and too many."""
+UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+"""What happens before anything was handed over; after any other failure the receiver may have it."""
 
 
 def send(message: Message, settings: NotifyConfig, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -25,8 +27,7 @@ def send(message: Message, settings: NotifyConfig, *, timeout_s: float = TIMEOUT
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
         raise NotDelivered(f"not a usable URL: {error}", is_final=True) from error
     except httpx.HTTPError as error:
-        is_unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-        raise NotDelivered(f"{type(error).__name__}: {error}", is_final=False, is_in_doubt=not is_unsent) from error
+        raise NotDelivered(f"{type(error).__name__}: {error}", is_final=False, is_in_doubt=not isinstance(error, UNSENT)) from error
     if not response.is_success:
         code = response.status_code
         raise NotDelivered(f"answered {code}", is_final=code in FINAL, retry_after_s=asked_s(response))

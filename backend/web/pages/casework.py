@@ -128,7 +128,7 @@ async def set_channel(
     conn: Conn,
     who: Staff,
     now: Now,
-    person: Annotated[str, Form(max_length=100)],
+    person: Annotated[str, Form(max_length=400)],
     channel: Annotated[str, Form(max_length=20)],
     address: Annotated[str, Form(min_length=1, max_length=500)],
     consent: Reason,
@@ -151,7 +151,7 @@ async def set_channel(
 
 
 @router.post("/channels/{route_id}/withdraw")
-async def withdraw(conn: Conn, who: Staff, now: Now, route_id: int, person: Annotated[str, Form(max_length=100)]) -> Response:
+async def withdraw(conn: Conn, who: Staff, now: Now, route_id: int, person: Annotated[str, Form(max_length=400)]) -> Response:
     """Consent is withdrawn."""
     await casework.withdraw_route(conn, who, person=person, route_id=route_id, now=now)
     return RedirectResponse(_channels_of(person), 303)
@@ -163,7 +163,7 @@ async def _contacts(conn: Connection, elder_id: str, now: datetime) -> list[tupl
     assert found is not None, "it was just opened"
     people: list[tuple[str, str, str | None]] = []
     for one in found["contacts"]:
-        person = f"contact:{elder_id}:{one['position']}"
+        person = f"contact:{elder_id}:{one['name']}"
         imported = None if await outbox.has_had_routes(conn, person) else one["notify_channel"]
         people.append((person, f"{one['name']} {one['relation']}", imported))
     return people

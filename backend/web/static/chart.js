@@ -12,6 +12,7 @@ const LIVE_MS = 2_000;
 const LIVE_HOURS = 5 / 60;
 const REFRESH_HOURS_MAX = 7 * 24; // of a longer span the newest values are the last pixel
 const DAY_S = 86_400;
+const SECONDS_S = 20 * 60; // shorter spans are labelled to the second
 const SPAN_MIN_S = 300;
 const GAP_STEPS = 5; // a pause of more than five usual steps is drawn as a gap: no data is not a straight line
 const SPAN = "jiahu-span"; // hours that this browser's charts show; a chart with data-keeps has its own
@@ -241,7 +242,8 @@ function axes() {
   const stroke = getComputedStyle(document.body).color;
   const grid = { stroke: "#8884", width: 1 };
   const times = (u, ticks) => ticks.map((at) => timeText(at, ticks[1] - ticks[0]));
-  return [{ stroke, grid, values: times, size: 28 }, { stroke, grid, size: 42 }];
+  const space = (u, axis, from, to) => (to - from < SECONDS_S ? 80 : 50); // px from label to label: one with seconds is wider
+  return [{ stroke, grid, values: times, size: 28, space }, { stroke, grid, size: 42 }];
 }
 
 // Months of a year, days of a month, hours of a day with the day at its midnight, seconds of a minute.

@@ -1,9 +1,10 @@
-// The family's page: what has changed is asked for again; while somebody types it waits, unless the right to see has changed.
+// The family's page: the stream says that something has changed, and it is asked for; while somebody types it waits, unless the right to see
+// has changed. Without its stream the page asks by itself, until the stream is back.
 
 import { listen, watchStaleness } from "./live.js";
 import { debounced, isTyping, wire } from "./page.js";
 
-const REFRESH_MS = 20_000; // ages and newest values
+const ALONE_MS = 20_000; // from asking to asking while there is no stream
 const main = document.getElementById("family");
 const refresh = debounced("family");
 let isDue = false;
@@ -15,7 +16,7 @@ listen("/api/live?kinds=alert&kinds=visit", {
 });
 setInterval(watchStaleness, 1000);
 setInterval(refreshWhenIdle, 500);
-setInterval(ask, REFRESH_MS);
+setInterval(() => document.body.classList.contains("is-blind") && ask(), ALONE_MS);
 
 function ask() {
   isDue = true;

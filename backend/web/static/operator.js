@@ -42,9 +42,11 @@ wire((target) => {
   drawCharts();
   drawMaps();
   keepOpen();
+  const centre = document.getElementById("centre");
+  if (target?.id === "lines" && document.activeElement === document.body) centre.focus({ preventScroll: true }); // a form was sent and is gone
   if (target?.id !== "work") return;
   if (matchMedia(NARROW).matches) target.scrollIntoView();
-  if (!isTyping()) document.getElementById("centre").focus({ preventScroll: true }); // Tab goes on from the chosen case
+  if (!isTyping()) centre.focus({ preventScroll: true }); // Tab goes on from the chosen case
 });
 openDraft();
 document.addEventListener("keydown", onKey);

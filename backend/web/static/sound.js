@@ -1,4 +1,7 @@
-// The sound of alarms by priority, after IEC 60601-1-8:2006 tables 3 and 4: high ten tones, medium three, low two and only once.
+// The sound of alarms by priority, after IEC 60601-1-8 tables 3 and 4, as US patent 9 814 817 B2 and the data sheet of TI's DAC53401 (register
+// "medical alarm") quote them: high ten tones of 75 to 200 ms with x, x, 2x + tone, x of silence between five of them (x 50 to 125 ms), 0.35 to
+// 1.30 s between the fives, again after 2.5 to 15 s; medium three tones of 125 to 250 ms, y between them (125 to 250 ms), again after 2.5 to
+// 30 s; low one or two, again after more than 15 s or never. Below: x = 100 ms, 0.5 s, 4.7 s; y = 200 ms, 19 s.
 // Browsers give no sound before a key or a click, and the page says so loudly until there is some.
 
 import { _ } from "./words.js";

@@ -64,15 +64,30 @@ async def test_withdrawn_consent_stops_even_what_waits(street: Connection) -> No
 
 async def test_routes_of_a_contact_stand_in_place_of_the_import_file(street: Connection) -> None:
     alert_id = (await one(street, "SELECT id FROM alert"))["id"] if await bring(street) else 0
-    route_id = await route(street, "contact:elder-1:1", channel="email", address="fang@family.test")
+    route_id = await route(street, "contact:elder-1:王芳", channel="email", address="fang@family.test")
 
     async def told(step: str) -> list[str]:
         await outbox.add(street, alert_id=alert_id, elder_id="elder-1", step=step, body={}, now=NOW)
         return [row["channel"] for row in await rows(street, f"SELECT channel FROM notification WHERE step = '{step}' ORDER BY id")]
 
     assert await told("one") == ["email"]
-    await outbox.withdraw(street, person="contact:elder-1:1", route_id=route_id, now=NOW)
+    await outbox.withdraw(street, person="contact:elder-1:王芳", route_id=route_id, now=NOW)
     assert await told("two") == [], "who has withdrawn is not told by the old way either"
+
+
+async def test_a_route_stays_with_its_person_when_the_plan_is_put_in_another_order(street: Connection) -> None:
+    alert_id = (await one(street, "SELECT id FROM alert"))["id"] if await bring(street) else 0
+    await route(street, "contact:elder-1:王芳", channel="email", address="fang@family.test")
+    await street.execute("UPDATE contact SET position = position + 10 WHERE elder_id = 'elder-1' AND name = '王芳'")
+    await street.execute("UPDATE contact SET position = 1, notify_channel = 'log' WHERE elder_id = 'elder-1' AND name <> '王芳'")
+    await outbox.add(street, alert_id=alert_id, elder_id="elder-1", step="one", body={}, now=NOW)
+    found = await rows(
+        street, "SELECT split_part(person, '/', 1) AS who, channel, address FROM notification WHERE step = 'one' ORDER BY id"
+    )
+    assert [(row["who"], row["channel"], row["address"]) for row in found] == [
+        ("contact:1", "log", ""),
+        ("contact:11", "email", "fang@family.test"),
+    ]
 
 
 async def test_a_message_is_read_once(street: Connection) -> None:

@@ -77,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.got.append((dict(self.headers), body))
+        if self.server.status == 0:  # takes it, and its answer is lost
+            return
         self.send_response(self.server.status)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -131,6 +133,17 @@ def test_what_the_service_answers(service: PushService, status: int, is_final: b
     with pytest.raises(NotDelivered) as raised:
         push.send(message(service), HERE)
     assert (raised.value.is_final, raised.value.is_gone) == (is_final, is_gone)
+
+
+def test_a_lost_answer_leaves_it_in_doubt_and_a_service_that_is_not_there_does_not(service: PushService) -> None:
+    service.status = 0
+    with pytest.raises(NotDelivered) as lost:
+        push.send(message(service), HERE)
+    assert (lost.value.is_in_doubt, lost.value.is_final, len(service.got)) == (True, False, 1)
+    service.server_close()
+    with pytest.raises(NotDelivered) as away:
+        push.send(message(service), HERE)
+    assert (away.value.is_in_doubt, away.value.is_final) == (False, False)
 
 
 @pytest.mark.parametrize(

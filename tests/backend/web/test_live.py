@@ -16,6 +16,7 @@ from backend.cases.lifecycle import Disposition
 from backend.config import Config, DatabaseConfig
 from backend.db.pool import Pool, open_pool
 from backend.errors import Unavailable
+from backend.people import families
 from backend.people.accounts import Account
 from backend.web import auth, live
 from backend.web.app import create_app
@@ -24,7 +25,18 @@ from backend.web.readers import Readers
 from simulators.servers import Database
 from tests.backend.conftest import prepare
 from tests.backend.street import NOW, settle
-from tests.backend.web.conftest import Clock, Listener, SignedIn, eventually, listening, offer_visit, open_alert, pass_offer_on, serving
+from tests.backend.web.conftest import (
+    Clock,
+    Listener,
+    SignedIn,
+    consent,
+    eventually,
+    listening,
+    offer_visit,
+    open_alert,
+    pass_offer_on,
+    serving,
+)
 
 OPERATOR = Account("wang", "operator", "坐席 王芳", None, None, "zh")
 DOCTOR = Account("cao", "doctor", "曹医生", "doctor-cao", "team-b", "zh")
@@ -108,6 +120,29 @@ async def test_families_take_no_place_of_the_centre_and_are_not_told_what_is_ope
     assert (await client.get("/api/live")).status_code == 503
     full.leave(family)
     full.enter(FAMILY)
+
+
+@pytest.mark.store
+async def test_a_family_hears_that_what_it_may_see_has_changed_and_of_nothing_else(app: FastAPI, street: Pool, clock: Clock) -> None:
+    web: auth.Web = app.state.web
+    live = Live(web.pool, web.board, clock=clock, sees=auth.sees)
+    family = live.enter(FAMILY)
+    await consent(street, "state")
+    async with street.connection() as conn:
+
+        async def heard() -> list[str]:
+            await live._compare_families(conn, clock())
+            return [str(family.queue.get_nowait()) for _ in range(family.queue.qsize())]
+
+        assert await heard() == []
+        await families.write_to_family(conn, "elder-1", text="!", to_name=None, by="wang", now=clock())
+        assert await heard() == []  # it may read no messages
+        await conn.execute("UPDATE gateway SET heard_at = %s WHERE id = 'gw-1'", (clock(),))
+        assert len(await heard()) == 1
+        await conn.execute("UPDATE gateway SET heard_at = %s WHERE id = 'gw-1'", (clock() + timedelta(seconds=1),))
+        assert await heard() == []  # not at each second
+        await consent(street, "messages")
+        assert len(await heard()) == 1
 
 
 @pytest.mark.store

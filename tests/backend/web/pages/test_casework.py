@@ -74,7 +74,7 @@ async def test_channels_are_set_with_consent_and_not_for_others(signed_in: Signe
     assert "wang@centre.test" in text_of(await client.get("/operator/channels"))
     assert (await client.post("/operator/channels", data=form | {"person": "account:liu"})).status_code == 404
     assert (await client.post("/operator/channels", data=form | {"consent": ""})).status_code == 422
-    assert (await client.post("/operator/channels", data=form | {"person": "contact:elder-1:1"})).status_code == 303
+    assert (await client.post("/operator/channels", data=form | {"person": "contact:elder-1:王芳"})).status_code == 303
     assert "wang@centre.test" in text_of(await client.get("/operator/channels?elder=elder-1"))
 
 

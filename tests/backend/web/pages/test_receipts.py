@@ -112,7 +112,7 @@ async def test_a_doctor_changes_the_own_channels_alone(signed_in: SignedIn) -> N
     assert (await client.post("/operator/channels", data=form | {"person": "account:li"})).status_code == 303
     assert "li@team.test" in (await client.get("/operator/channels")).text
     assert (await client.get("/operator/channels?elder=elder-1")).status_code == 404
-    for person in ("account:wang", "contact:elder-1:1"):
+    for person in ("account:wang", "contact:elder-1:王芳"):
         assert (await client.post("/operator/channels", data=form | {"person": person})).status_code == 404
     assert (await client.post("/operator/channels", data=form | {"person": "account:li", "channel": "push"})).status_code == 422
 
