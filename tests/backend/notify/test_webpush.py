@@ -140,6 +140,7 @@ def test_a_lost_answer_leaves_it_in_doubt_and_a_service_that_is_not_there_does_n
     with pytest.raises(NotDelivered) as lost:
         push.send(message(service), HERE)
     assert (lost.value.is_in_doubt, lost.value.is_final, len(service.got)) == (True, False, 1)
+    service.shutdown()
     service.server_close()
     with pytest.raises(NotDelivered) as away:
         push.send(message(service), HERE)

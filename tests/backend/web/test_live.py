@@ -202,7 +202,7 @@ async def test_many_changes_come_once_each_and_end_with_the_last(app: FastAPI, s
         for _ in range(30):
             async with street.connection() as conn, conn.transaction():
                 await alerts.touch(conn, alert_id, now=NOW)
-        await heard.until(lambda page: page.of("alert")[-1]["version"] == 31)
+        await heard.until(lambda page: [alert["version"] for alert in page.of("alert")][-1:] == [31])
     versions = [alert["version"] for alert in heard.of("alert")]
     assert versions == sorted(set(versions))
 
