@@ -49,6 +49,7 @@ CALM_MINUTES = 20
 """The newest of the two hours are calm: what is younger than `late_page_s` may call."""
 UNANSWERED_MAX = 8
 """Batches of one home on their way at once, as of a gateway."""
+HELP = (EventKind.SOS, EventKind.FALL)
 LIVE_HOMES = 100
 LIVE_EVERY_S = 5
 LIVE_ALONE_S = 15.0
@@ -237,11 +238,12 @@ def backfill(backend: Chain, live: list[int], back: list[int], *, alone_s: float
     first = {"first": back[0]}
     alone, _ = _load(backend, live, {}, for_s=alone_s)
     dice, now = Random(1), datetime.now(UTC)
+    kept: dict[int, list[SeriesBatch | Event]] = {}
     for home in back:
-        for kind in (EventKind.SOS, EventKind.FALL):
-            backend.send(home, _event(backend, kind, now - timedelta(seconds=dice.uniform(60, BACK_MINUTES * 60))))
-    kept = {home: _two_hours(backend, dice, now) for home in back}
-    sent = sum(len(batches) for batches in kept.values())
+        ages_s = [dice.uniform(60, BACK_MINUTES * 60) for _ in range(2)]
+        calls_for_help = [_event(backend, kind, now - timedelta(seconds=age_s)) for kind, age_s in zip(HELP, ages_s, strict=True)]
+        kept[home] = [*calls_for_help, *_two_hours(backend, dice, now)]
+    sent = sum(len(messages) - len(HELP) for messages in kept.values())
     delays, seconds = _load(backend, live, kept, for_s=alone_s)
     time.sleep(1)
     [(pages,)] = backend.conn.execute(PAGES.encode(), first).fetchall()
@@ -254,7 +256,7 @@ def backfill(backend: Chain, live: list[int], back: list[int], *, alone_s: float
     } | spread("live_alone", alone) | spread("live_meanwhile", delays)  # fmt: skip
 
 
-def _load(backend: Chain, live: list[int], kept: dict[int, list[SeriesBatch]], *, for_s: float) -> tuple[list[float], float]:
+def _load(backend: Chain, live: list[int], kept: dict[int, list[SeriesBatch | Event]], *, for_s: float) -> tuple[list[float], float]:
     """Live batches for at least so long, and until all that is kept is answered. Returns how long each live one took, and the seconds."""
     begun_s = time.monotonic()
     due = [(begun_s + number * LIVE_EVERY_S / len(live), home) for number, home in enumerate(live)]
@@ -262,28 +264,29 @@ def _load(backend: Chain, live: list[int], kept: dict[int, list[SeriesBatch]], *
     delays: list[float] = []
     counted = {home: len(backend.answers.get(f"home-{home}", ())) for home in (*live, *kept)}
     gone = dict.fromkeys(kept, 0)
-    finished_s = begun_s
-    while (now_s := time.monotonic()) - begun_s < for_s or any(gone[home] < len(kept[home]) for home in kept) or sent_s:
+    stored_s = begun_s
+    while (now_s := time.monotonic()) - begun_s < for_s or sent_s or stored_s == begun_s:
         if now_s - begun_s > for_s + WAIT_S:
-            return [*delays, *[math.inf] * len(sent_s)], now_s - begun_s
+            return [*delays, *[math.inf] * len(sent_s)], math.inf
         for home in [home for home in sent_s if len(backend.answers.get(f"home-{home}", ())) > counted[home]]:
             counted[home] += 1
             delays.append(backend.answers[f"home-{home}"][counted[home] - 1] - sent_s.pop(home))
+        answered = {home: len(backend.answers.get(f"home-{home}", ())) - counted[home] for home in kept}
+        for home, messages in kept.items():
+            if gone[home] < len(messages) and gone[home] - answered[home] < UNANSWERED_MAX:
+                backend.send(home, messages[gone[home]])
+                gone[home] += 1
+        if stored_s == begun_s and all(answered[home] >= len(messages) for home, messages in kept.items()):
+            stored_s = now_s
         while due and due[0][0] <= now_s:
             _, home = due.pop(0)
-            if home not in sent_s and now_s - begun_s < for_s + WAIT_S / 2:
+            is_over = now_s - begun_s >= for_s and stored_s > begun_s
+            if home not in sent_s and not is_over:
                 backend.send(home, _batch(backend, QuantityName.SPO2, datetime.now(UTC), [97.0]))
                 sent_s[home] = time.monotonic()
-            is_over = now_s - begun_s >= for_s and all(gone[one] == len(kept[one]) for one in kept)
             due += [] if is_over else [(now_s + LIVE_EVERY_S, home)]
-        for home, batches in kept.items():
-            answered = len(backend.answers.get(f"home-{home}", ())) - counted[home]
-            if gone[home] < len(batches) and gone[home] - answered < UNANSWERED_MAX:
-                backend.send(home, batches[gone[home]])
-                gone[home] += 1
-                finished_s = time.monotonic()
         time.sleep(POLL_S)
-    return delays, finished_s - begun_s
+    return delays, stored_s - begun_s
 
 
 def _two_hours(backend: Chain, dice: Random, now: datetime) -> list[SeriesBatch]:
