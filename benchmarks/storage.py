@@ -99,7 +99,7 @@ FROM opened o
 JOIN (VALUES ('high', 'sos'), ('medium', 'heart_rate_high'), ('technical', 'battery_low')) AS k (priority, rule_id) USING (priority)
 JOIN rule r ON r.id = k.rule_id AND r.version = 1
 """
-CALLS = 200
+CALLS = 100
 """Of the open cases, that are high, as many as have a row at once; nine times as many are medium, all others technical trouble."""
 SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(t.relid)), 0)::bigint AS bytes

@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 CALLS_MAX = 1_000
 """Calls that ring, the most pressing priority first and of that the newest: more of them ring no louder."""
-URGENT_ROWS_MAX = 200
+URGENT_ROWS_MAX = 100
 """Calls of high priority that nobody has taken and that have a row however short the list is to be, the oldest first."""
 LIST_MAX = 200
 """Rows of a list: more than anybody reads; the newest are kept."""
