@@ -5,6 +5,7 @@ Verdicts, in order: UNKNOWN without fresh data; then what the newest sample says
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from backend.rules.kinds import AnyRule
 from backend.rules.kinds import absence as absences
@@ -51,7 +52,7 @@ def tell(rule: AnyRule, rules: Mapping[str, AnyRule], feed: Feed, *, now: int, h
     seen = feed.until(now)
     if isinstance(rule, AbsenceRule):
         held = [(begin, end) for what, begin, end in seen.held if what in rule.held_while]
-        heard, after = sounds(rule, seen), times(str(rule.after), seen)
+        heard, after = sounds(rule, seen), starts(rule, seen)
         verdict, level = absences.verdict(rule, heard, after, held=held, now=now, home_zone=home_zone)
         return Said(verdict, level)
     stretches = episodes(rule, rules, seen, now=now, home_zone=home_zone)
@@ -90,7 +91,7 @@ def episodes(rule: AnyRule, rules: Mapping[str, AnyRule], feed: Feed, *, now: in
     """The stretches of an alert of this rule, in order of time, of everything in the feed."""
     if isinstance(rule, AbsenceRule):
         held = [(begin, end) for what, begin, end in feed.held if what in rule.held_while]
-        return absences.episodes(rule, sounds(rule, feed), times(str(rule.after), feed), held=held, now=now, home_zone=home_zone)
+        return absences.episodes(rule, sounds(rule, feed), starts(rule, feed), held=held, now=now, home_zone=home_zone)
     if isinstance(rule, EventRule):
         taken_back = times(str(rule.cancelled_by), feed)
         return events.episodes(rule, times(rule.event, feed), taken_back, now=now, home_zone=home_zone)
@@ -129,6 +130,15 @@ def sounds(rule: AbsenceRule, feed: Feed) -> list[int]:
     if rule.of is QuantityName.BED_OCCUPIED:
         heard |= set(feed.events.get(EventKind.BED_ENTRY, ()))
     return sorted(heard)
+
+
+def starts(rule: AbsenceRule, feed: Feed) -> list[int]:
+    """When the event happened after which the rule waits. Readings of a mat that tells no exits have one where a no follows a yes."""
+    found = times(str(rule.after), feed)
+    if found or rule.after is not EventKind.BED_EXIT or rule.of is not QuantityName.BED_OCCUPIED:
+        return found
+    readings = sorted(feed.tracks.get(rule.of, ()))
+    return [at for (_, before), (at, value) in pairwise(readings) if rule.is_sound(before) and not rule.is_sound(value)]
 
 
 def _not_taken_back(rule: EventRule, feed: Feed) -> list[int]:
