@@ -1083,6 +1083,7 @@ CREATE TABLE visit (
     due_side smallint,
     room_at timestamp with time zone,
     room_of text,
+    room_owed text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT visit_pkey PRIMARY KEY (id),
     CONSTRAINT visit_check1 CHECK (((doctor_id IS NOT NULL) OR (state = ANY (ARRAY['requested'::text, 'offered'::text, 'cancelled'::text])))),
     CONSTRAINT visit_check2 CHECK (((state = 'done'::text) = ((findings IS NOT NULL) AND (outcome IS NOT NULL)))),

@@ -44,8 +44,10 @@ UPDATE due_visit SET promised_doctor_id = %(doctor_id)s WHERE id = %(due_id)s AN
 TAKES_ROOM = """
 UPDATE visit SET room_of = %(doctor_id)s
 WHERE id = %(visit_id)s AND doctor_id = %(doctor_id)s AND state IN ('accepted', 'on_the_way', 'at_home')
+    AND room_of IS NULL AND %(doctor_id)s <> ALL (room_owed)
 """
-GAVE_BACK = "UPDATE visit SET room_of = NULL WHERE id = %(visit_id)s"
+"""Once: neither again while another's day has to give back, nor beside what the own one has to."""
+GAVE_BACK = "UPDATE visit SET room_owed = array_remove(room_owed, %(doctor_id)s) WHERE id = %(visit_id)s"
 COMES_BACK = """
 UPDATE plan_stop SET skipped_at = NULL, skip_reason = NULL WHERE plan_id = %(plan_id)s AND due_id = %(due_id)s AND skipped_at IS NOT NULL
 """
@@ -56,10 +58,10 @@ FROM plan_stop p WHERE p.plan_id = %(plan_id)s AND p.due_id = d.id AND d.id = %(
 CLAIM_ROOM = """
 UPDATE visit SET room_at = %(again_at)s
 WHERE id = (SELECT id FROM visit WHERE room_at <= %(now)s ORDER BY room_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, room_of, CASE WHEN state IN ('accepted', 'on_the_way', 'at_home') THEN doctor_id END AS doctor_id
+RETURNING id, room_owed, CASE WHEN state IN ('accepted', 'on_the_way', 'at_home') THEN doctor_id END AS doctor_id
 """
-HAS_ROOM = "UPDATE visit SET room_at = NULL WHERE id = %(id)s AND room_at = %(again_at)s"
-"""Not where another doctor has it meanwhile: that one's day needs room, too."""
+HAS_ROOM = "UPDATE visit SET room_at = NULL WHERE id = %(id)s AND room_at = %(again_at)s AND room_owed = '{}'"
+"""Not where another doctor has it meanwhile: that one's day needs room, too; nor while a day still has to give room back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,9 @@ async def make_due_room(conn: Connection, *, now: datetime, habits: PlanConfig =
     row = await (await conn.execute(CLAIM_ROOM, claimed)).fetchone()
     if row is None:
         return False
-    if row["room_of"] is not None:  # apart: the locks of two teams' days are not held together
-        async with apart(conn, "no room was given back", event="no_room_back", visit_id=row["id"]) as back:
-            await give_back(conn, row["id"], row["room_of"], now=now, habits=habits)
-        if back.is_failed:
-            return True
+    for doctor_id in row["room_owed"]:  # apart: the locks of two teams' days are not held together
+        async with apart(conn, "no room was given back", event="no_room_back", visit_id=row["id"]):
+            await give_back(conn, row["id"], doctor_id, now=now, habits=habits)
     async with apart(conn, "no room was made for an urgent visit", event="no_room", visit_id=row["id"]):
         if row["doctor_id"] is not None:
             await make_room(conn, row["id"], row["doctor_id"], now=now, habits=habits)
@@ -114,7 +114,7 @@ async def make_room(conn: Connection, visit_id: int, doctor_id: str, *, now: dat
     """The doctor has taken an urgent visit: the stops behind it move, and what has no place any more goes back to the due list.
 
     Returns how many stops of the published plan have another time, doctor or none. Without a plan, or a home on the map, nothing changes;
-    nor when somebody else has the visit by now.
+    nor when somebody else has the visit by now, or that day has room already or must give some back first.
     """
     home = await (await conn.execute(HOME, {"visit_id": visit_id, "now": now})).fetchone()
     team = await (await conn.execute(TEAM_OF, {"doctor_id": doctor_id})).fetchone()
@@ -137,16 +137,14 @@ async def give_back(conn: Connection, visit_id: int, doctor_id: str, *, now: dat
 
     What another doctor makes instead stays there. Returns how many stops have another time or are back.
     """
-    team = await (await conn.execute(TEAM_OF, {"doctor_id": doctor_id})).fetchone()
-    if team is None:
-        return 0
+    [team] = await (await conn.execute(TEAM_OF, {"doctor_id": doctor_id})).fetchall()
     today = now.astimezone(ZONE).date()
     await progress_store.lock_day(conn, team["team_id"], today)
     plan_id = await plan_store.published(conn, team["team_id"], today)
     out = [] if plan_id is None else await day_store.pushed_out(conn, plan_id, doctor_id, now=now, habits=habits)
     also = [due.place for due in out if due.place is not None]
     found = await day_store.rest_of_today(conn, team["team_id"], now=now, also=also, but=visit_id, habits=habits)
-    await conn.execute(GAVE_BACK, {"visit_id": visit_id})
+    await conn.execute(GAVE_BACK, {"visit_id": visit_id, "doctor_id": doctor_id})
     if found is None:
         return 0
     rest = _left(*found, now)

@@ -28,6 +28,8 @@ DEPART_GRACE = timedelta(minutes=5)
 DEPART_MAX = timedelta(hours=24)
 OFFER_AGAIN = timedelta(seconds=10)
 """An offer that failed is tried again after so long, behind those of all other homes."""
+OFFER_LEASE = timedelta(seconds=5)
+"""A visit is one worker's for so long while it looks for who may make it; then, should that one have died, any other's."""
 
 OPEN_OF_ALERT = "SELECT id FROM visit WHERE alert_id = %(alert_id)s AND state NOT IN ('done', 'cancelled')"
 REQUEST = """
@@ -44,16 +46,21 @@ RETURNING id
 """
 COLUMNS = "id, elder_id, alert_id, class, state, doctor_id, rounds, rung, search_at, depart_by, due_id"
 LOCK = f"SELECT {COLUMNS} FROM visit WHERE id = %(id)s FOR UPDATE"
-NEXT_DUE = "SELECT id, elder_id, state FROM visit WHERE next_at <= %(now)s ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED"
-CLAIM_DUE = f"SELECT {COLUMNS} FROM visit WHERE id = %(id)s AND next_at <= %(now)s FOR UPDATE SKIP LOCKED"
+LEASE_DUE = """
+UPDATE visit SET next_at = %(until)s
+WHERE id = (SELECT id FROM visit WHERE next_at <= %(now)s ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id, elder_id, state, next_at
+"""
+CLAIM_LEASED = f"SELECT {COLUMNS} FROM visit WHERE id = %(id)s AND next_at = %(leased_until)s FOR UPDATE"
 MOVE = """
 UPDATE visit SET state = %(state)s, doctor_id = %(doctor_id)s, next_at = %(next_at)s, rounds = %(rounds)s, rung = %(rung)s,
     search_at = %(search_at)s, depart_by = %(depart_by)s, findings = %(findings)s, outcome = %(outcome)s, changed_at = %(now)s,
     version = version + 1
 WHERE id = %(id)s
 """
-WANTS_ROOM = "UPDATE visit SET room_at = %(now)s WHERE id = %(id)s AND due_id IS NULL"
-GIVES_ROOM_BACK = "UPDATE visit SET room_at = %(now)s WHERE id = %(id)s AND room_of IS NOT NULL"
+OWES_ROOM = "room_owed = CASE WHEN room_of IS NULL THEN room_owed ELSE room_owed || room_of END, room_of = NULL"
+WANTS_ROOM = f"UPDATE visit SET room_at = %(now)s, {OWES_ROOM} WHERE id = %(id)s AND due_id IS NULL"
+GIVES_ROOM_BACK = f"UPDATE visit SET room_at = %(now)s, {OWES_ROOM} WHERE id = %(id)s AND room_of IS NOT NULL"
 POSTPONE = "UPDATE visit SET next_at = %(next_at)s WHERE id = %(id)s"
 CALLED_120 = """
 UPDATE visit SET called_120_at = %(now)s, changed_at = %(now)s, version = version + 1 WHERE id = %(id)s AND called_120_at IS NULL
@@ -105,9 +112,13 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A visit whose timer ran out. `candidates`: best first; None where nobody had to be found. `is_failed`: they could not be."""
+    """A visit whose timer ran out. `candidates`: best first; None where nobody had to be found. `is_failed`: they could not be.
+
+    `leased_until`: its timer while nobody else works on it.
+    """
 
     visit_id: int
+    leased_until: datetime
     candidates: Sequence[Candidate] | None
     is_failed: bool = False
 
@@ -137,19 +148,19 @@ async def request(conn: Connection, *, elder_id: str, alert_id: int | None, visi
 
 
 async def next_due(conn: Connection, *, now: datetime, habits: PlanConfig = HABITS) -> Ready | None:
-    """The visit whose timer ran out first and that nobody else works on, with who may make it; None when none is due.
+    """The visit whose timer ran out first, for OFFER_LEASE this worker's alone, with who may make it; None when none is due.
 
     A router that is slow is waited for here, while the visit is not locked: to be called outside of a transaction.
     """
-    visit = await (await conn.execute(NEXT_DUE, {"now": now})).fetchone()
+    visit = await (await conn.execute(LEASE_DUE, {"now": now, "until": now + OFFER_LEASE})).fetchone()
     if visit is None:
         return None
     if visit["state"] == VisitState.ACCEPTED:
-        return Ready(visit["id"], None)
+        return Ready(visit["id"], visit["next_at"], None)
     candidates: Sequence[Candidate] | None = None
     async with apart(conn, "nobody can be found for a visit", event="offer_failed", visit_id=visit["id"]) as found:
         candidates = await candidate_store.candidates_for(conn, visit["elder_id"], now=now, habits=habits)
-    return Ready(visit["id"], candidates, found.is_failed)
+    return Ready(visit["id"], visit["next_at"], candidates, found.is_failed)
 
 
 async def offer_due(conn: Connection, ready: Ready, *, now: datetime, retry_s: float) -> Served | None:
@@ -158,9 +169,9 @@ async def offer_due(conn: Connection, ready: Ready, *, now: datetime, retry_s: f
     Returns None when somebody else has served or changed it meanwhile. Safe with any number of workers. `retry_s`: when all were asked, how
     long until it looks again.
     """
-    visit = await (await conn.execute(CLAIM_DUE, {"id": ready.visit_id, "now": now})).fetchone()
-    if visit is None or (visit["state"] != VisitState.ACCEPTED and ready.candidates is None and not ready.is_failed):
-        return None  # or it was taken from its doctor meanwhile: it is due again at once
+    visit = await (await conn.execute(CLAIM_LEASED, {"id": ready.visit_id, "leased_until": ready.leased_until})).fetchone()
+    if visit is None:
+        return None  # whoever changed it has set its timer
     reached = None
     async with apart(conn, "a visit cannot be offered", event="offer_failed", visit_id=visit["id"]) as offer:
         if visit["state"] == VisitState.ACCEPTED:

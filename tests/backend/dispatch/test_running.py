@@ -153,6 +153,35 @@ async def test_who_has_an_urgent_visit_no_longer_has_the_room_back(street: Conne
     assert not await running.make_due_room(street, now=now + timedelta(hours=1))
 
 
+OWED = "SELECT room_of, room_owed, room_at IS NOT NULL AS waits FROM visit"
+
+
+async def test_who_has_it_now_has_room_though_the_last_doctors_day_cannot_be_changed(street: Connection, dues: list[int]) -> None:
+    now = NINE + timedelta(minutes=5)
+    before = await round_of(street)
+    visit_id = await taken(street, now)
+    assert await running.make_due_room(street, now=now)
+    async with street.transaction():
+        await dispatch.assign(street, visit_id, doctor_id=YANG, by="wang", now=now)
+    # giving back fails, making room does not
+    await street.execute(
+        "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'broken'; END $$; "
+        "CREATE TRIGGER fails BEFORE UPDATE OF room_owed ON visit FOR EACH ROW "
+        "WHEN (cardinality(new.room_owed) < cardinality(old.room_owed)) EXECUTE FUNCTION fails()"
+    )
+    assert await running.make_due_room(street, now=now)
+    assert await one(street, OWED) == {"room_of": YANG, "room_owed": [LI], "waits": True}
+    yangs = await round_of(street, YANG)
+    later = now + running.ROOM_AGAIN
+    assert await running.make_due_room(street, now=later)
+    assert await round_of(street, YANG) == yangs, "not made once more"
+    await street.execute("DROP TRIGGER fails ON visit")
+    assert await running.make_due_room(street, now=later + running.ROOM_AGAIN)
+    assert await one(street, OWED) == {"room_of": YANG, "room_owed": [], "waits": False}
+    assert set(await round_of(street)) <= set(before), "the last doctor's day is as it was promised"
+    assert not await running.make_due_room(street, now=later + timedelta(hours=1))
+
+
 async def test_what_an_urgent_visit_pushed_out_comes_back_when_it_is_not_made(street: Connection, dues: list[int]) -> None:
     await street.execute("UPDATE shift SET starts_at = %(from)s, ends_at = %(to)s", {"from": MORNING, "to": NINE + timedelta(minutes=118)})
     await street.execute("DELETE FROM shift WHERE doctor_id <> 'doctor-li'")

@@ -12,7 +12,7 @@ from backend.db.pool import Connection, Pool
 from backend.dispatch import store as dispatch
 from backend.dispatch.ladder import URGENT
 from backend.dispatch.lifecycle import DeclineReason, Outcome
-from backend.dispatch.store import DEPART_GRACE, Served
+from backend.dispatch.store import DEPART_GRACE, OFFER_LEASE, Served
 from backend.errors import IllegalMove, NotFound, Taken
 from tests.backend.street import NOW, at_once, one, rows, seconds, settle
 
@@ -128,6 +128,39 @@ async def test_a_nurse_is_never_sent(street: Connection) -> None:
     await ask(street)
     await tick(street, NOW)
     assert await asked(street) == []
+
+
+async def test_workers_look_for_doctors_for_different_visits_and_only_the_first_of_two_serves_one(street: Connection) -> None:
+    first, second = await ask(street), await ask(street, "elder-2")
+    one_worker = await dispatch.next_due(street, now=NOW)
+    other = await dispatch.next_due(street, now=NOW)
+    assert one_worker is not None and other is not None
+    assert {one_worker.visit_id, other.visit_id} == {first, second}
+    assert await dispatch.next_due(street, now=NOW) is None, "nobody works out again what another works on"
+    late = NOW + OFFER_LEASE
+    again = await dispatch.next_due(street, now=late)
+    assert again is not None
+    taken_over, slow = (again, one_worker) if again.visit_id == one_worker.visit_id else (again, other)
+    for ready, is_served in ((slow, False), (taken_over, True), (slow, False)):
+        async with street.transaction():
+            served = await dispatch.offer_due(street, ready, now=late, retry_s=RETRY_S)
+        assert (served is not None) == is_served
+    assert await asked(street) == [LI]
+    [found] = await rows(street, "SELECT next_at FROM visit WHERE state = 'offered'")
+    assert found["next_at"] == NOW + seconds(SECOND_S), "the search widens when it was promised, whoever died on the way"
+
+
+async def test_a_decline_while_a_worker_looks_is_served_at_once_and_not_by_what_it_found(street: Connection) -> None:
+    visit_id = await ask(street)
+    await tick(street, NOW)
+    later = NOW + seconds(SECOND_S)
+    ready = await dispatch.next_due(street, now=later)
+    assert ready is not None
+    await decline(street, visit_id, LI, later)
+    async with street.transaction():
+        assert await dispatch.offer_due(street, ready, now=later, retry_s=RETRY_S) is None
+    assert await tick(street, later) is not None
+    assert len(await asked(street)) > 1
 
 
 async def test_a_decline_asks_the_next_at_once_and_keeps_the_reason(street: Connection) -> None:
