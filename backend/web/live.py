@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
+from backend.db.apart import apart
 from backend.db.pool import TRANSIENT, Connection, Pool
 from backend.errors import TooMany
 from backend.people.accounts import Account
@@ -282,9 +283,9 @@ class Live:
             await self._feel_pulse(conn, now)
         if self._beat_at is None or now - self._beat_at >= timedelta(seconds=BEAT_S - POLL_S / 2):
             self._beat_at = now
-            await self._compare_families(conn, now)
             self._board.beat(now)
             self._tell(lambda _: [message_of("beat", json.dumps({"at": now.isoformat()}))])
+            await self._compare_families(conn, now)
 
     async def _read(self, conn: Connection, wanted: Mapping[Kind, Iterable[int]]) -> AsyncIterator[list[Change]]:
         """The newest states of these in chunks: cases, then alerts, then visits."""
@@ -309,14 +310,18 @@ class Live:
     async def _notice_rights(self, conn: Connection) -> None:
         """Tell families whose consent was given, changed, withdrawn or has run out since the last look."""
         names = {client.account.name for client in self._clients if client.is_family}
-        if names:
+        if not names:
+            return
+        async with apart(conn, "families are not told what they may see", event="families_untold"):
             rights = await family_rights(conn, names, now=self._clock())
             self._tell(lambda client: client.notice(rights.get(client.account.name, {})) if client.is_family else [])
 
     async def _compare_families(self, conn: Connection, now: datetime) -> None:
         """Tell families what has changed of that which has no version."""
         names = {client.account.name for client in self._clients if client.is_family}
-        if names:
+        if not names:
+            return
+        async with apart(conn, "families are not told what has changed", event="families_untold"):
             marks = await family_marks(conn, names, each_s=FAMILY_EACH_S, now=now)
             self._tell(lambda client: client.compare(marks.get(client.account.name, {})) if client.is_family else [])
 

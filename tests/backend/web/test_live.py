@@ -146,6 +146,26 @@ async def test_a_family_hears_that_what_it_may_see_has_changed_and_of_nothing_el
 
 
 @pytest.mark.store
+@pytest.mark.parametrize("fault", ["ALTER TABLE last_sign RENAME COLUMN at TO gone", "DROP FUNCTION family_right CASCADE"])
+async def test_a_fault_of_what_families_hear_keeps_the_centre_from_nothing(app: FastAPI, street: Pool, clock: Clock, fault: str) -> None:
+    web: auth.Web = app.state.web
+    web.live.enter(FAMILY)
+    page = web.live.enter(OPERATOR, [])
+    page.begun()
+    async with street.connection() as conn:
+        await conn.execute(fault)
+    for _ in range(2):
+        while not page.queue.empty():
+            page.queue.get_nowait()
+        looked_at = web.live.looked_at
+        clock.advance(60)
+        async with asyncio.timeout(10):
+            while not str(await page.queue.get()).startswith("event: beat"):
+                pass
+        await eventually(lambda seen=looked_at: web.live.looked_at != seen)  # type: ignore[misc]
+
+
+@pytest.mark.store
 async def test_nobody_waits_for_the_pulse(app: FastAPI, street: Pool, clock: Clock) -> None:
     web: auth.Web = app.state.web
     await eventually(lambda: web.live.pulse is not None)
