@@ -4,6 +4,7 @@ As root such a server can run as `nobody`: PostgreSQL refuses root, and Mosquitt
 """
 
 import ctypes
+import fcntl
 import os
 import pwd
 import shutil
@@ -22,6 +23,8 @@ STOP_DEADLINE_S = 20.0
 LOG_TAIL_CHARS = 2000
 MEMORY = Path("/dev/shm")  # of Linux
 MEMORY_FREE_MIN = 4 * 2**30  # bytes; a server of the tests holds some 300 MB, log included
+KEPT = "jiahu-server-"
+"""Directories of this name are locked while their server, or who started it, lives."""
 _POLL_S = 0.02
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -52,12 +55,35 @@ def everyone_enters(path: Path) -> bool:
 
 def memory_temp(memory: Path = MEMORY) -> Path | None:
     """Where files live in memory, if there is room for those of a few servers. What killed processes have left there is removed."""
-    if not memory.is_dir() or not everyone_enters(memory) or shutil.disk_usage(memory).free < MEMORY_FREE_MIN:
+    if not (memory.is_dir() and everyone_enters(memory) and os.access(memory, os.W_OK | os.X_OK)):
         return None
-    for path in memory.glob("jiahu-[0-9]*-*"):
-        if not psutil.pid_exists(int(path.name.split("-")[1])):
+    if shutil.disk_usage(memory).free < MEMORY_FREE_MIN:
+        return None
+    for path in memory.glob(f"{KEPT}*"):
+        if (lock := _lock(path)) is not None:
             shutil.rmtree(path, ignore_errors=True)
+            os.close(lock)
     return memory
+
+
+def _lock(directory: Path) -> int | None:
+    """Hold a directory of ours as long as this descriptor is open, here or in a child. None: a stranger's, or a living process holds it.
+
+    Numbers of processes would not do: another container that shares the memory has its own.
+    """
+    try:
+        lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    owner = unprivileged()
+    try:
+        if os.fstat(lock).st_uid in {os.geteuid(), owner.pw_uid if owner else os.geteuid()}:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+    except BlockingIOError:
+        pass  # it is in use
+    os.close(lock)
+    return None
 
 
 def public_temp() -> Path:
@@ -89,6 +115,7 @@ class ChildProcess:
         self.environment: dict[str, str] = {}
         """Variables of the server besides ours."""
         self._directory: Path | None = None
+        self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -106,7 +133,9 @@ class ChildProcess:
         """A temporary directory that only the server's user can enter, made when it is first asked for."""
         if self._directory is None:
             place = (memory_temp() if self._is_volatile else None) or (public_temp() if self._owner else None)
-            self._directory = Path(tempfile.mkdtemp(prefix=f"jiahu-{os.getpid()}-", dir=place))
+            new = Path(tempfile.mkdtemp(prefix="jiahu-", dir=place))
+            self._lock = _lock(new)
+            self._directory = new.rename(new.with_name(KEPT + new.name.removeprefix("jiahu-")))  # locked before anybody looks at it
             self._hand_over(self._directory)
         return self._directory
 
@@ -163,7 +192,9 @@ class ChildProcess:
         """Remove the directory of a stopped server."""
         if self._directory:
             shutil.rmtree(self._directory, ignore_errors=True)
-            self._directory = None
+            if self._lock is not None:
+                os.close(self._lock)
+            self._directory = self._lock = None
 
     def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with (self.directory / "log").open("ab") as log:
@@ -174,6 +205,7 @@ class ChildProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                pass_fds=[] if self._lock is None else [self._lock],
                 start_new_session=True,
                 preexec_fn=ending_with_starter(self._orphan_signal),
                 user=self._owner.pw_uid if self._owner else None,

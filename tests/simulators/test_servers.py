@@ -17,7 +17,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from contract import topics
 from contract.topics import Leaf
-from simulators.child_process import ServerError, memory_temp, public_temp, wait_until
+from simulators import child_process
+from simulators.child_process import KEPT, ServerError, memory_temp, public_temp, wait_until
 from simulators.servers import Broker, BrokerKind, Database, embedded_binaries, free_port, installed_brokers, public_copy
 
 pytestmark = pytest.mark.system
@@ -113,17 +114,44 @@ def keep(database: Database, name: str) -> None:
         conn.execute("INSERT INTO kept VALUES (%s)", [name])
 
 
-def test_what_a_killed_process_left_in_memory_is_removed(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
+STARTS_A_SERVER = """
+import os, signal, sys
+from pathlib import Path
+from simulators import child_process
+child_process.memory_temp = lambda: Path(sys.argv[1])
+server = child_process.ChildProcess(owner=None, orphan_signal=signal.SIGCONT, is_volatile=True)
+server.start(["sleep", "60"], is_ready=lambda: True)
+print(server.pid, server.directory, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_killed_processes_left_in_memory_is_removed_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "MEMORY_FREE_MIN", 0)
     with tempfile.TemporaryDirectory(dir=public_temp()) as folder:
         memory = Path(folder)
         memory.chmod(0o755)
-        ours, left = (memory / f"jiahu-{pid}-x" for pid in (os.getpid(), ended.pid))
-        for path in (ours, left):
-            (path / "data").mkdir(parents=True)
-        assert memory_temp(memory) in (memory, None)  # None: no room here for more servers, so nothing is looked at
-        assert ours.exists() and left.exists() == (memory_temp(memory) is None)
+        strangers = [memory / "jiahu-5x-..", memory / "jiahu-1", memory / f"{KEPT}link"]
+        for path in strangers[:2]:
+            path.mkdir()
+        strangers[2].symlink_to(strangers[1])
+        words = [sys.executable, "-c", STARTS_A_SERVER, folder]
+        pid, left = subprocess.run(words, stdout=subprocess.PIPE, text=True).stdout.split()
+        try:
+            assert memory_temp(memory) == memory
+            assert Path(left).parent == memory and (Path(left) / "log").exists(), "its server lives"
+        finally:
+            server = psutil.Process(int(pid))
+            server.kill()
+            wait_until(lambda: not child_process._is_alive(server), deadline_s=10, what="end of the server")
+        monkeypatch.setattr(child_process, "memory_temp", lambda: memory)
+        ours = child_process.ChildProcess(owner=None, orphan_signal=signal.SIGKILL, is_volatile=True)
+        assert ours.directory.name.startswith(KEPT)
+        assert memory_temp(memory) == memory
+        assert set(memory.iterdir()) == {*strangers, ours.directory}
+        ours.remove()
+        monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK | os.X_OK)
+        assert memory_temp(memory) is None, "what may be entered and not written"
     assert memory_temp(tmp_path / "none") is None
 
 
