@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import re
 import ssl
@@ -30,10 +31,12 @@ and the broker's acknowledgements would cost more than the messages."""
 SENDER_MAX = 256
 """Messages of one gateway in the queue: it sends at most 8 batches and 64 events before it waits for answers."""
 OLD = timedelta(seconds=900)
-"""What begins longer ago is of a backlog: rules call nobody for its readings (RULES B2), so it waits for what is live; events go first."""
+"""Readings that were older when their home sent them call nobody (docs/rules.md, Time), so their batch lets what is live go first."""
 OLD_FIRST, OLD_GROUP_S = 16, 0.2
-"""How many of a backlog go into one transaction at first; then as many as take about that long: a live one may have to wait for it."""
-BEGINS = re.compile(rb'"(?:start_)?at": ?"([0-9T:.+Z-]{19,35})"')
+"""How many batches of a backlog go into one transaction at first; then as many as take about that long: what is live waits for it."""
+OLD_SHARE = 16
+"""Of a full group one in so many is of a backlog, however much is live: what waits is stored in the end."""
+BEGINS, SENT = re.compile(rb'"start_at": ?"([^"]{19,35})"'), re.compile(rb'"sent_at": ?"([^"]{19,35})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,98 +59,113 @@ class Arrival:
 
     @property
     def is_old(self) -> bool:
-        """True for an event or a batch of a backlog, by the time of its first series. What cannot be read is not: the decoder says so."""
-        begins = BEGINS.search(self.payload) if self.topic.endswith((f"/{Leaf.EVENT}", f"/{Leaf.SERIES}")) else None
+        """True for a batch of a backlog: all its readings were older than OLD when its home sent it, by the home's own clock.
+
+        What cannot be read is not: the decoder says what is wrong with it.
+        """
+        if not self.topic.endswith(f"/{Leaf.SERIES}"):
+            return False
         try:
-            return begins is not None and self.received_at - datetime.fromisoformat(begins[1].decode()) > OLD
-        except (ValueError, TypeError):
+            oldest_at, sent_at = (datetime.fromisoformat(one.search(self.payload)[1].decode()) for one in (BEGINS, SENT))  # type: ignore[index]
+            if sent_at - oldest_at <= OLD:  # nearly all: spares reading it twice
+                return False
+            every = json.loads(self.payload)["series"]
+            newest_at = max(datetime.fromisoformat(one["start_at"]) + timedelta(milliseconds=one["offsets_ms"][-1]) for one in every)
+            return sent_at - newest_at > OLD
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
             return False
 
 
 class Inbox:
-    """Arrivals waiting for the writer: urgent ones first, what is old last, bounded in sum and per sender: no home can shut out the others.
+    """Arrivals waiting for the writer: events first, a backlog's batches last, bounded in sum and per sender: no home can shut out others.
 
-    What does not fit is dropped unanswered: its gateway sends it again. Each transaction costs as much as some 20 messages, so what is not
-    urgent is taken at most every `pace_s`: at once while messages are rare, together when they are many.
+    What does not fit is dropped unanswered: its gateway sends it again. Each transaction costs as much as some 20 messages, so what is no
+    event is taken at most every `pace_s`: at once while messages are rare, together when they are many. An event waits for one group of
+    others at most, and others for one of events, however many of each there are.
     """
 
     def __init__(self, size_max: int, pace_s: float = 0.0) -> None:
         self._urgent: deque[Arrival] = deque()
         self._other: deque[Arrival] = deque()
-        self._old_events: deque[Arrival] = deque()
         self._old: deque[Arrival] = deque()
         self._old_max = OLD_FIRST
-        self._handed: tuple[float, bool] | None = None
+        self._handed: tuple[float, float] | None = None
         self._size_max = size_max
-        self._of_sender: Counter[str] = Counter()
+        self._of_sender: Counter[tuple[str, bool]] = Counter()
         self._ready = asyncio.Event()
         self._pace_s = pace_s
         self._paced_until_s = 0.0
+        self._passed_over = False
         self._enough = asyncio.Event()
         self._enough_count = 1
         self.dropped = 0
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """How many urgent ones wait, and how many others."""
-        return len(self._urgent) + len(self._old_events), len(self._other) + len(self._old)
+        """How many events wait, and how many others."""
+        return len(self._urgent), len(self._other) + len(self._old)
 
     @property
     def oldest_at(self) -> datetime | None:
-        """When the one that has waited longest came; None when none waits."""
-        firsts = (_came_first(queue) for queue in (self._urgent, self._other, self._old_events, self._old))
+        """When what has waited longest came, a backlog apart, which waits on purpose; None when nothing waits."""
+        firsts = (_came_first(queue) for queue in (self._urgent, self._other))
         return min((at for at in firsts if at is not None), default=None)
 
     def put(self, arrival: Arrival) -> None:
         """Add one arrival; on the event loop's thread."""
-        is_event, is_old = arrival.topic.endswith("/" + Leaf.EVENT), arrival.is_old
-        queue = (self._old_events if is_event else self._old) if is_old else self._urgent if is_event else self._other
         sender = _sender(arrival)
+        queue = self._urgent if sender[1] else self._old if arrival.is_old else self._other
         if len(queue) >= self._size_max or self._of_sender[sender] >= SENDER_MAX:
             self.dropped += 1
             return
         self._of_sender[sender] += 1
         queue.append(arrival)
         self._ready.set()
-        if (is_event and not is_old) or len(self._other) >= self._enough_count:
+        if queue is self._urgent or len(self._other) >= self._enough_count:
             self._enough.set()
 
     async def take(self, count_max: int) -> list[Arrival]:
-        """Wait for at least one arrival. Returns all urgent ones there are, or else others and then some old ones, at most `count_max`."""
+        """Wait for at least one arrival. Returns events alone, or else others and some of a backlog; at most `count_max`."""
         self._weigh(count_max)
         await self._ready.wait()
         await self._gather(count_max)
-        queue = self._urgent or self._other
-        taken = [queue.popleft() for _ in range(min(count_max, len(queue)))]
-        old = min(self._old_max, count_max - len(taken)) if queue is self._other else 0
-        taken += [(self._old_events or self._old).popleft() for _ in range(min(old, len(self._old_events) + len(self._old)))]
+        now_s, others = asyncio.get_running_loop().time(), len(self._other) + len(self._old)
+        if self._urgent and not (self._passed_over and others):
+            taken = _first(self._urgent, count_max)
+            self._passed_over, self._handed = now_s >= self._paced_until_s, None
+        else:
+            old = min(self._old_max, len(self._old), max(count_max - len(self._other), count_max // OLD_SHARE, 1))
+            taken = _first(self._other, count_max - old) + _first(self._old, old)
+            self._passed_over, self._paced_until_s = False, now_s + self._pace_s
+            self._handed = (now_s, old / len(taken)) if old and self._old else None
         self._of_sender -= Counter(map(_sender, taken))
-        if not any((self._urgent, self._other, self._old_events, self._old)):
+        if not (self._urgent or self._other or self._old):
             self._ready.clear()
-        self._handed = asyncio.get_running_loop().time(), bool(self._old_events or self._old)
         return taken
 
     def _weigh(self, count_max: int) -> None:
-        """As many old ones at once as were stored in about OLD_GROUP_S; asked when the writer comes back for more."""
+        """As many of a backlog at once as were stored in about OLD_GROUP_S; asked when the writer comes back for more."""
         if self._handed is not None:
-            handed_s, is_more = self._handed
-            took_s = asyncio.get_running_loop().time() - handed_s
+            handed_s, share = self._handed
+            took_s = (asyncio.get_running_loop().time() - handed_s) * share
             if took_s > OLD_GROUP_S:
                 self._old_max = max(1, self._old_max // 2)
-            elif is_more and took_s < OLD_GROUP_S / 2:
+            elif took_s < OLD_GROUP_S / 2:
                 self._old_max = min(count_max, self._old_max * 2)
 
     async def _gather(self, count_max: int) -> None:
-        """Wait for the pace, or for `count_max` arrivals, or for an urgent one, which neither waits nor is counted in the pace."""
-        loop = asyncio.get_running_loop()
+        """Wait for the pace, or for `count_max` live ones, or for an event, which neither waits nor is counted in the pace."""
         self._enough_count = count_max
-        if not self._urgent and len(self._other) < count_max and (wait_s := self._paced_until_s - loop.time()) > 0:
+        wait_s = self._paced_until_s - asyncio.get_running_loop().time()
+        if not self._urgent and len(self._other) < count_max and wait_s > 0:
             self._enough.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):  # `wait_for` may lose a cancellation, see Pool
                     await self._enough.wait()
-        if not self._urgent:
-            self._paced_until_s = loop.time() + self._pace_s
+
+
+def _first(queue: deque[Arrival], count_max: int) -> list[Arrival]:
+    return [queue.popleft() for _ in range(min(count_max, len(queue)))]
 
 
 def _came_first(queue: deque[Arrival]) -> datetime | None:
@@ -158,9 +176,10 @@ def _came_first(queue: deque[Arrival]) -> datetime | None:
         return None
 
 
-def _sender(arrival: Arrival) -> str:
-    """Last level but one of the topic: the broker lets a gateway write its own name only there."""
-    return arrival.topic.rpartition("/")[0].rpartition("/")[2]
+def _sender(arrival: Arrival) -> tuple[str, bool]:
+    """Who sent it: last level but one of the topic, where the broker lets a gateway write its own name only. And whether it is an event."""
+    rest, _, leaf = arrival.topic.rpartition("/")
+    return rest.rpartition("/")[2], leaf == Leaf.EVENT
 
 
 class Subscriber:

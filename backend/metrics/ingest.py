@@ -15,7 +15,7 @@ GROUP = (1, 2, 5, 10, 25, 50, 100, 250, 1000)
 
 @dataclass(frozen=True, slots=True)
 class IngestState:
-    """How things stand at this moment: messages that wait, the age of the oldest that is not stored yet (0: none), and the broker."""
+    """How things stand at this moment: messages that wait, the age of the oldest live one that is not stored yet (0: none), and the broker."""
 
     urgent: int
     other: int
@@ -80,7 +80,7 @@ class IngestMetrics:
         waiting.add_metric(["urgent"], state.urgent)
         waiting.add_metric(["other"], state.other)
         yield waiting
-        oldest = "Age of the oldest message that is not stored yet, 0 when there is none."
+        oldest = "Age of the oldest message that is not stored yet, batches of a backlog apart; 0 when there is none."
         yield GaugeMetricFamily("jiahu_ingest_oldest_waiting_seconds", oldest, state.oldest_s)
         yield GaugeMetricFamily("jiahu_ingest_connected", "1 while subscribed at the broker, else 0.", state.is_connected)
         dropped = "Messages for which there was no room in memory; their gateways send them again."

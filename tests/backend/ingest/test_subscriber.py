@@ -8,7 +8,7 @@ import pytest
 
 from backend.config import BROKER_PASSWORD, BrokerConfig, IngestConfig
 from backend.errors import Unavailable
-from backend.ingest.subscriber import OLD, OLD_FIRST, Arrival, Inbox, Subscriber
+from backend.ingest.subscriber import OLD, OLD_FIRST, SENDER_MAX, Arrival, Inbox, Subscriber
 from contract import topics
 from contract.events import EventKind
 from contract.status import GatewayStatus
@@ -16,7 +16,7 @@ from contract.stored import Stored, digest_of
 from contract.topics import Leaf
 from simulators.servers import Broker
 from tests.backend.ingest.running import DEADLINE_S, connected
-from tests.backend.street import LOG, NOW, batch, event, seconds
+from tests.backend.street import LOG, NOW, batch, event, letter, seconds
 
 
 def arrival(leaf: Leaf, number: int) -> Arrival:
@@ -42,18 +42,63 @@ async def test_within_a_kind_the_order_of_arrival_is_kept_and_a_group_has_a_limi
     assert [await taken(inbox, 3), await taken(inbox, 3)] == [[b"0", b"1", b"2"], [b"3", b"4"]]
 
 
-async def test_what_is_live_overtakes_a_backlog_which_goes_on_all_the_same() -> None:
+def kept(count: int, *, gateway_id: str = "gw-1", spread_s: float = 0, clock_behind_s: float = 0) -> list[Arrival]:
+    """Batches a second too old to call anybody, by the home's own clock; the newest of their two readings `spread_s` later."""
+    made = []
+    for number in range(count):
+        start_at = NOW - OLD - seconds(1 + clock_behind_s)
+        found = batch([97, 97], first=number + 1, start_at=start_at, every_s=spread_s)
+        made.append(letter(found, gateway_id, received_at=NOW, clock_behind_s=clock_behind_s).arrival)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("arrival", "is_old"),
+    [
+        pytest.param(kept(1)[0], True, id="all of it was read too long ago"),
+        pytest.param(kept(1, spread_s=1)[0], False, id="its newest reading still calls"),
+        pytest.param(kept(1, clock_behind_s=5e8)[0], True, id="old by the clock of a home that is years behind"),
+        pytest.param(letter(batch([97], start_at=NOW - seconds(5e8)), clock_behind_s=5e8).arrival, False, id="live by that clock"),
+        pytest.param(letter(event(EventKind.SOS, at=NOW - OLD * 9)).arrival, False, id="a call for help is of full weight at any age"),
+        pytest.param(Arrival(topics.build("gw-1", Leaf.SERIES), b'{"sent_at":"x","start_at":', False, NOW), False, id="not to be read"),
+    ],
+)
+def test_a_batch_is_old_when_none_of_its_readings_calls_anybody(arrival: Arrival, is_old: bool) -> None:
+    assert arrival.is_old == is_old
+
+
+async def test_what_is_live_overtakes_a_backlog_and_quick_groups_carry_more_of_it() -> None:
     inbox = Inbox(100)
-    for number in range(40):
-        kept = batch([97], first=number + 1, start_at=NOW - OLD - seconds(1)).model_dump_json().encode()
-        inbox.put(Arrival(topics.build("gw-1", Leaf.SERIES), kept, False, NOW))
-    at_the_limit = batch([97], first=99, start_at=NOW - OLD).model_dump_json().encode()
-    inbox.put(Arrival(topics.build("gw-2", Leaf.SERIES), at_the_limit, False, NOW))
-    pressed = event(EventKind.SOS, sequence=999, at=NOW - OLD - seconds(1)).model_dump_json().encode()
-    inbox.put(Arrival(topics.build("gw-1", Leaf.EVENT), pressed, False, NOW))
+    for one in kept(40):
+        inbox.put(one)
+    inbox.put(arrival(Leaf.SERIES, 99))
+    assert inbox.oldest_at == NOW
     first, second = await taken(inbox), await taken(inbox)
-    assert (first[:2], len(first)) == ([at_the_limit, pressed], 1 + OLD_FIRST)
-    assert len(second) == 41 - OLD_FIRST, "what was stored quickly may be more the next time"
+    assert (first[0], len(first)) == (b"99", 1 + OLD_FIRST)
+    assert len(second) == 40 - OLD_FIRST
+    assert inbox.oldest_at is None
+
+
+async def test_nothing_waits_for_ever_however_much_of_something_else_there_is() -> None:
+    inbox = Inbox(100)
+    for one in kept(20):
+        inbox.put(one)
+    groups = []
+    for number in range(20):
+        for more in range(20):
+            inbox.put(arrival(Leaf.SERIES, 1000 * number + more))
+        inbox.put(arrival(Leaf.EVENT, number))
+        groups.append(await inbox.take(10))
+    kinds = [{"event" if one.topic.endswith(Leaf.EVENT) else "old" if one.is_old else "live" for one in group} for group in groups]
+    assert kinds == [{"event"}, {"live", "old"}] * 10
+
+
+async def test_the_batches_of_a_home_leave_room_for_its_calls() -> None:
+    inbox = Inbox(1000)
+    for one in kept(SENDER_MAX + 1):
+        inbox.put(one)
+    inbox.put(arrival(Leaf.EVENT, 9))
+    assert (await taken(inbox), inbox.dropped) == ([b"9"], 1)
 
 
 async def test_what_does_not_fit_is_dropped_and_counted() -> None:
