@@ -263,7 +263,7 @@ def _say(kind: str, message: str, about: Mapping[str, Any] | None) -> str:
     if kind == "union_tag_not_found" and about:
         return f"{about['discriminator']} is missing: it says what sort of table this is"
     if kind in ("model_type", "dict_type"):
-        return "must be a table: keys and values between { and }"
+        return "must be keys and values between { and }"
     if kind == "list_type":
         return "must be a list, between [ and ]"
     if kind == "extra_forbidden":

@@ -57,7 +57,7 @@ def decode(arrival: Arrival, *, bytes_max: int) -> Letter | Reject:
     except ValidationError as error:
         is_json = error.errors()[0]["type"] != "json_invalid"
         reason = RefusedReason.NOT_VALID if is_json else RefusedReason.NOT_JSON
-        return _reject(arrival, gateway_id, reason, explain(error))
+        return _reject(arrival, gateway_id, reason, explain(error, whole="message"))
 
 
 def _reject(arrival: Arrival, gateway_id: str | None, reason: RefusedReason, detail: str) -> Reject:

@@ -15,7 +15,7 @@ GROUP = (1, 2, 5, 10, 25, 50, 100, 250, 1000)
 
 @dataclass(frozen=True, slots=True)
 class IngestState:
-    """How things stand at this moment: messages that wait, the age of the oldest live one that is not stored yet (0: none), and the broker."""
+    """How things stand at this moment: messages that wait, the age of the oldest live one not stored yet (0: none), and the broker."""
 
     urgent: int
     other: int

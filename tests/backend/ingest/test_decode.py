@@ -55,7 +55,7 @@ def test_a_key_of_a_newer_gateway_is_no_fault() -> None:
         (b"\xff\xfe", RefusedReason.NOT_JSON, "invalid"),
         (b"[" * 50_000, RefusedReason.NOT_JSON, "recursion limit exceeded"),
         (b'{"log_id": "\\ud800"}', RefusedReason.NOT_JSON, "invalid JSON"),
-        (b"null", RefusedReason.NOT_VALID, "file: input should be an object"),
+        (b"null", RefusedReason.NOT_VALID, "message: must be keys and values between { and }"),
         (b"{}", RefusedReason.NOT_VALID, "log_id: field required"),
         (b"x" * (BYTES_MAX + 1), RefusedReason.TOO_LARGE, "more than 100000 bytes"),
         (with_series(device="wearable\0"), RefusedReason.NOT_VALID, "series.0.device: string should match pattern"),

@@ -54,7 +54,7 @@ def test_a_feed_is_read_word_by_word() -> None:
         (RULE + '[[case]]\nrule = "low"\nfeed = { values = "1" }\nexpect = [{ at_s = 1e300, verdict = "CLEAR" }]', "less than or equal"),
         (RULE.replace('source', 'timing = { fresh_s = 1e300 }\nsource'), "timing.fresh_s: input should be less than"),
         (RULE + '[[case]]\nrule = "low"\nfeed = [1]\nexpect = { at_s = 0, verdict = "CLEAR" }',
-         "feed: must be a table: keys and values between { and }; expect: must be a list, between [ and ]"),
+         "feed: must be keys and values between { and }; expect: must be a list, between [ and ]"),
         (RULE + '[[case]]\nrule = "low"\nfeed = { values = "1" }\nexpect = [{ at_s = 0, level = "severe" }]', "there is no level severe"),
         ("a = " + "[" * 5000, "is not TOML"),
     ],
