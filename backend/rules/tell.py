@@ -28,6 +28,8 @@ class Feed:
     tracks: Mapping[str, Sequence[Point]]
     events: Mapping[str, Sequence[int]] = field(default_factory=dict)
     held: Sequence[tuple[str, int, int | None]] = ()
+    whole: "Feed | None" = None
+    """What this is a part of; None: it is whole."""
 
     def until(self, now: int) -> "Feed":
         """What was measured by then."""
@@ -35,6 +37,7 @@ class Feed:
             {name: [point for point in points if point[0] <= now] for name, points in self.tracks.items()},
             {name: [at for at in found if at <= now] for name, found in self.events.items()},
             self.held,
+            self.whole or self,
         )
 
 
@@ -133,9 +136,12 @@ def sounds(rule: AbsenceRule, feed: Feed) -> list[int]:
 
 
 def starts(rule: AbsenceRule, feed: Feed) -> list[int]:
-    """When the event happened after which the rule waits. Readings of a mat that tells no exits have one where a no follows a yes."""
+    """When the event happened after which the rule waits.
+
+    Readings of a mat have an exit where a no follows a yes if the whole feed has none: what comes later takes back nothing.
+    """
     found = times(str(rule.after), feed)
-    if found or rule.after is not EventKind.BED_EXIT or rule.of is not QuantityName.BED_OCCUPIED:
+    if times(str(rule.after), feed.whole or feed) or rule.after is not EventKind.BED_EXIT or rule.of is not QuantityName.BED_OCCUPIED:
         return found
     readings = sorted(feed.tracks.get(rule.of, ()))
     return [at for (_, before), (at, value) in pairwise(readings) if rule.is_sound(before) and not rule.is_sound(value)]
