@@ -7,15 +7,15 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from contract.events import EventKind
 from contract.quantities import QuantityName
 
 LATE_PAGE_S = 900
-"""RULES B2: readings older than this open an item for the day's review, but page nobody."""
+"""Our own choice: readings older than this open an item for the day's review, but page nobody."""
 COOLDOWN_S = 900
-"""RULES D, example 1: after a human closed an alert, the same level does not open a new one for this long."""
+"""Our own choice: after a human closed an alert, the same level does not open a new one for this long."""
 
 LONGEST_S = 366 * 86_400
 """No time in a rule is longer than a year."""
@@ -220,6 +220,9 @@ class Level(RuleShape):
         return given
 
 
+DAYS_BEGIN, DAYS_END = ("00:00", "00:00:00", time(0)), ("24:00", "24:00:00")
+
+
 class Hours(RuleShape):
     """Hours in which a rule speaks: `from` is inside, `until` is not; over midnight where `from` is later. `zone`: `home`, or as IANA."""
 
@@ -230,7 +233,7 @@ class Hours(RuleShape):
     @field_validator("until", mode="before")
     @classmethod
     def _midnight_ends_a_day(cls, given: Any) -> Any:
-        return "00:00" if given in ("24:00", "24:00:00") else given
+        return "00:00" if given in DAYS_END else given
 
     @field_validator("zone")
     @classmethod
@@ -259,6 +262,14 @@ class RuleBase(RuleShape):
     source: str = Field(min_length=3)
     active: Hours | None = None
     groups: Grouping | None = None
+
+    @field_validator("active", mode="wrap")
+    @classmethod
+    def _whole_day_is_always(cls, given: Any, read: ValidatorFunctionWrapHandler) -> Hours | None:
+        if isinstance(given, dict) and given.get("from") in DAYS_BEGIN and given.get("until") in DAYS_END:
+            read(given | {"until": "12:00"})  # a fault in the rest of it is still said
+            return None
+        return read(given)  # type: ignore[no-any-return]
 
     @field_validator("levels", mode="after", check_fields=False)
     @classmethod

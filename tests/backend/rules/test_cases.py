@@ -125,8 +125,10 @@ kind = "absence"
 of = "motion"
 source = "a test"
 levels = [{ name = "urgent", for_s = 43200 }]
+active = { from = "00:00", until = "24:00", zone = "Europe/Berlin" }
 [[case]]
 rule = "quiet"
+start = 2026-03-28T20:00:00
 feed = { every_s = 3600, values = "1 0x20" }
 expect = [{ at_s = 43199, verdict = "CLEAR" }, { at_s = 43200, level = "urgent" }]
 """
