@@ -15,10 +15,10 @@ NOBODY_YET_TEXT = "还在为您联系医生，请不要着急。"
 COMING_TEXT = "{doctor}正在赶来，大约{minutes}分钟到。"
 COMING_SOON_TEXT = "{doctor}正在赶来。"
 OFFERED = {
-    "emergency": ("急诊上门派单，请立即查看", "An emergency visit is offered"),
+    "emergency": ("危急上门派单，请立即查看", "An emergency visit is offered"),
     "urgent": ("紧急上门派单（60 分钟内到家），请查看", "An urgent visit is offered"),
-    "same_day": ("当天上门派单，请查看", "A visit on the same day is offered"),
-    "by_date": ("预约上门派单，请查看", "A visit by a date is offered"),
+    "same_day": ("当日上门派单，请查看", "A visit on the same day is offered"),
+    "by_date": ("限期上门派单，请查看", "A visit by a date is offered"),
 }
 """Titles in Chinese and English by class of visit: a lock screen shows them, so they name nobody."""
 OFFER_PRIORITY = {"emergency": "high", "urgent": "high", "same_day": "medium", "by_date": "low"}

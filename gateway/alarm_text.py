@@ -27,7 +27,7 @@ def compose(wording: Wording, kind: EventKind, at: datetime) -> str:
     time = f"{at.astimezone(ZoneInfo(wording.time_zone)):%H:%M}" if at >= CLOCK_SET_FROM else ""
     if wording.language == "zh":
         call = f"回电{wording.call_back}" if wording.call_back else ""
-        return f"【家护】{wording.place}{time}{HAPPENED_ZH[kind]}，平台无应答，请马上联系或上门。{call}"
+        return f"【家护】{wording.place}{time}{HAPPENED_ZH[kind]}，中心无应答，请马上联系或上门。{call}"
     return _english(wording.place, wording.call_back, kind, time)
 
 

@@ -125,7 +125,7 @@ FORMS: dict[str, Form] = {
             Condition.DIABETES, ("糖尿病", "diabetes"),
         ),
         Form(
-            "checkup_65", Title("65岁以上年度健康体检", "Yearly check-up from 65"),
+            "checkup_65", Title("65 岁及以上年度健康检查", "Yearly check-up from 65"),
             (
                 _measured(Q.BODY_TEMPERATURE), _measured(Q.HEART_RATE), _measured(Q.RESPIRATION_RATE), _measured(Q.SYSTOLIC),
                 _measured(Q.DIASTOLIC), Field("height", Title("身高", "Height"), "number", "cm", 80, 230, 1), _measured(Q.WEIGHT),

@@ -57,7 +57,7 @@ async def test_the_operator_reads_it_in_both_languages(street: Connection) -> No
     assert chinese == [
         "家中发给联系人 2 的短信：发送失败（没有 SIM 卡） wearable-1",
         "家中发给联系人 1 的短信：已发出 wearable-1",
-        "平台无应答，家中已自行报警 wearable-1 · 警笛已响 · 向 2 位联系人发短信",
+        "中心无应答，家中已自行报警 wearable-1 · 警笛已响 · 向 2 位联系人发短信",
         "检测到跌倒 wearable-1",
     ]
     english = [line.text for line in timeline.compose([], happened, [], [], say=translator("en"))]

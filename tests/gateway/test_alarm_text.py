@@ -16,9 +16,9 @@ EN = Wording("en", "Granny Wang", "+8657112345678", "Asia/Shanghai")
 @pytest.mark.parametrize(
     ("wording", "kind", "text"),
     [
-        (ZH, EventKind.FALL, "【家护】幸福里王奶奶家11:12跌倒，平台无应答，请马上联系或上门。回电+8657112345678"),
-        (ZH, EventKind.SOS, "【家护】幸福里王奶奶家11:12按下求助，平台无应答，请马上联系或上门。回电+8657112345678"),
-        (Wording("zh", "", "", "Asia/Shanghai"), EventKind.FALL, "【家护】11:12跌倒，平台无应答，请马上联系或上门。"),
+        (ZH, EventKind.FALL, "【家护】幸福里王奶奶家11:12跌倒，中心无应答，请马上联系或上门。回电+8657112345678"),
+        (ZH, EventKind.SOS, "【家护】幸福里王奶奶家11:12按下求助，中心无应答，请马上联系或上门。回电+8657112345678"),
+        (Wording("zh", "", "", "Asia/Shanghai"), EventKind.FALL, "【家护】11:12跌倒，中心无应答，请马上联系或上门。"),
         (
             EN,
             EventKind.SOS,

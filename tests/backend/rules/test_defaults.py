@@ -1,6 +1,6 @@
 """The shipped rules: all load, each number has a source, and each fires at its limit and not one displayed unit before it.
 
-Limits: DOMAIN of the project, i.e. NEWS2 (Royal College of Physicians 2017, chart 1) and 国家基本公共卫生服务规范（第三版）.
+Limits: NEWS2 (Royal College of Physicians 2017, chart 1) and 国家基本公共卫生服务规范（第三版）.
 """
 
 import pytest

@@ -100,7 +100,7 @@ async def test_a_visit_goes_on_through_a_dead_spot_and_counts_once(busy_street: 
     await page.get_by_label("高血压随访").check()
     await page.get_by_label("收缩压").first.fill("182")
     await page.get_by_label("舒张压").first.fill("96")
-    await page.get_by_label("签名PIN码").fill("4711")
+    await page.get_by_label("签名 PIN 码").fill("4711")
     await page.get_by_role("button", name="出诊完成").click()
     await page.context.set_offline(False)
     await expect(page.locator("#visits .lines")).to_contain_text("头晕", timeout=20_000)
@@ -172,7 +172,7 @@ async def test_a_morning_from_sign_in_to_the_last_visit_with_a_dead_spot_in_the_
     async def end(card: Locator, findings: str) -> None:
         await card.locator("textarea[name=findings]").fill(findings)
         await card.locator("select[name=outcome]").select_option("well")
-        await card.get_by_label("签名PIN码").fill("4711")
+        await card.get_by_label("签名 PIN 码").fill("4711")
         await card.get_by_role("button", name="出诊完成").click()
 
     card = await go("王秀英")

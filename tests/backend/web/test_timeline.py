@@ -78,16 +78,16 @@ def test_an_event_shows_its_device_and_confidence() -> None:
 @pytest.mark.parametrize(
     ("kind", "detail", "text", "more"),
     [
-        ("acted_alone", "event=w:1 siren=on contacts=2", "平台无应答，家中已自行报警", "wearable-1 · 警笛已响 · 向 2 位联系人发短信"),
-        ("acted_alone", "event=w:1 siren=failed contacts=0", "平台无应答，家中已自行报警", "wearable-1 · 警笛无法启动"),
-        ("acted_alone", None, "平台无应答，家中已自行报警", "wearable-1"),
+        ("acted_alone", "event=w:1 siren=on contacts=2", "中心无应答，家中已自行报警", "wearable-1 · 警笛已响 · 向 2 位联系人发短信"),
+        ("acted_alone", "event=w:1 siren=failed contacts=0", "中心无应答，家中已自行报警", "wearable-1 · 警笛无法启动"),
+        ("acted_alone", None, "中心无应答，家中已自行报警", "wearable-1"),
         ("alone_sms", "event=w:1 contact=1 result=sent", "家中发给联系人 1 的短信：已发出", "wearable-1"),
         ("alone_sms", "event=w:1 contact=1 result=delivered", "家中发给联系人 1 的短信：已送达", "wearable-1"),
         ("alone_sms", "event=w:1 contact=2 result=failed reason=no_sim", "家中发给联系人 2 的短信：发送失败（没有 SIM 卡）", "wearable-1"),
         (
             "alone_sms",
             "event=w:1 contact=2 result=not_sent reason=answered",
-            "家中发给联系人 2 的短信：不再发送（平台已应答）",
+            "家中发给联系人 2 的短信：不再发送（中心已应答）",
             "wearable-1",
         ),
         ("alone_sms", "event=w:1 contact=2 result=failed reason=newer", "家中发给联系人 2 的短信：发送失败（newer）", "wearable-1"),

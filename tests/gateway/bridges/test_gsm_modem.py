@@ -10,7 +10,7 @@ from gateway.bridges.modem_fault import ModemFault
 from simulators.gsm_modem import Manners, SimulatedModem
 from tests.gateway.home import eventually
 
-TEXT = "【家护】王奶奶家03:12跌倒，平台无应答，请马上联系或上门。"
+TEXT = "【家护】王奶奶家03:12跌倒，中心无应答，请马上联系或上门。"
 PLAIN = "Jiahu: somebody fell at 03:12. Please call or go there now."
 NUMBER = "+8613800138000"
 

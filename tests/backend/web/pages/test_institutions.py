@@ -39,7 +39,7 @@ async def test_beside_an_elder_the_nearest_comes_first_and_the_look_is_written_d
         await store.save(conn, store.parse(FILE))
         await conn.execute("UPDATE elder SET latitude = 29.52, longitude = 106.51 WHERE id = 'elder-1'")
     page = await (await signed_in("wang")).get("/institutions?elder=elder-1")
-    assert text_of(page).index("最近的开门机构") < text_of(page).index("人民医院") < text_of(page).index("不知时间诊所")
+    assert text_of(page).index("最近的营业机构") < text_of(page).index("人民医院") < text_of(page).index("不知时间诊所")
     assert 'href="tel:00000090400"' in page.text
     assert 'href="geo:29.56,106.56?q=29.56,106.56"' in page.text
     assert (await (await signed_in("cao")).get("/institutions?elder=elder-1")).status_code == 404

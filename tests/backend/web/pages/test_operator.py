@@ -118,7 +118,7 @@ async def test_when_nobody_accepts_the_board_says_whom_to_call(signed_in: Signed
     text = text_of(await client.get(f"/operator/visits/{visit_id}/search", headers=PART))
     assert "杨医生 139-0000-0001 签约团队 · 路程未知 · 已询问，未答复" in text
     form = {"doctor_id": "doctor-yang", "leaves_in_minutes": "10"}
-    assert "已接受" in text_of(await client.post(f"/operator/visits/{visit_id}/assign", data=form, headers=PART))
+    assert "已接单" in text_of(await client.post(f"/operator/visits/{visit_id}/assign", data=form, headers=PART))
     story = text_of(await client.get(f"/operator/cases/{case_id}/story"))
     assert "杨医生电话中已同意出诊" in story
     assert "承诺 11:25:00 前出发" in story
@@ -131,9 +131,9 @@ async def test_an_emergency_asks_for_120_until_somebody_says_it_was_called(signe
     await client.post(f"/operator/cases/{case_id}/dispatch", data=form, headers=PART)
     async with street.connection() as conn:
         visit_id = (await one(conn, "SELECT id FROM visit"))["id"]
-    assert "请先拨打120" in text_of(await client.get(f"/operator/visits/{visit_id}/search", headers=PART))
-    assert "已于 11:12:00 拨打120" in text_of(await client.post(f"/operator/visits/{visit_id}/called-120", headers=PART))
-    assert "已拨打120" in text_of(await client.get(f"/operator/cases/{case_id}/story"))
+    assert "请先拨打 120" in text_of(await client.get(f"/operator/visits/{visit_id}/search", headers=PART))
+    assert "已于 11:12:00 拨打 120" in text_of(await client.post(f"/operator/visits/{visit_id}/called-120", headers=PART))
+    assert "已拨打 120" in text_of(await client.get(f"/operator/cases/{case_id}/story"))
 
 
 async def test_a_visit_can_be_called_off_from_its_case(signed_in: SignedIn, street: Pool) -> None:
