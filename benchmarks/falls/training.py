@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.falls import recordings
 from benchmarks.falls.examples import Examples, Floats, collect, names
 from gateway import fall_model
-from gateway.fall_model import FallModel, Tree
+from gateway.fall_model import Tree
 
 FILE = Path(fall_model.__file__).with_name(fall_model.FILE)
 LEARNED = ("50hz", "disturbed1", "disturbed2", "disturbed3", "disturbed4")
@@ -159,11 +159,6 @@ def choose_threshold(place: str, taught: Lesson, log_odds: Floats, among: NDArra
 def _other_trials(taught: Lesson) -> int:
     groups = dict.fromkeys(group for group, _ in taught.jobs)
     return sum(not trial.is_fall for group in groups for trial in recordings.read(group))
-
-
-def model_of(trees: list[Tree], threshold: float) -> FallModel:
-    """As the gateway has it."""
-    return FallModel(names(), threshold, trees)
 
 
 def train() -> dict[str, object]:
