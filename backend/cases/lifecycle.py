@@ -71,7 +71,7 @@ class Action(StrEnum):
 
 
 class Disposition(StrEnum):
-    """What a case was, without which it cannot be closed (DOMAIN section 6, row 28)."""
+    """What a case was, without which it cannot be closed. The five are our own choice."""
 
     REAL = "real"
     FALSE = "false"

@@ -5,7 +5,8 @@
     rung 2  the operators' board turns red: phone the best three, assign by hand
     rung 3  the supervisor, the backup team, the elder and the family are told
 
-Source: DISPATCH.md A5, offer protocol. A family doctor is no ambulance: in danger of life 120 is called first, and the visit is additional.
+The times are our own choice; asking more in steps is what phased alerts do (van den Berg et al., medRxiv 2024.01.17.24301457).
+A family doctor is no ambulance: in danger of life 120 is called first, and the visit is additional.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,13 +20,13 @@ WIDTHS = (1, 3, 3)
 """Doctors asked below each rung but the last, where everybody is."""
 
 NEAR_ENOUGH = 1.5
-"""DISPATCH.md A5: the signed doctor comes first while the way takes at most so many times the shortest."""
+"""Our own choice: the signed doctor comes first while the way takes at most so many times the shortest."""
 NOT_OWN_S = 12 * 60.0
-"""DISPATCH.md A3, measured: this price for another's patient gives 79 % own doctor for 24 % more travel."""
+"""Measured on seeded days (docs/planning.md): this price for another's patient gives 76 % own doctor for 26 % more travel."""
 DISPLACED_S = 20 * 60.0
-"""DISPATCH.md A5: for each visit that this one pushes back."""
+"""Our own choice: for each visit that this one pushes back."""
 UNKNOWN_WAY_S = 30 * 60.0
-"""A doctor whose place nobody knows: the service radius of 家庭养老床位 in remote places (DOMAIN 2.2), so that known ways come first."""
+"""A doctor whose place nobody knows: the service radius of 家庭养老床位 in remote places (赣州章贡), so that known ways come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,9 @@ class Ladder:
 
 
 URGENT = Ladder(60, 120, 180)
-"""DISPATCH.md A5."""
 SAME_DAY = Ladder(900, 1800, 3600)
 BY_DATE = Ladder(4 * 3600, 8 * 3600, 24 * 3600)
-"""Project's choice for what can wait: long enough to answer between two patients, or within a working day."""
+"""All three are our own choice; what can wait: long enough to answer between two patients, or within a working day."""
 
 
 @dataclass(frozen=True, slots=True)

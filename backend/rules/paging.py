@@ -6,7 +6,7 @@ from backend.rules.model import SECOND, span_us
 from backend.rules.track import Episode
 
 LIVE_US = 60 * SECOND
-"""RULES B2: what is known within a minute is live."""
+"""Our own choice: what is known within a minute is live."""
 LOUD = frozenset({"high", "medium"})
 """Priorities that ring at an operator; low and technical ones wait in their lists."""
 

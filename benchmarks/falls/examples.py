@@ -22,7 +22,7 @@ PEAK_G_LEAST = 1.55
 """Learned from are also impacts that no wearable would send: they are like those that it does."""
 SAME_IMPACT_S = 1.05
 EARLY_S = 1.5
-"""A detection so long before the impact is another thing (FALLS protocol)."""
+"""A detection so long before the impact is another thing: our own choice, as the scorer has it."""
 LOT = 20260315
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ SKILLS = ("gp", "nurse", "public_health")
 
 
 def towns(rng: random.Random, count: int, *, sigma_km: float = 2.0, km_per_h: float = 18.0, detour: float = 1.35) -> list[list[float]]:
-    """Travel times in minutes between `count` places around a centre, which is place 0. Speeds: ../shared/DISPATCH.md, A4."""
+    """Travel times in minutes between `count` places around a centre, which is place 0. The speed and the detour are our own choice."""
     points = [(0.0, 0.0)] + [(rng.gauss(0, sigma_km), rng.gauss(0, sigma_km)) for _ in range(count - 1)]
     return [[math.dist(one, other) * detour / km_per_h * 60 for other in points] for one in points]
 

@@ -7,7 +7,7 @@ from contract.quantities import QuantityName
 from gateway.devices.driver import Measurement, Output, Signal
 
 FLUTTER_S = 2.0
-"""A state that ends and begins again within this time is the same one (DEVICES: one press is one event within 2 s)."""
+"""A state that ends and begins again within this time is the same one (one press is up to 10 frames at 433 MHz)."""
 
 
 class Onsets:

@@ -14,8 +14,9 @@ from backend.dispatch.travel import Curve, Place, crow_km
 PRIZE_MIN, PRIZE_DUE, PRIZE_LATE, PRIZE_PROMISED = 45.0, 240.0, 480.0, 3000.0
 """Minutes that leaving out a visit costs: on the first day of its window, more on its last, when overdue, when promised."""
 HABITS = PlanConfig()
-"""8:00 to 12:00 and 13:30 to 17:30, a habit of ours; a shift cuts them shorter. DISPATCH.md A3, measured: 12 min for a visit not by the own
-doctor; planned anew, 15 min for another doctor and 0.2 min per minute; once told to the elder, a visit starts within 30 min of it."""
+"""8:00 to 12:00 and 13:30 to 17:30, a habit of ours; a shift cuts them shorter. The prices are habits as well (docs/planning.md):
+12 min for a visit not by the own doctor; planned anew, 15 min for another doctor and 0.2 min per minute; once told to the elder, a visit
+starts within 30 min of it."""
 
 
 @dataclass(frozen=True, slots=True)

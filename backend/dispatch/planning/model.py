@@ -72,7 +72,7 @@ class Tour:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What one unit of time on the way (1) is weighed against. Defaults: DISPATCH measurements, see docs/planning.md."""
+    """What one unit of time on the way (1) is weighed against. The planner's own are in docs/planning.md."""
 
     travel: float = 1.0
     late_sum: float = 1.0

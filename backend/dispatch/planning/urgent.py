@@ -11,11 +11,11 @@ from backend.dispatch.planning import insertion, schedule
 from backend.dispatch.planning.model import Instance, PlannedTour, Visit
 
 LASTS_MIN = 25.0
-"""What an urgent visit takes, as the measurement of DISPATCH A4 assumes."""
+"""What an urgent visit takes: our own choice."""
 SOON_MIN = 45.0
-"""DISPATCH.md A4: when nobody can be there by then without breaking a promise, others are displaced."""
+"""Our own choice: when nobody can be there by then without breaking a promise, others are displaced."""
 DISPLACED_MIN = 20.0
-"""DISPATCH.md A5: minutes that a displaced visit counts."""
+"""Our own choice: minutes that a displaced visit counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from backend.rules.model import COOLDOWN_S, LONGEST_S, Event, Level, RuleBase, R
 from backend.rules.track import Episode
 
 LATE_EVENT_S = 3600
-"""RULES B2: SOS and falls are work items whatever their age; past an hour they are marked late."""
+"""Our own choice: SOS and falls are work items whatever their age; past an hour they are marked late."""
 
 
 class EventTiming(RuleShape):
