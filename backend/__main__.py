@@ -166,8 +166,8 @@ async def _maintain(arguments: argparse.Namespace, config: Config) -> None:
             print(await plan.plan(conn, arguments, now=datetime.now(UTC), habits=config.plan))
         else:
             async with conn.transaction():
-                await people.load(conn, people.read_file(arguments.file), folder=arguments.file.parent)
-            print(f"loaded {arguments.file}")
+                warnings = await people.load(conn, people.read_file(arguments.file), folder=arguments.file.parent)
+            print("\n".join([f"loaded {arguments.file}", *(f"warning: {warning}" for warning in warnings)]))
 
 
 def _say(error: JiahuError) -> int:

@@ -31,7 +31,10 @@ HOPELESS = frozenset({Result.WRONG_NUMBER, Result.REFUSED})
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody of the plan, in its order. `id` is `elder` or `contact:POSITION`."""
+    """Somebody of the plan, in its order. `id` is `elder`, or `contact:` and a digest of name and telephone.
+
+    So a call counts for whom was called, also when the plan is put in another order meanwhile, and not for another number.
+    """
 
     id: str
     name: str
@@ -43,7 +46,9 @@ class Person:
 PLAN = """
 SELECT 'elder' AS id, e.name, '' AS relation, e.phone, false AS has_key, 0 AS place FROM elder e WHERE e.id = %(elder_id)s AND e.phone <> ''
 UNION ALL
-SELECT 'contact:' || c.position, c.name, c.relation, c.phone, c.has_key, c.position FROM contact c WHERE c.elder_id = %(elder_id)s
+SELECT 'contact:' || left(encode(sha256(convert_to(c.name || ' ' || c.phone, 'UTF8')), 'hex'), 16),
+    c.name, c.relation, c.phone, c.has_key, c.position
+FROM contact c WHERE c.elder_id = %(elder_id)s
 ORDER BY place
 """
 TRIES = """

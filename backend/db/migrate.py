@@ -4,6 +4,7 @@ Own code, because no library on the index keeps all three promises at once: one 
 file refused, and files that may leave the transaction (first line `-- no transaction`).
 """
 
+import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from backend.db.pool import Connection
 from backend.errors import BadInput
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOCK = "SELECT pg_advisory_lock(%(key)s)"
+LOCK = "SELECT pg_try_advisory_lock(%(key)s) AS is_ours"
 UNLOCK = "SELECT pg_advisory_unlock(%(key)s)"
 LOCK_KEY = 0x4A_49_41_48_55
+LOCK_AGAIN_S = 0.2
+"""Between two tries. Who waited for the lock in one statement would hold a snapshot, and CREATE INDEX CONCURRENTLY waits for those."""
 CREATE = """
 CREATE TABLE IF NOT EXISTS migration (
     number integer PRIMARY KEY,
@@ -46,6 +49,11 @@ class Migration:
         """False when the first line says that the file must run outside a transaction."""
         return not self.sql.startswith("-- no transaction")
 
+    @property
+    def statements(self) -> list[str]:
+        """One by one, since the server puts several that come together into one transaction: each ends where a line ends with `;`."""
+        return [statement for statement in re.split(r"(?<=;)\n", self.sql) if statement.strip()]
+
 
 def files(folder: Path = MIGRATIONS) -> list[Migration]:
     """All migrations in order. Raises BadInput for a name that does not fit or a number used twice."""
@@ -60,7 +68,8 @@ def files(folder: Path = MIGRATIONS) -> list[Migration]:
 
 async def migrate(conn: Connection, migrations: list[Migration]) -> list[str]:
     """Apply what is missing, on an autocommit connection. Returns the names applied. Raises BadInput when an applied file was edited."""
-    await conn.execute(LOCK, {"key": LOCK_KEY})
+    while not await _is_locked(conn):
+        await asyncio.sleep(LOCK_AGAIN_S)
     try:
         await conn.execute(CREATE)
         applied = {row["number"]: row for row in await (await conn.execute(APPLIED)).fetchall()}
@@ -71,6 +80,11 @@ async def migrate(conn: Connection, migrations: list[Migration]) -> list[str]:
         return [migration.name for migration in missing]
     finally:
         await conn.execute(UNLOCK, {"key": LOCK_KEY})
+
+
+async def _is_locked(conn: Connection) -> bool:
+    row = await (await conn.execute(LOCK, {"key": LOCK_KEY})).fetchone()
+    return row is not None and bool(row["is_ours"])
 
 
 def _refuse_edited(migrations: list[Migration], applied: dict[int, str]) -> None:
@@ -85,7 +99,8 @@ def _refuse_edited(migrations: list[Migration], applied: dict[int, str]) -> None
 async def _apply(conn: Connection, migration: Migration) -> None:
     record = {"number": migration.number, "name": migration.name, "checksum": migration.checksum}
     if not migration.is_transactional:
-        await conn.execute(migration.sql.encode())
+        for statement in migration.statements:
+            await conn.execute(statement.encode())
         await conn.execute(RECORD, record)
         return
     async with conn.transaction():

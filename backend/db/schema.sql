@@ -684,6 +684,7 @@ CREATE TABLE notification (
     sending_since timestamp with time zone,
     doubts integer DEFAULT 0 NOT NULL,
     visit_id bigint,
+    name text,
     CONSTRAINT notification_pkey PRIMARY KEY (id),
     CONSTRAINT notification_alert_id_step_person_key UNIQUE (alert_id, step, person),
     CONSTRAINT notification_about_something CHECK (((alert_id IS NOT NULL) OR (case_id IS NOT NULL) OR (visit_id IS NOT NULL))),

@@ -14,15 +14,16 @@ from backend.db.pool import Connection
 DUE = """CASE WHEN r.quiet_spares_high AND %(priority)s = 'high' THEN %(now)s::timestamptz
     ELSE after_quiet(%(now)s, r.zone, r.quiet_from, r.quiet_to) END"""
 ADD = f"""
-INSERT INTO notification (alert_id, step, person, channel, address, body, due_at)
-SELECT %(alert_id)s, %(step)s, told.person, told.channel, told.address, %(body)s, told.due_at
+INSERT INTO notification (alert_id, step, person, name, channel, address, body, due_at)
+SELECT %(alert_id)s, %(step)s, told.person, told.name, told.channel, told.address, %(body)s, told.due_at
 FROM (
-    SELECT 'contact:' || c.position AS person, c.notify_channel AS channel, c.notify_address AS address, %(now)s::timestamptz AS due_at
+    SELECT 'contact:' || c.position AS person, c.name, c.notify_channel AS channel, c.notify_address AS address,
+        %(now)s::timestamptz AS due_at
     FROM contact c
     WHERE c.elder_id = %(elder_id)s AND c.notify_channel IS NOT NULL
         AND NOT EXISTS (SELECT FROM notify_route r WHERE r.person = 'contact:' || c.elder_id || ':' || c.name)
     UNION ALL
-    SELECT 'contact:' || c.position || '/' || r.id, r.channel, r.address, {DUE}
+    SELECT 'contact:' || c.position || '/' || r.id, c.name, r.channel, r.address, {DUE}
     FROM contact c JOIN notify_route r ON r.person = 'contact:' || c.elder_id || ':' || c.name
     WHERE c.elder_id = %(elder_id)s AND r.withdrawn_at IS NULL AND %(priority)s = ANY(r.priorities)
         AND c.position = (SELECT min(d.position) FROM contact d WHERE d.elder_id = c.elder_id AND d.name = c.name)
@@ -56,6 +57,11 @@ BY_KEY = "SELECT id, body, read_at, sent_at, visit_id, split_part(person, '/', 1
 ROUTES = """
 SELECT id, person, channel, address, priorities, quiet_from, quiet_to, quiet_spares_high, consented_at, consented_to
 FROM notify_route WHERE person = %(person)s AND withdrawn_at IS NULL ORDER BY id
+"""
+FORMER = """
+SELECT DISTINCT r.person, substr(r.person, length(%(prefix)s) + 1) AS name FROM notify_route r
+WHERE r.withdrawn_at IS NULL AND starts_with(r.person, %(prefix)s)
+    AND NOT EXISTS (SELECT FROM contact c WHERE 'contact:' || c.elder_id || ':' || c.name = r.person) ORDER BY r.person
 """
 ANY_ROUTE = "SELECT FROM notify_route WHERE person = %(person)s LIMIT 1"
 ADD_ROUTE = """
@@ -151,6 +157,11 @@ async def read(conn: Connection, key: str, *, now: datetime) -> dict[str, Any] |
 async def routes(conn: Connection, person: str) -> list[dict[str, Any]]:
     """The channels of a person in use, oldest first."""
     return await (await conn.execute(ROUTES, {"person": person})).fetchall()
+
+
+async def former_contacts(conn: Connection, elder_id: str) -> list[dict[str, Any]]:
+    """Person and name of whoever has channels in use as a contact of the elder's, but is none any more: nothing goes there."""
+    return await (await conn.execute(FORMER, {"prefix": f"contact:{elder_id}:"})).fetchall()
 
 
 async def has_had_routes(conn: Connection, person: str) -> bool:

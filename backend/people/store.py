@@ -1,5 +1,6 @@
 """People in the database: loading an import file, and what other processes ask about an elder."""
 
+import logging
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ from backend.db.pool import Connection
 from backend.errors import BadInput
 from backend.people import accounts, families, photos
 from backend.people.model import Elder, Follows, PeopleFile, Team
+
+logger = logging.getLogger(__name__)
 
 TEAM = """
 INSERT INTO team (id, name, phone, latitude, longitude) VALUES (%(id)s, %(name)s, %(phone)s, %(latitude)s, %(longitude)s)
@@ -54,6 +57,12 @@ CONTACT = """
 INSERT INTO contact (elder_id, position, name, relation, phone, has_key, notify_channel, notify_address)
 VALUES (%(elder_id)s, %(position)s, %(name)s, %(relation)s, %(phone)s, %(has_key)s, %(notify_channel)s, %(notify_address)s)
 """
+UNUSED_ROUTES = """
+SELECT DISTINCT split_part(r.person, ':', 2) AS elder_id, r.person FROM notify_route r
+WHERE r.withdrawn_at IS NULL AND r.person LIKE 'contact:%%'
+    AND NOT EXISTS (SELECT FROM contact c WHERE 'contact:' || c.elder_id || ':' || c.name = r.person)
+ORDER BY elder_id, r.person
+"""
 GATEWAY = """
 INSERT INTO gateway (id, elder_id) VALUES (%(id)s, %(elder_id)s)
 ON CONFLICT (id) DO UPDATE SET elder_id = EXCLUDED.elder_id WHERE gateway.elder_id IS NULL OR gateway.elder_id = EXCLUDED.elder_id
@@ -82,9 +91,9 @@ def read_file(path: Path) -> PeopleFile:
         raise BadInput(f"{path}: {explain(error)}") from error
 
 
-async def load(conn: Connection, people: PeopleFile, *, folder: Path = Path()) -> None:
-    """Store everybody; pictures are read from `folder`. Raises BadInput when a team, doctor or picture is named that there is none of, or
-    the tables refuse a value."""
+async def load(conn: Connection, people: PeopleFile, *, folder: Path = Path()) -> list[str]:
+    """Store everybody; pictures are read from `folder`. Returns what somebody should look at, a sentence each. Raises BadInput when a team,
+    doctor or picture is named that there is none of, or the tables refuse a value."""
     try:
         for area in people.area:
             await conn.execute(AREA, area.model_dump())
@@ -110,6 +119,18 @@ async def load(conn: Connection, people: PeopleFile, *, folder: Path = Path()) -
         await conn.execute(CHECK_NOW)
     except (psycopg.IntegrityError, psycopg.DataError) as error:
         raise BadInput(f"the file does not fit together: {_explain(error)}") from error
+    return await _unused_routes(conn)
+
+
+async def _unused_routes(conn: Connection) -> list[str]:
+    """Channels that nothing is sent to: a contact's who is gone, or has another name now. Until somebody has looked, each load says so."""
+    warnings = []
+    for row in await (await conn.execute(UNUSED_ROUTES)).fetchall():
+        elder_id, name = row["elder_id"], row["person"].split(":", 2)[2]
+        todo = f"write the name in the file as before, or open /operator/channels?elder={elder_id}, withdraw these and set new ones"
+        logger.warning("a contact of %s with channels is no longer in the file: %s", elder_id, todo, extra={"event": "routes_unused"})
+        warnings.append(f"{name} is no longer a contact of {elder_id}, and nothing is sent to this person's channels: {todo}")
+    return warnings
 
 
 def _explain(error: psycopg.Error) -> str:

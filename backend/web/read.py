@@ -211,10 +211,8 @@ WHERE v.alert_id = ANY(%(alert_ids)s) ORDER BY s.id
 """
 NOTIFICATIONS = """
 SELECT coalesce(n.sent_at, n.due_at) AS at, n.state, n.channel, n.read_at, n.doubts,
-       coalesce(c.name, x.title, split_part(n.person, '/', 1)) AS person
+       coalesce(n.name, x.title, split_part(n.person, '/', 1)) AS person
 FROM notification n
-LEFT JOIN alert a ON a.id = n.alert_id
-LEFT JOIN contact c ON c.elder_id = a.elder_id AND 'contact:' || c.position = split_part(n.person, '/', 1)
 LEFT JOIN account x ON 'account:' || x.name = split_part(n.person, '/', 1)
 WHERE (n.alert_id = ANY(%(alert_ids)s) OR n.case_id = %(case_id)s
     OR n.visit_id = ANY(ARRAY(SELECT v.id FROM visit v WHERE v.alert_id = ANY(%(alert_ids)s)))) AND n.attempts > 0 ORDER BY n.id

@@ -22,7 +22,7 @@ from backend.web.read import Row
 
 router = APIRouter(prefix="/operator", include_in_schema=False)
 
-PersonId = Annotated[str, Form(pattern=r"^(elder|contact:[0-9]{1,3})$")]
+PersonId = Annotated[str, Form(pattern=r"^(elder|contact:[0-9a-f]{16})$")]
 Reason = Annotated[str, Form(min_length=1, max_length=500)]
 
 
@@ -113,14 +113,17 @@ async def end_rest(conn: Conn, who: Operator, now: Now, rest_id: int) -> Respons
 async def channels(request: Request, conn: Conn, who: Staff, now: Now, elder: str = "") -> Response:
     """One's own channels, or those of an elder's contacts."""
     people: list[tuple[str, str, str | None]] = [(f"account:{who.name}", who.title, None)]
+    former: dict[str, str] = {}
     if elder:
         if who.role not in auth.CENTRE:
             raise NotFound("doctors change their own channels alone")
         await auth.open_elder(conn, who, elder, now=now)
         people = await _contacts(conn, elder, now)
+        former = {one["person"]: one["name"] for one in await outbox.former_contacts(conn, elder)}
+        people += [(person, name, None) for person, name in former.items()]
     routes = {person: await outbox.routes(conn, person) for person, *_ in people}
     push_key = push.public_key() if who.role == "doctor" else None
-    return render.page(request, "channels.html", people=people, routes=routes, elder=elder, push_key=push_key)
+    return render.page(request, "channels.html", people=people, former=former, routes=routes, elder=elder, push_key=push_key)
 
 
 @router.post("/channels")

@@ -42,7 +42,7 @@ def test_the_elder_first_then_one_after_the_other_then_again(tries: list[dict[st
 @pytest.mark.store
 async def test_the_plan_is_the_elder_and_the_contacts_in_their_order(street: Connection) -> None:
     await street.execute("UPDATE elder SET phone = '13800000000' WHERE id = 'elder-1'")
-    assert [person.id for person in await calls.plan(street, "elder-1")] == ["elder", "contact:1", "contact:2"]
+    assert [person.name for person in await calls.plan(street, "elder-1")] == ["王秀英", "王芳", "邻居老陈"]
     assert [person.id for person in await calls.plan(street, "elder-2")] == [], "no telephone, no contacts"
     assert await calls.plan(street, None) == []
 

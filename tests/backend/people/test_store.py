@@ -7,8 +7,9 @@ import pytest
 
 from backend.db.pool import Connection
 from backend.errors import BadInput
+from backend.notify import outbox
 from backend.people import store as people
-from tests.backend.street import batch, letter, one, rows, write
+from tests.backend.street import NOW, batch, letter, one, rows, write
 
 STREET = """
 [[team]]
@@ -74,10 +75,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "people.toml"
 
 
-async def load(conn: Connection, path: Path, text: str = STREET) -> None:
+async def load(conn: Connection, path: Path, text: str = STREET) -> list[str]:
     path.write_text(text, "utf-8")
     async with conn.transaction():
-        await people.load(conn, people.read_file(path), folder=path.parent)
+        return await people.load(conn, people.read_file(path), folder=path.parent)
 
 
 async def everything(conn: Connection) -> dict[str, list[dict[str, Any]]]:
@@ -140,6 +141,22 @@ async def test_a_contact_who_is_gone_from_the_file_is_gone(conn: Connection, pat
     begin, end = STREET.index('[[elder.contacts]]\nname = "老陈"'), STREET.index("[elder.contract]")
     await load(conn, path, STREET[:begin] + STREET[end:])
     assert [row["name"] for row in await rows(conn, "SELECT name FROM contact")] == ["王芳"]
+
+
+async def test_channels_of_a_contact_whose_name_is_corrected_are_told_until_they_are_withdrawn(
+    conn: Connection, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await load(conn, path)
+    usual: dict[str, Any] = {"channel": "log", "address": "", "priorities": ["high"], "consented_to": "by hand"}
+    quiet = dict.fromkeys(("quiet_from", "quiet_to")) | {"quiet_spares_high": True}
+    route_id = await outbox.add_route(conn, person="contact:elder-1:王芳", now=NOW, **usual, **quiet)
+    assert await load(conn, path) == [], "all is as it was"
+    corrected = STREET.replace('name = "王芳"', 'name = "王方"')
+    [warning] = await load(conn, path, corrected)
+    assert warning.startswith("王芳 is no longer a contact of elder-1") and "/operator/channels?elder=elder-1" in warning
+    assert "elder-1" in caplog.text and "王芳" not in caplog.text, "no names in logs"
+    await outbox.withdraw(conn, person="contact:elder-1:王芳", route_id=route_id, now=NOW)
+    assert await load(conn, path, corrected) == []
 
 
 async def test_a_home_that_was_heard_before_it_was_enrolled_gets_its_elder_and_its_series(conn: Connection, path: Path) -> None:

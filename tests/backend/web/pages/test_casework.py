@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from backend.cases import calls
 from backend.db.pool import Pool
 from backend.notify import outbox
 from tests.backend.cases.calls import bring
@@ -25,10 +26,38 @@ async def test_the_plan_is_called_step_by_step_and_every_try_is_a_line(signed_in
     text = text_of(await client.post(f"/operator/cases/{case_id}/calls/{call_id}", data={"result": "no_answer"}, headers=PART))
     assert "11:12:00 致电王秀英：无人接听" in text
     assert "坐席 王芳于 11:12:00 接警 · 处置中" in text
-    answer = await client.post(f"/operator/cases/{case_id}/calls", data={"person": "contact:1"}, headers=PART)
+    async with street.connection() as conn:
+        daughter = (await calls.plan(conn, "elder-1"))[1].id
+    answer = await client.post(f"/operator/cases/{case_id}/calls", data={"person": daughter}, headers=PART)
     assert "11:12:31 起正在拨打" in text_of(answer)
-    answer = await client.post(f"/operator/cases/{case_id}/calls", data={"person": "contact:9"}, headers=PART)
+    answer = await client.post(f"/operator/cases/{case_id}/calls", data={"person": "contact:0123456789abcdef"}, headers=PART)
     assert answer.status_code == 404
+
+
+async def test_a_plan_put_in_another_order_while_a_case_is_open_changes_no_line_and_counts_calls_for_whom_was_called(
+    signed_in: SignedIn, street: Pool
+) -> None:
+    case_id = await open_case(street)
+    client = await signed_in("wang")
+    async with street.connection() as conn:
+        daughter, neighbour = [person.id for person in await calls.plan(conn, "elder-1")]
+        await client.post(f"/operator/cases/{case_id}/calls", data={"person": daughter}, headers=PART)
+        call_id = (await one(conn, "SELECT id FROM contact_try"))["id"]
+        alert_id = (await one(conn, "SELECT min(id) AS id FROM alert"))["id"]
+        await outbox.add(conn, alert_id=alert_id, elder_id="elder-1", step="later", body={}, now=NOW)
+        await conn.execute("UPDATE notification SET state = 'sent', sent_at = due_at, attempts = 1")
+        await conn.execute("UPDATE contact SET position = position + 10")
+        await conn.execute("UPDATE contact SET position = CASE name WHEN '王芳' THEN 2 ELSE 1 END")
+        assert [person.id for person in await calls.plan(conn, "elder-1")] == [neighbour, daughter]
+        text = text_of(await client.post(f"/operator/cases/{case_id}/calls/{call_id}", data={"result": "wrong_number"}, headers=PART))
+        assert "致电王芳：" in text and "已通知王芳" in text
+        following = calls.next_person(await calls.plan(conn, "elder-1"), await calls.tries(conn, case_id))
+        assert following is not None and following.id == neighbour, "the wrong number is the daughter's"
+        await conn.execute("UPDATE contact SET phone = '139' WHERE name = '王芳'")
+        await client.post(f"/operator/cases/{case_id}/calls", data={"person": neighbour}, headers=PART)
+        await conn.execute("DELETE FROM contact")
+        page = (await client.get(f"/operator/cases/{case_id}")).text
+        assert "邻居老陈" in page and 'class="results"' in page, "a call that goes on can be ended, whoever has left the plan"
 
 
 async def test_what_rests_leaves_the_queue_and_is_audited(signed_in: SignedIn, street: Pool) -> None:
@@ -76,6 +105,10 @@ async def test_channels_are_set_with_consent_and_not_for_others(signed_in: Signe
     assert (await client.post("/operator/channels", data=form | {"consent": ""})).status_code == 422
     assert (await client.post("/operator/channels", data=form | {"person": "contact:elder-1:王芳"})).status_code == 303
     assert "wang@centre.test" in text_of(await client.get("/operator/channels?elder=elder-1"))
+    async with street.connection() as conn:
+        await conn.execute("UPDATE contact SET name = '王方' WHERE name = '王芳'")
+    page = text_of(await client.get("/operator/channels?elder=elder-1"))
+    assert "wang@centre.test" in page and "联系人中已无此姓名" in page
 
 
 async def test_the_sheet_for_120_has_all_that_is_asked(signed_in: SignedIn, street: Pool) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from backend.alerts import store as alerts
 from backend.alerts.lifecycle import Action, Condition
+from backend.cases import calls
 from backend.db.pool import Pool
 from tests.backend.street import NOW, one
 from tests.backend.web.conftest import Clock, SignedIn, case_of, offer_visit, open_alert, open_case, pass_offer_on
@@ -70,7 +71,9 @@ async def test_taking_a_case_answers_with_the_story_and_who_has_it(signed_in: Si
 async def test_taking_what_one_has_already_changes_nothing(signed_in: SignedIn, street: Pool) -> None:
     case_id = await open_case(street)
     client = await signed_in("wang")
-    for step, form in (("calls", {"person": "contact:1"}), ("take", {}), ("take", {})):
+    async with street.connection() as conn:
+        [daughter, *_] = await calls.plan(conn, "elder-1")
+    for step, form in (("calls", {"person": daughter.id}), ("take", {}), ("take", {})):
         text = text_of(await client.post(f"/operator/cases/{case_id}/{step}", data=form, headers=PART))
     assert text.count("接警 坐席 王芳") == 1
 
