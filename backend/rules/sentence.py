@@ -23,6 +23,8 @@ EVENTS_ZH: dict[str, str] = {
     "battery_low": "电量低", "device_lost": "设备失联", "device_found": "设备恢复", "outbox_damaged": "网关存储损坏",
     "batch_refused": "数据被拒收", "acted_alone": "家中自行报警", "alone_sms": "家中短信", "modem_failed": "短信模块故障",
     "modem_works": "短信模块恢复", "clock_off": "时钟不准", "clock_right": "时钟恢复", "rule_failed": "规则出错",
+    "pairing_needed": "设备需重新配对", "paired": "设备已配对",
+    "fall_asked": "跌倒询问", "fall_answered": "询问得到回应", "fall_candidate": "类似跌倒的动作",
 }  # fmt: skip
 SOUNDS_ZH = {"gateway": "网关任何消息"} | {name: QUANTITIES[name].title_zh for name in QuantityName}
 SOUNDS_EN = {"gateway": "any message of the gateway"} | {name: QUANTITIES[name].title_en for name in QuantityName}
@@ -45,10 +47,10 @@ ZH = Vocabulary(
         "event": _names(EVENTS_ZH),
         "level": {
             "technical": "技术", "info": "提示", "attention": "关注", "warn": "警示", "warning": "警告", "urgent": "紧急", "crit": "危象",
-            "critical": "危重", "emergency": "急救",
+            "critical": "危重", "emergency": "危急",
         },
         "prio": {"high": "高", "medium": "中", "low": "低", "technical": "技术"},
-        "visit": {"emergency": "立即出诊", "urgent": "尽快出诊", "same_day": "当日出诊", "by_date": "预约出诊"},
+        "visit": {"emergency": "立即出诊", "urgent": "尽快出诊", "same_day": "当日出诊", "by_date": "限期出诊"},
         "ask": {"ask_to_remeasure": "首次先请家中复测"},
         "base": {"median": "中位数", "mean": "平均值", "min": "最低值", "max": "最高值", "first": "最早值"},
         "turn": {"rise": "上升", "fall": "下降"},
@@ -86,20 +88,20 @@ EN = Vocabulary(
 CLAUSES: dict[str, tuple[str, str]] = {
     "of_quantity": ("{quantity:q}", "{quantity:q}"),
     "of_news2": (
-        "NEWS2 {spo2_scale:i} 号血氧表，至少 {quantities_min:i} 项、{max_age_s:d}内的读数，缺意识或吸氧时称为“{label:text}”",
+        "NEWS2，{spo2_scale:i} 号血氧标尺，至少 {quantities_min:i} 项、{max_age_s:d}内的读数，缺意识或吸氧时称为“{label:text}”",
         "NEWS2 with SpO2 scale {spo2_scale:i}, at least {quantities_min:i} signs not older than {max_age_s:d},"
         ' called "{label:text}" without consciousness or oxygen',
     ),
     "limit": (
         "{word:cmp} {bound:n}[ 持续 {hold_s:d}][，{within_s:d}内 {times:i} 次][，{first:ask}]"
-        "[（{back:cmp} {back_bound:n}[ 持续 {back_hold:d}][ 连续 {back_times:i} 次]时撤回）]"
+        "[（撤回：{back:cmp} {back_bound:n}[ 持续 {back_hold:d}][ 连续 {back_times:i} 次]）]"
         " → {name:level}（{priority:prio}[，{visit:visit}]）",
         "{word:cmp} {bound:n}[ for {hold_s:d}][, {times:i} times within {within_s:d}][, {first:ask}]"
         "[ (withdrawn {back:cmp} {back_bound:n}[ for {back_hold:d}][ {back_times:i} times])]"
         " -> {name:level} ({priority:prio}[, {visit:visit}])",
     ),
     "clear": (
-        "{word:cmp} {bound:n}[ 持续 {hold_s:d}][ 连续 {times:i} 次]时解除",
+        "解除：{word:cmp} {bound:n}[ 持续 {hold_s:d}][ 连续 {times:i} 次]",
         "ends when {word:cmp} {bound:n}[ for {hold_s:d}][ {times:i} times]",
     ),
     "change": (
@@ -109,7 +111,7 @@ CLAUSES: dict[str, tuple[str, str]] = {
         " (at least {samples_min:i} readings)"
         " -> {name:level} ({priority:prio}[, {visit:visit}])",
     ),
-    "change_clear": ("变化小于 {change_below:n} 时解除", "ends when the change is below {change_below:n}"),
+    "change_clear": ("解除：变化小于 {change_below:n}", "ends when the change is below {change_below:n}"),
     "of_sound": ("等待{of:sound}[，从{after:event}起]", "waiting for {of:sound}[ after {after:event}]"),
     "silence": (
         "{for_s:d}没有 → {name:level}（{priority:prio}[，{visit:visit}]）[，提前 {warn_home_s:d}语音询问]",

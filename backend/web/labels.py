@@ -35,7 +35,7 @@ CASE_STATE = {
     "new": N_("Not taken"),
     "taken": N_("Taken"),
     "in_hand": N_("In hand"),
-    "resolved": N_("Resolved, code owed"),
+    "resolved": N_("Resolved, not closed yet"),
     "closed": N_("Closed"),
 }
 DISPOSITION = {

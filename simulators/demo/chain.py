@@ -27,7 +27,7 @@ title_en = "{en}"
 home = "{home}"
 """
 ACCOUNTS = (
-    ("operator", "接警员", "Operator", "/operator"),
+    ("operator", "坐席", "Operator", "/operator"),
     ("doctor", "家庭医生（李医生）", "Family doctor (Dr Li)", "/doctor"),
     ("doctor2", "家庭医生（杨医生）", "Family doctor (Dr Yang)", "/doctor"),
     ("family", "家属（女儿李芳）", "Family (the daughter)", "/family"),
