@@ -74,9 +74,12 @@ RETURNING id
 """
 WITHDRAW = "UPDATE notify_route SET withdrawn_at = %(now)s WHERE id = %(id)s AND person = %(person)s AND withdrawn_at IS NULL"
 CALL_OFF = """
-UPDATE notification SET state = 'failed', error = 'consent withdrawn'
-WHERE state = 'waiting' AND (channel, address) = (SELECT channel, address FROM notify_route WHERE id = %(id)s)
+UPDATE notification n SET state = 'failed', error = 'consent withdrawn' FROM notify_route r
+WHERE r.id = %(id)s AND n.state = 'waiting' AND (split_part(n.person, '/', 2) = r.id::text
+    OR (n.channel, n.address) = (r.channel, r.address)
+    AND r.person = (SELECT 'contact:' || a.elder_id || ':' || n.name FROM alert a WHERE a.id = n.alert_id))
 """
+"""What waits by this route, or to the same address by the file of people: not what another person, or another elder, wants sent there."""
 FORGET = """
 UPDATE notify_route SET withdrawn_at = %(now)s WHERE channel = %(channel)s AND address = %(address)s AND withdrawn_at IS NULL
     AND person IS DISTINCT FROM %(but)s

@@ -62,6 +62,18 @@ async def test_withdrawn_consent_stops_even_what_waits(street: Connection) -> No
     assert len(await tell(street, step="investigate")) == 1
 
 
+async def test_a_withdrawn_route_stops_nothing_that_another_person_wants_sent_to_the_same_address(street: Connection) -> None:
+    alert_id = (await one(street, "SELECT id FROM alert"))["id"] if await bring(street) else 0
+    await street.execute("UPDATE contact SET notify_channel = 'log'")
+    await street.execute("UPDATE notification SET state = 'sent', sent_at = due_at")
+    await outbox.add(street, alert_id=alert_id, elder_id="elder-1", step="by the file", body={}, now=NOW)
+    daughter, _ = [await route(street, f"contact:elder-1:{name}") for name in ("王芳", "邻居老陈")]
+    await outbox.add(street, alert_id=alert_id, elder_id="elder-1", step="by a route", body={}, now=NOW)
+    await outbox.withdraw(street, person="contact:elder-1:王芳", route_id=daughter, now=NOW)
+    waiting = await rows(street, "SELECT name, step FROM notification WHERE state = 'waiting' ORDER BY id")
+    assert [(row["name"], row["step"]) for row in waiting] == [("邻居老陈", "by the file"), ("邻居老陈", "by a route")]
+
+
 async def test_routes_of_a_contact_stand_in_place_of_the_import_file(street: Connection) -> None:
     alert_id = (await one(street, "SELECT id FROM alert"))["id"] if await bring(street) else 0
     route_id = await route(street, "contact:elder-1:王芳", channel="email", address="fang@family.test")
