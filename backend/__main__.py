@@ -104,20 +104,20 @@ def _start(arguments: argparse.Namespace, config: Config) -> None:
     if arguments.command == "web":
         from backend.web.server import serve  # the one process that needs FastAPI
 
-        _run(serve(config))
+        run(serve(config))
     elif arguments.command == "ingest":
         from backend.ingest.process import run as run_ingest
 
-        _run(run_ingest(config))
+        run(run_ingest(config))
     elif arguments.command == "worker":
         from backend.worker import run as run_worker
 
-        _run(run_worker(config))
+        run(run_worker(config))
     else:
-        _run(_maintain(arguments, config))
+        run(_maintain(arguments, config))
 
 
-def _run(work: Coroutine[None, None, None]) -> None:
+def run(work: Coroutine[None, None, None]) -> None:
     """Run until done, or until SIGTERM or SIGINT asks for a clean end."""
 
     async def until_signal() -> None:
@@ -130,13 +130,23 @@ def _run(work: Coroutine[None, None, None]) -> None:
         while not task.done():  # a pool may swallow a cancellation
             task.cancel()
             await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)
-        asking.cancel()
         try:
             await task
         except asyncio.CancelledError:
             logger.info("stopped")
+        finally:
+            await _end_the_rest()
 
     asyncio.run(until_signal())
+
+
+async def _end_the_rest() -> None:
+    """Cancel what still runs until it has ended; `asyncio.run` cancels once, and a pool's worker may swallow that."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    while rest:
+        for task in rest:
+            task.cancel()
+        _, rest = await asyncio.wait(rest, timeout=1)
 
 
 async def _maintain(arguments: argparse.Namespace, config: Config) -> None:

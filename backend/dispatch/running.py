@@ -22,7 +22,7 @@ from backend.dispatch.travel import Place
 ROOM_AGAIN = timedelta(seconds=30)
 """Work on a day that failed, or whose worker died, is done again after so long."""
 WITHIN_MIN = 60.0
-"""Urgent: at the home within 60 min (DISPATCH A5)."""
+"""Urgent: at the home within 60 min; our own choice."""
 
 HOME = """
 SELECT e.latitude, e.longitude, c.doctor_id FROM visit v JOIN elder e ON e.id = v.elder_id

@@ -24,7 +24,7 @@ LADDERS: Mapping[str, Ladder] = {"emergency": URGENT, "urgent": URGENT, "same_da
 """By class of visit."""
 
 DEPART_GRACE = timedelta(minutes=5)
-"""DISPATCH.md A5: who is not on the way within 5 min of the promised departure is replaced."""
+"""Who is not on the way within 5 min of the promised departure is replaced; our own choice."""
 DEPART_MAX = timedelta(hours=24)
 OFFER_AGAIN = timedelta(seconds=10)
 """An offer that failed is tried again after so long, behind those of all other homes."""

@@ -1,5 +1,7 @@
 """`python -m backend`: what it says and with which code it ends."""
 
+import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -11,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from backend.__main__ import main
+from backend.__main__ import main, run
 from backend.config import DATABASE_PASSWORD
 from simulators.child_process import wait_until
 from simulators.servers import free_port
@@ -157,3 +159,18 @@ def is_up(url: str) -> bool:
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'jiahu'"
         ).fetchone()
     return row is not None and row[0] > 0
+
+
+def test_a_task_that_swallows_its_cancellation_keeps_no_process_alive() -> None:
+    async def swallow() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    async def work() -> None:
+        tasks.append(asyncio.create_task(swallow()))
+        await asyncio.sleep(0)
+
+    tasks: list[asyncio.Task[None]] = []
+    run(work())
+    assert tasks[0].cancelled()
