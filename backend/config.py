@@ -48,7 +48,7 @@ class IngestConfig(_Section):
     first_shard: int = Field(default=0, ge=0, lt=SHARD_COUNT)
     last_shard: int = Field(default=SHARD_COUNT - 1, ge=0, lt=SHARD_COUNT)
     queue_max: int = Field(default=20_000, ge=10, description="messages waiting; what does not fit is sent again by its gateway")
-    group_max: int = Field(default=250, ge=1, description="messages in one transaction")
+    group_max: int = Field(default=250, ge=2, description="messages in one transaction")
     message_bytes_max: int = Field(default=1_000_000, ge=10_000)
 
     @model_validator(mode="after")

@@ -8,12 +8,15 @@ build. It begins with DROP INDEX CONCURRENTLY IF EXISTS: a build that is cut sho
 
 import asyncio
 import hashlib
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.db.pool import Connection
 from backend.errors import BadInput
+
+logger = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = "SELECT pg_try_advisory_lock(%(key)s) AS is_ours"
@@ -70,7 +73,11 @@ def files(folder: Path = MIGRATIONS) -> list[Migration]:
 
 async def migrate(conn: Connection, migrations: list[Migration]) -> list[str]:
     """Apply what is missing, on an autocommit connection. Returns the names applied. Raises BadInput when an applied file was edited."""
+    is_told = False
     while not await _is_locked(conn):
+        if not is_told:
+            logger.info("another migration is running; waiting for its end", extra={"event": "migration_waits"})
+            is_told = True
         await asyncio.sleep(LOCK_AGAIN_S)
     try:
         await conn.execute(CREATE)

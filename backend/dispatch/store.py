@@ -49,9 +49,12 @@ LOCK = f"SELECT {COLUMNS} FROM visit WHERE id = %(id)s FOR UPDATE"
 LEASE_DUE = """
 UPDATE visit SET next_at = %(until)s
 WHERE id = (SELECT id FROM visit WHERE next_at <= %(now)s ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, elder_id, state, next_at
+RETURNING id, elder_id, state, next_at, version
 """
-CLAIM_LEASED = f"SELECT {COLUMNS} FROM visit WHERE id = %(id)s AND next_at = %(leased_until)s FOR UPDATE"
+CLAIM_LEASED = f"""
+SELECT {COLUMNS} FROM visit WHERE id = %(id)s AND version = %(version)s AND next_at >= %(leased_until)s FOR UPDATE
+"""
+"""Nobody has changed it since. Another may have leased it after us: whoever has looked first serves, so slow ones shut out none."""
 MOVE = """
 UPDATE visit SET state = %(state)s, doctor_id = %(doctor_id)s, next_at = %(next_at)s, rounds = %(rounds)s, rung = %(rung)s,
     search_at = %(search_at)s, depart_by = %(depart_by)s, findings = %(findings)s, outcome = %(outcome)s, changed_at = %(now)s,
@@ -114,11 +117,12 @@ class Once:
 class Ready:
     """A visit whose timer ran out. `candidates`: best first; None where nobody had to be found. `is_failed`: they could not be.
 
-    `leased_until`: its timer while nobody else works on it.
+    `leased_until`, `version`: its timer while nobody else works on it, and its state.
     """
 
     visit_id: int
     leased_until: datetime
+    version: int
     candidates: Sequence[Candidate] | None
     is_failed: bool = False
 
@@ -156,11 +160,11 @@ async def next_due(conn: Connection, *, now: datetime, habits: PlanConfig = HABI
     if visit is None:
         return None
     if visit["state"] == VisitState.ACCEPTED:
-        return Ready(visit["id"], visit["next_at"], None)
+        return Ready(visit["id"], visit["next_at"], visit["version"], None)
     candidates: Sequence[Candidate] | None = None
     async with apart(conn, "nobody can be found for a visit", event="offer_failed", visit_id=visit["id"]) as found:
         candidates = await candidate_store.candidates_for(conn, visit["elder_id"], now=now, habits=habits)
-    return Ready(visit["id"], visit["next_at"], candidates, found.is_failed)
+    return Ready(visit["id"], visit["next_at"], visit["version"], candidates, found.is_failed)
 
 
 async def offer_due(conn: Connection, ready: Ready, *, now: datetime, retry_s: float) -> Served | None:
@@ -169,7 +173,9 @@ async def offer_due(conn: Connection, ready: Ready, *, now: datetime, retry_s: f
     Returns None when somebody else has served or changed it meanwhile. Safe with any number of workers. `retry_s`: when all were asked, how
     long until it looks again.
     """
-    visit = await (await conn.execute(CLAIM_LEASED, {"id": ready.visit_id, "leased_until": ready.leased_until})).fetchone()
+    visit = await (
+        await conn.execute(CLAIM_LEASED, {"id": ready.visit_id, "leased_until": ready.leased_until, "version": ready.version})
+    ).fetchone()
     if visit is None:
         return None  # whoever changed it has set its timer
     reached = None

@@ -84,7 +84,7 @@ class Ingest:
             await self._store(arrivals)
 
     async def _store(self, arrivals: list[Arrival]) -> None:
-        self._in_hand_since = min(arrival.received_at for arrival in arrivals)
+        self._in_hand_since = datetime.now(UTC)
         decoded = [decode(arrival, bytes_max=self._config.message_bytes_max) for arrival in arrivals]
         letters = [one for one in decoded if isinstance(one, Letter)]
         if letters:
@@ -172,7 +172,7 @@ class Ingest:
         ]
 
     def _oldest_s(self) -> float:
-        """Age of the oldest message that waits or is just being stored, 0 when there is none."""
+        """How long the oldest message has waited, or a group is being stored already; a backlog apart, which waits on purpose."""
         oldest_at = min((at for at in (self._in_hand_since, self._inbox.oldest_at) if at is not None), default=None)
         return max(0.0, (datetime.now(UTC) - oldest_at).total_seconds()) if oldest_at is not None else 0.0
 

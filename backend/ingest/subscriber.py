@@ -89,7 +89,7 @@ class Inbox:
         self._other: deque[Arrival] = deque()
         self._old: deque[Arrival] = deque()
         self._old_max = OLD_FIRST
-        self._handed: tuple[float, float] | None = None
+        self._handed: tuple[float, int, float] | None = None
         self._size_max = size_max
         self._of_sender: Counter[tuple[str, bool]] = Counter()
         self._ready = asyncio.Event()
@@ -132,26 +132,30 @@ class Inbox:
         now_s, others = asyncio.get_running_loop().time(), len(self._other) + len(self._old)
         if self._urgent and not (self._passed_over and others):
             taken = _first(self._urgent, count_max)
-            self._passed_over, self._handed = now_s >= self._paced_until_s, None
+            self._passed_over, self._handed = bool(others) and now_s >= self._paced_until_s, None
         else:
             old = min(self._old_max, len(self._old), max(count_max - len(self._other), count_max // OLD_SHARE, 1))
             taken = _first(self._other, count_max - old) + _first(self._old, old)
             self._passed_over, self._paced_until_s = False, now_s + self._pace_s
-            self._handed = (now_s, old / len(taken)) if old and self._old else None
+            bytes_each = [len(one.payload) for one in taken]
+            self._handed = (now_s, old, sum(bytes_each[-old:]) / max(1, sum(bytes_each))) if old else None
         self._of_sender -= Counter(map(_sender, taken))
         if not (self._urgent or self._other or self._old):
             self._ready.clear()
         return taken
 
     def _weigh(self, count_max: int) -> None:
-        """As many of a backlog at once as were stored in about OLD_GROUP_S; asked when the writer comes back for more."""
+        """As many of a backlog at once as are stored in about OLD_GROUP_S; asked when the writer comes back for more.
+
+        Their part of a group's time goes by their bytes. Twice as many are tried only once as many have been stored quickly.
+        """
         if self._handed is not None:
-            handed_s, share = self._handed
+            handed_s, old, share = self._handed
             took_s = (asyncio.get_running_loop().time() - handed_s) * share
             if took_s > OLD_GROUP_S:
-                self._old_max = max(1, self._old_max // 2)
+                self._old_max = max(1, old // 2)
             elif took_s < OLD_GROUP_S / 2:
-                self._old_max = min(count_max, self._old_max * 2)
+                self._old_max = max(self._old_max, min(count_max, old * 2))
 
     async def _gather(self, count_max: int) -> None:
         """Wait for the pace, or for `count_max` live ones, or for an event, which neither waits nor is counted in the pace."""
@@ -244,7 +248,6 @@ class Subscriber:
             return
         self._is_unreachable = False
         client.subscribe(self._filters)
-        logger.info("connected to the broker", extra={"event": "broker_connected"})
 
     def _on_subscribe(
         self, client: mqtt.Client, userdata: object, mid: int, reasons: list[ReasonCode], properties: Properties | None
@@ -252,6 +255,7 @@ class Subscriber:
         """From now on homes are heard. They are told, since what they sent meanwhile nobody has."""
         now = datetime.now(UTC)
         self._loop.call_soon_threadsafe(self._note_connection, now)
+        logger.info("connected to the broker", extra={"event": "broker_connected"})
         word = Listening(at=now).model_dump_json()
         for shard in self._shards:
             client.publish(topics.listening(shard), word, qos=SURE)

@@ -236,6 +236,8 @@ class Live:
             except TRANSIENT as error:
                 level = logging.WARNING if retry_s == RETRY_S_MIN else logging.DEBUG
                 logger.log(level, "live updates wait for the database: %s", type(error).__name__, extra={"event": "live_waits"})
+            except Exception:  # one fault of ours must not leave every desk without calls until somebody starts web again
+                logger.exception("live updates have failed and begin anew", extra={"event": "live_failed"})
             if self.looked_at is not None and self.looked_at > began_at:
                 retry_s = RETRY_S_MIN
             await asyncio.sleep(retry_s * random.uniform(0.5, 1))

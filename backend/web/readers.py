@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from backend.db.apart import apart
 from backend.db.pool import Connection
 from backend.web.read import rows_of
 
@@ -14,13 +15,13 @@ SELECT e.id AS elder_id, c.team_id,
            WHERE v.elder_id = e.id AND o.answer IS NULL AND v.state = 'offered'
            UNION
            SELECT v.doctor_id FROM visit v WHERE v.elder_id = e.id AND v.state IN ('accepted', 'on_the_way', 'at_home')
-       ) AS doctor_ids,
-       coalesce((SELECT jsonb_object_agg(r.account_name, r.sees) FROM family_right(%(now)s) r WHERE r.elder_id = e.id), '{}') AS family
+       ) AS doctor_ids
 FROM elder e
 LEFT JOIN contract c ON c.elder_id = e.id AND c.cancelled_on IS NULL
     AND (%(now)s::timestamptz AT TIME ZONE e.zone)::date BETWEEN c.signed_on AND c.ends_on
 WHERE e.id = ANY(%(elder_ids)s)
 """
+RELATIVES = "SELECT elder_id, account_name, sees FROM family_right(%(now)s) WHERE elder_id = ANY(%(elder_ids)s)"
 FAMILY_RIGHTS = "SELECT account_name, elder_id, sees FROM family_right(%(now)s) WHERE account_name = ANY(%(names)s) ORDER BY elder_id"
 FAMILY_MARKS = """
 SELECT r.account_name, r.elder_id, concat_ws('|', floor(extract(epoch FROM %(now)s::timestamptz) / 300),
@@ -62,12 +63,14 @@ class Readers:
 
 async def readers_of(conn: Connection, elder_ids: Collection[str], *, now: datetime) -> dict[str, Readers]:
     """Who may see these elders, by elder; one who does not exist is absent."""
-    rows = await (await conn.execute(READERS, {"elder_ids": sorted(elder_ids), "now": now})).fetchall()
+    values = {"elder_ids": sorted(elder_ids), "now": now}
+    family: dict[str, dict[str, frozenset[str]]] = {}
+    async with apart(conn, "families see nothing: their rights cannot be read", event="families_untold"):
+        for row in await rows_of(conn, RELATIVES, values):
+            family.setdefault(row["elder_id"], {})[row["account_name"]] = frozenset(row["sees"])
     return {
-        row["elder_id"]: Readers(
-            row["team_id"], frozenset(row["doctor_ids"]), {name: frozenset(sees) for name, sees in row["family"].items()}
-        )
-        for row in rows
+        row["elder_id"]: Readers(row["team_id"], frozenset(row["doctor_ids"]), family.get(row["elder_id"], {}))
+        for row in await rows_of(conn, READERS, values)
     }
 
 

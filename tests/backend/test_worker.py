@@ -286,9 +286,8 @@ async def test_a_receiver_that_does_not_answer_holds_up_nobody_else(
     def send(message: Message, settings: NotifyConfig) -> None:
         if message.address == "hangs":
             asyncio.run_coroutine_threadsafe(both_at_once.wait(), loop).result(DEADLINE_S)
-        else:
-            loop.call_soon_threadsafe(both_at_once.set)
         sent.append(message.address)
+        loop.call_soon_threadsafe(both_at_once.set)
 
     monkeypatch.setitem(CHANNELS, "webhook", send)
     await street.execute(

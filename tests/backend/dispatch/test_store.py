@@ -141,7 +141,7 @@ async def test_workers_look_for_doctors_for_different_visits_and_only_the_first_
     again = await dispatch.next_due(street, now=late)
     assert again is not None
     taken_over, slow = (again, one_worker) if again.visit_id == one_worker.visit_id else (again, other)
-    for ready, is_served in ((slow, False), (taken_over, True), (slow, False)):
+    for ready, is_served in ((slow, True), (taken_over, False), (slow, False)):  # whoever has looked first
         async with street.transaction():
             served = await dispatch.offer_due(street, ready, now=late, retry_s=RETRY_S)
         assert (served is not None) == is_served

@@ -132,6 +132,15 @@ class Gateway:
                 return
         raise TimeoutError(f"{len(messages.keys() - self.stored())} messages were not answered within {DEADLINE_S:g} s")
 
+    def insist(self, leaf: Leaf, message: bytes) -> Stored | Refused:
+        """Send one message again and again until there is an answer, as `deliver` does. Returns the first."""
+        for _ in range(int(DEADLINE_S / RESEND_S)):
+            self.send(leaf, message)
+            with suppress(TimeoutError):
+                wait_until(lambda: bool(self.answers), deadline_s=RESEND_S, what="an answer")
+                return self.answers[0]
+        raise TimeoutError(f"no answer within {DEADLINE_S:g} s")
+
     def stored(self) -> set[int]:
         """First sequences of everything that was answered as stored."""
         return {answer.first for answer in self.answers if isinstance(answer, Stored)}

@@ -66,8 +66,7 @@ def test_what_cannot_be_read_is_refused_by_its_digest_and_kept(
     tmp_path: Path, database_url: str, query: Query, broker: Broker, payload: bytes, reason: RefusedReason
 ) -> None:
     with Ingest(tmp_path, database_url, broker), connected(broker) as gateway:
-        gateway.send(Leaf.SERIES, payload)
-        [answer] = gateway.wait_for_answers(1)
+        answer = gateway.insist(Leaf.SERIES, payload)
         assert isinstance(answer, Refused)
         assert (answer.reason, answer.digest) == (reason, digest_of(payload))
         [kept] = query("SELECT gateway_id, reason, digest, payload FROM ingest_reject")

@@ -8,6 +8,7 @@ import pytest
 
 from backend.config import BROKER_PASSWORD, BrokerConfig, IngestConfig
 from backend.errors import Unavailable
+from backend.ingest import subscriber as subscriber_module
 from backend.ingest.subscriber import OLD, OLD_FIRST, SENDER_MAX, Arrival, Inbox, Subscriber
 from contract import topics
 from contract.events import EventKind
@@ -67,7 +68,8 @@ def test_a_batch_is_old_when_none_of_its_readings_calls_anybody(arrival: Arrival
     assert arrival.is_old == is_old
 
 
-async def test_what_is_live_overtakes_a_backlog_and_quick_groups_carry_more_of_it() -> None:
+async def test_what_is_live_overtakes_a_backlog_and_quick_groups_carry_more_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriber_module, "OLD_GROUP_S", 1000)  # whatever else the machine does
     inbox = Inbox(100)
     for one in kept(40):
         inbox.put(one)
@@ -77,6 +79,28 @@ async def test_what_is_live_overtakes_a_backlog_and_quick_groups_carry_more_of_i
     assert (first[0], len(first)) == (b"99", 1 + OLD_FIRST)
     assert len(second) == 40 - OLD_FIRST
     assert inbox.oldest_at is None
+
+
+async def test_no_more_of_a_backlog_is_taken_at_once_than_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriber_module, "OLD_GROUP_S", 1000)
+    inbox = Inbox(1000)
+    for one in kept(250):
+        inbox.put(one)
+    for number in range(300):
+        inbox.put(arrival(Leaf.SERIES, number))
+    sizes = [sum(one.is_old for one in await inbox.take(32)) for _ in range(12)]
+    assert sizes == [2] * 10 + [22, 32], (
+        "2 of 32 while there is enough that is live, then twice as many as were tried, as far as there is room"
+    )
+
+
+async def test_an_event_waits_for_nothing_that_was_not_passed_over() -> None:
+    inbox = Inbox(100)
+    inbox.put(arrival(Leaf.EVENT, 1))
+    assert await taken(inbox) == [b"1"]
+    inbox.put(arrival(Leaf.SERIES, 2))
+    inbox.put(arrival(Leaf.EVENT, 3))
+    assert await taken(inbox) == [b"3"]
 
 
 async def test_nothing_waits_for_ever_however_much_of_something_else_there_is() -> None:

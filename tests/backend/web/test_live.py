@@ -150,7 +150,7 @@ async def test_a_family_hears_that_what_it_may_see_has_changed_and_of_nothing_el
 async def test_a_fault_of_what_families_hear_keeps_the_centre_from_nothing(app: FastAPI, street: Pool, clock: Clock, fault: str) -> None:
     web: auth.Web = app.state.web
     web.live.enter(FAMILY)
-    page = web.live.enter(OPERATOR, [])
+    page = web.live.enter(OPERATOR)
     page.begun()
     async with street.connection() as conn:
         await conn.execute(fault)
@@ -163,6 +163,10 @@ async def test_a_fault_of_what_families_hear_keeps_the_centre_from_nothing(app: 
             while not str(await page.queue.get()).startswith("event: beat"):
                 pass
         await eventually(lambda seen=looked_at: web.live.looked_at != seen)  # type: ignore[misc]
+    await open_alert(street)
+    async with asyncio.timeout(10):
+        while not str(await page.queue.get()).startswith("event: alert"):
+            pass
 
 
 @pytest.mark.store
