@@ -57,6 +57,8 @@ class Watched(House):
     def figures(self) -> dict[tuple[str, ...], float]:
         """(name without prefix, label values) -> value."""
         status, page = self.ask("/metrics")
+        if status in (0, 503):  # not started yet
+            return {}
         assert status == 200, page
         families = text_string_to_metric_families(page)
         return {(one.name.removeprefix("jiahu_gateway_"), *one.labels.values()): one.value for family in families for one in family.samples}

@@ -87,11 +87,10 @@ async def test_no_more_of_a_backlog_is_taken_at_once_than_was_tried(monkeypatch:
     for one in kept(250):
         inbox.put(one)
     for number in range(300):
-        inbox.put(arrival(Leaf.SERIES, number))
-    sizes = [sum(one.is_old for one in await inbox.take(32)) for _ in range(12)]
-    assert sizes == [2] * 10 + [22, 32], (
-        "2 of 32 while there is enough that is live, then twice as many as were tried, as far as there is room"
-    )
+        inbox.put(Arrival(topics.build(f"gw-{number + 2}", Leaf.SERIES), b"", False, NOW))
+    async with asyncio.timeout(DEADLINE_S):
+        sizes = [sum(one.is_old for one in await inbox.take(32)) for _ in range(12)]
+    assert sizes == [2] * 10 + [OLD_FIRST, 2 * OLD_FIRST], "2 of 32 while enough is live, and then no more than was asked for at first"
 
 
 async def test_an_event_waits_for_nothing_that_was_not_passed_over() -> None:
@@ -112,7 +111,8 @@ async def test_nothing_waits_for_ever_however_much_of_something_else_there_is() 
         for more in range(20):
             inbox.put(arrival(Leaf.SERIES, 1000 * number + more))
         inbox.put(arrival(Leaf.EVENT, number))
-        groups.append(await inbox.take(10))
+        async with asyncio.timeout(DEADLINE_S):
+            groups.append(await inbox.take(10))
     kinds = [{"event" if one.topic.endswith(Leaf.EVENT) else "old" if one.is_old else "live" for one in group} for group in groups]
     assert kinds == [{"event"}, {"live", "old"}] * 10
 
