@@ -23,8 +23,6 @@ VENDOR := backend/web/static/vendor
 # One more than there are processors: the tests of whole programs mostly wait.
 WORKERS ?= $(shell count=$$(nproc 2>/dev/null) && echo $$((count + 1)) || echo auto)
 PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --maxschedchunk 2
-# Whole programs, brokers and browsers share the processors, and some tests play with time: what fails is tried once more, alone.
-AGAIN := $(PYTHON) -m pytest --last-failed --last-failed-no-failures none
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,7 +31,7 @@ demo: $(INSTALLED) web firmware
 	@$(PYTHON) -m simulators demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS)) $(if $(DEMO_REPORT),--report $(DEMO_REPORT))
 
 test: $(INSTALLED) web firmware
-	$(PYTEST) || $(AGAIN)
+	$(PYTEST)
 
 test-quick: $(INSTALLED)
 	$(PYTEST) -m "not store and not system and not browser"
@@ -41,7 +39,7 @@ test-quick: $(INSTALLED)
 test-timescaledb: $(INSTALLED) web firmware
 	binaries=$$(deploy/prepare-timescaledb.sh) && \
 	$(PYTHON) -m simulators.servers --binaries "$$binaries" --preload timescaledb -- \
-	    sh -c '$(PYTEST) -m "store and not browser" || $(AGAIN) -m "store and not browser"'
+	    $(PYTEST) -m "store and not browser"
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
