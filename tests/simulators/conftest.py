@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from serial import Serial
 
-WAIT_S = 60.0
+WAIT_S = 30.0
 POLL_S = 0.01
 
 
