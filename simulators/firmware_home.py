@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simulators.bedside import MatLoad
+from simulators.child_process import START_DEADLINE_S, wait_until
 from simulators.firmware import FirmwareDevice, FirmwareWearable
 from simulators.home import Placement, Samples, State
 from simulators.serial_bridge import SerialBridge
@@ -47,10 +48,12 @@ class FirmwareHome:
         return [*self._worn, self._bridge]
 
     def start(self) -> None:
-        """Run all programs. Raises OSError."""
+        """Run all programs, the bridge first: what a device says once, at its start, is lost where no radio is open. Raises OSError."""
         for radio in self._radios:
             radio.plug()
-        for device in self._all:
+        self._bridge.start()
+        wait_until(lambda: all(radio.is_heard() for radio in self._radios), deadline_s=START_DEADLINE_S, what="the bridge's radios")
+        for device in self._worn:
             device.start()
 
     def stop(self) -> None:
