@@ -10,28 +10,24 @@
 """
 
 import math
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 
-import psycopg
-
+from benchmarks.centre import LOG, PASSWORD, Query, centre
 from benchmarks.district_load import Connection, publication
-from benchmarks.kills import EVERY_S, LOG, PASSWORD, PEOPLE, Query
 from contract import topics
 from contract.events import Event, EventKind
 from contract.quantities import QuantityName
 from contract.readings import Series, SeriesBatch
 from contract.topics import Leaf
-from simulators.backend_processes import BackendProcesses, wait_ready, write_private
+from simulators.backend_processes import wait_ready
 from simulators.keeper import CHECKOUT, Program
-from simulators.servers import Broker, BrokerKind, Database
 
+EVERY_S = 5
 URGENT = 400
 HELD = 50
 SILENT = 20
@@ -55,10 +51,6 @@ LIVE_EVERY_S = 5
 LIVE_ALONE_S = 15.0
 WAIT_S = 120.0
 POLL_S = 0.003
-FILL = """
-INSERT INTO elder (id, name, sex, address) SELECT 'elder-' || n, 'x', 'female', 'x' FROM generate_series(0, %(last)s) AS n;
-INSERT INTO gateway (id, elder_id) SELECT 'home-' || n, 'elder-' || n FROM generate_series(0, %(last)s) AS n;
-"""
 RULES = f"""
 [[rule]]
 id = "gateway_silent"
@@ -152,37 +144,23 @@ def take(homes: Iterator[int], count: int) -> list[int]:
 @contextmanager
 def chain(homes: int) -> Iterator[Chain]:
     """Everything started, with so many homes; everything ended."""
-    accounts = {"backend": PASSWORD, "load": PASSWORD}
-    with (
-        tempfile.TemporaryDirectory() as name,
-        Database() as database,
-        Broker(accounts, loaders=["load"], kind=BrokerKind.MOSQUITTO) as broker,
-    ):
-        folder = Path(name).absolute()
-        backend = BackendProcesses(folder, password=PASSWORD)
-        people = write_private(folder / "people.toml", PEOPLE)
-        backend.prepare(database.url, broker, people=people, rules=CHECKOUT / "backend/rules/defaults.toml")
-        backend.program("rules", "store", str(write_private(folder / "rules.toml", RULES))).run()
-        with psycopg.connect(database.url, autocommit=True) as conn:
-            for statement in FILL.split(";")[:-1]:
-                conn.execute(statement.encode(), {"last": homes - 1})
-            answers: dict[str, list[float]] = {}
+    with centre(homes, rules=RULES) as there:
+        answers: dict[str, list[float]] = {}
 
-            def answered(topic: str) -> None:
-                answers.setdefault(topic.split("/")[-2], []).append(time.monotonic())
+        def answered(topic: str) -> None:
+            answers.setdefault(topic.split("/")[-2], []).append(time.monotonic())
 
-            line = Connection(broker.host, broker.port, "load", PASSWORD, on_publish=answered)
-            line.subscribe(f"{topics.ROOT}/+/+/{Leaf.STORED}")
-            programs = [backend.program("ingest"), backend.program("worker")]
-            made = Chain(conn, line, answers, programs)
+        line = Connection(there.broker.host, there.broker.port, "load", PASSWORD, on_publish=answered)
+        line.subscribe(f"{topics.ROOT}/+/+/{Leaf.STORED}")
+        programs = [there.backend.program("ingest"), there.backend.program("worker")]
+        for program in programs:
+            program.start()
+        try:
+            wait_ready(lambda: bool(there.conn.execute(b"SELECT FROM listener").fetchall()), "ingest", there.folder / "ingest.log")
+            yield Chain(there.conn, line, answers, programs)
+        finally:
             for program in programs:
-                program.start()
-            try:
-                wait_ready(lambda: bool(conn.execute(b"SELECT FROM listener").fetchall()), "ingest", folder / "ingest.log")
-                yield made
-            finally:
-                for program in programs:
-                    program.kill()
+                program.kill()
 
 
 def urgent(backend: Chain, homes: list[int]) -> dict[str, float]:

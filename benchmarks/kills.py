@@ -6,25 +6,19 @@ of seconds; the figures to look at are `episodes_differ` and `alerts_differ`.
 """
 
 import math
-import tempfile
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
-from typing import Any
 
-import psycopg
-
+from benchmarks.centre import LOG, PASSWORD, Query, centre
 from benchmarks.district_load import Connection, publication
 from contract import topics
 from contract.events import Event, EventKind
 from contract.quantities import QuantityName
 from contract.readings import Series, SeriesBatch
 from contract.topics import Leaf
-from simulators.backend_processes import BackendProcesses, write_private
-from simulators.keeper import CHECKOUT, Program
-from simulators.servers import Broker, BrokerKind, Database
+from simulators.keeper import Program
 
 KILLS = 100
 HOMES = 4
@@ -33,18 +27,11 @@ WINDOW = 8
 """Messages on their way at once."""
 EVERY_S = 5
 PER_BATCH = 12
-LOG = "0" * 16
 AGAIN_S = 0.3
 POLL_S = 0.003
 KILL_S_MAX = 0.01
 """So long after what was waited for: in the middle of what comes next."""
 LIFE_S_MAX = 60.0
-PASSWORD = "kills"
-PEOPLE = '[[account]]\nname = "wang"\nrole = "operator"\ntitle = "王"\npassword = "a long password"\n'
-FILL = """
-INSERT INTO elder (id, name, sex, address) SELECT 'elder-' || n, 'x', 'female', 'x' FROM generate_series(0, %(last)s) AS n;
-INSERT INTO gateway (id, elder_id) SELECT 'home-' || n, 'elder-' || n FROM generate_series(0, %(last)s) AS n;
-"""
 STORED = "SELECT gateway_id, lower(part), upper(part) FROM gateway_log, unnest(stored) AS part"
 EPISODES = f"""
 SELECT n >= {HOMES}, n % {HOMES}, p.rule_id, p.rule_version, p.source, p.opened_at, p.closed_at, p.last_at, p.steps::text, p.peak
@@ -59,9 +46,6 @@ FROM alert a JOIN rule r ON r.id = a.rule_id AND r.version = a.rule_version
 WHERE r.body ->> 'kind' <> 'absence' AND a.priority <> 'technical'
 """
 EVENTS = "SELECT count(*), count(alert_id) FROM event WHERE kind IN ('sos', 'fall')"
-
-
-Query = psycopg.Connection[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +73,13 @@ def compare(*, kills: int, seed: int) -> dict[str, float]:
     dice = Random(seed)
     stream = make_stream(dice, messages=(kills + 5) * (MESSAGES_PER_LIFE + 3))
     twins = [replace(one, home=f"home-{int(one.home[5:]) + HOMES}") for one in stream]
-    accounts = {"backend": PASSWORD, "load": PASSWORD}
-    with (
-        tempfile.TemporaryDirectory() as name,
-        Database() as database,
-        Broker(accounts, loaders=["load"], kind=BrokerKind.MOSQUITTO) as broker,
-    ):
-        folder = Path(name).absolute()
-        backend = BackendProcesses(folder, password=PASSWORD)
-        people = write_private(folder / "people.toml", PEOPLE)
-        backend.prepare(database.url, broker, people=people, rules=CHECKOUT / "backend/rules/defaults.toml")
-        with psycopg.connect(database.url, autocommit=True) as conn:
-            for statement in FILL.split(";")[:-1]:
-                conn.execute(statement.encode(), {"last": 2 * HOMES - 1})
-            line = Connection(broker.host, broker.port, "load", PASSWORD)
-            programs = [backend.program("ingest"), backend.program("worker")]
-            _lives(conn, line, programs, stream, kills=0, dice=dice)
-            begun_s = time.monotonic()
-            done = _lives(conn, line, programs, twins, kills=kills, dice=dice)
-            return {"kills": float(done), "messages": float(len(stream)), "seconds": time.monotonic() - begun_s} | _figures(conn)
+    with centre(2 * HOMES) as there:
+        line = Connection(there.broker.host, there.broker.port, "load", PASSWORD)
+        programs = [there.backend.program("ingest"), there.backend.program("worker")]
+        _lives(there.conn, line, programs, stream, kills=0, dice=dice)
+        begun_s = time.monotonic()
+        done = _lives(there.conn, line, programs, twins, kills=kills, dice=dice)
+        return {"kills": float(done), "messages": float(len(stream)), "seconds": time.monotonic() - begun_s} | _figures(there.conn)
 
 
 def _figures(conn: Query) -> dict[str, float]:

@@ -137,8 +137,7 @@ class Inbox:
             old = min(self._old_max, len(self._old), max(count_max - len(self._other), count_max // OLD_SHARE, 1))
             taken = _first(self._other, count_max - old) + _first(self._old, old)
             self._passed_over, self._paced_until_s = False, now_s + self._pace_s
-            bytes_each = [len(one.payload) for one in taken]
-            self._handed = (now_s, old, sum(bytes_each[-old:]) / max(1, sum(bytes_each))) if old else None
+            self._handed = (now_s, old, _bytes(taken[-old:]) / max(1, _bytes(taken))) if old else None
         self._of_sender -= Counter(map(_sender, taken))
         if not (self._urgent or self._other or self._old):
             self._ready.clear()
@@ -170,6 +169,10 @@ class Inbox:
 
 def _first(queue: deque[Arrival], count_max: int) -> list[Arrival]:
     return [queue.popleft() for _ in range(min(count_max, len(queue)))]
+
+
+def _bytes(arrivals: list[Arrival]) -> int:
+    return sum(len(one.payload) for one in arrivals)
 
 
 def _came_first(queue: deque[Arrival]) -> datetime | None:
