@@ -1,6 +1,6 @@
-// The doctor's page: offers at once, visits when nobody types, and plain words when an offer has gone to somebody else.
+// The doctor's page: offers at once, visits when no form is being filled in, and plain words when an offer has gone to somebody else.
 
-import { drawCharts, refreshCharts } from "./chart.js";
+import { drawCharts } from "./chart.js";
 import { hasKept, keepSteps } from "./dead_spot.js";
 import { listen, watchStaleness } from "./live.js";
 import { debounced, isTyping, say, wire } from "./page.js";
@@ -10,20 +10,17 @@ import { _ } from "./words.js";
 
 const own = document.getElementById("rounds").dataset.doctor;
 const offered = new Set(); // ids of visits that are offered to this doctor
-const refreshOffers = debounced("visits");
-const refreshVisits = debounced("visits-idle");
-let isDue = false;
+const refresh = debounced("visits");
 let isFirst = true;
 
 keepFolds();
-wire(draw);
-keepSteps(document.getElementById("rounds"), sent);
+wire(draw, isHeld);
+keepSteps(document.getElementById("rounds"), refresh);
 openPickedForms();
 leaveOutForms();
 navigator.serviceWorker?.register("/doctor/worker.js", { scope: "/" }).catch(() => {}); // without it the page still works, while it is open
 listen("/api/live?kinds=visit", { hello, visit: onVisit, gone: onGone });
 setInterval(watchStaleness, 1000);
-setInterval(refreshWhenIdle, 500);
 
 function draw() {
   drawCharts();
@@ -52,26 +49,9 @@ function onGone(message) {
   refresh();
 }
 
-function refresh() {
-  refreshOffers();
-  isDue = true;
-  refreshWhenIdle();
-}
-
-/** What was kept has arrived: the last of it makes the page new, whatever form is still open on it. */
-function sent() {
-  refreshOffers();
-  isDue = true;
-  if (hasKept()) return;
-  isDue = false;
-  refreshVisits();
-}
-
-function refreshWhenIdle() {
-  if (!isDue || hasKept() || isTyping(document.getElementById("visits")) || document.querySelector("#visits [data-state=at_home] .form[open]")) return;
-  isDue = false;
-  refreshVisits();
-  refreshCharts();
+/** Visits stay as they are while a form of one is being filled in, and while the server does not know yet what was done. */
+function isHeld(part) {
+  return part.id === "visits" && (hasKept() || isTyping(part) || part.querySelector("[data-state=at_home] .form[open]") !== null);
 }
 
 /** A form that is picked opens; what it needs must then be filled in. */

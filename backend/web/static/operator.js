@@ -4,7 +4,7 @@ import { drawCharts, refreshCharts } from "./chart.js";
 import { listen, watchStaleness } from "./live.js";
 import { drawMaps } from "./map.js";
 import "./picture.js";
-import { debounced, isTyping, say, wire } from "./page.js";
+import { debounced, isTyping, say, whenFree, wire } from "./page.js";
 import { sound, toggleSound } from "./sound.js";
 import { _ } from "./words.js";
 
@@ -88,9 +88,11 @@ function onChanged({ cases }) {
 // As htmx would after fetching it: links work, and what follows a swap follows.
 function show(id, html) {
   const target = document.getElementById(id);
-  const focused = target.contains(document.activeElement) && document.activeElement.id;
-  htmx.swap(target, html, { swapStyle: "innerHTML" });
-  if (focused) document.getElementById(focused)?.focus();
+  whenFree(target, () => {
+    const focused = target.contains(document.activeElement) && document.activeElement.id;
+    htmx.swap(target, html, { swapStyle: "innerHTML" });
+    if (focused) document.getElementById(focused)?.focus();
+  });
 }
 
 // Priorities of the calls that nobody has taken.

@@ -6,10 +6,17 @@ import { tick } from "./clock.js";
 import { _ } from "./words.js";
 
 const TOAST_MS = 15_000;
+const FREE_MS = 200;
+const CLICK_MS = 350; // after a finger is lifted, until its click has come
+const PRESS_MS_MAX = 5_000; // whose end was never told
 const toast = document.getElementById("toast");
 const DRAFT = `draft:${document.body.dataset.account}:`; // what was typed and not sent stays in this tab, through reloads, until it is sent
 const drafts = new Map(); // id of a field -> what was typed and not sent
+const waiting = new Map(); // part of the page -> what is to be done to it when it is free
 let hideToast = 0;
+let isHeld = () => false;
+let pressed = null; // what a finger, a mouse or a key is on
+let pressedUntil = 0;
 
 toast.querySelector("button").addEventListener("click", () => (toast.hidden = true));
 
@@ -27,6 +34,44 @@ export function isTyping(within = document) {
   return Boolean(field?.matches("input, textarea, select, [contenteditable]") && within.contains(field));
 }
 
+/** Do something to a part of the page once nobody presses there, none of its forms is on its way and the page does not hold it: a click
+ * whose button has been replaced is lost without a word, and so are words typed into a field that has gone. Of several for one part the last. */
+export function whenFree(part, act) {
+  const isFirst = !waiting.has(part);
+  waiting.set(part, act);
+  if (isFirst) proceed(part);
+}
+
+function proceed(part) {
+  if (isBusy(part)) return setTimeout(proceed, FREE_MS, part);
+  const act = waiting.get(part);
+  waiting.delete(part);
+  act();
+}
+
+function isBusy(part) {
+  const isPressed = performance.now() < pressedUntil && part.contains(pressed);
+  return isPressed || part.querySelector("form.htmx-request") !== null || isHeld(part);
+}
+
+function watchPresses() {
+  const hold = (target, ms) => {
+    pressed = target;
+    pressedUntil = performance.now() + ms;
+  };
+  for (const begin of ["pointerdown", "keydown"]) document.addEventListener(begin, ({ target }) => hold(target, PRESS_MS_MAX), { capture: true });
+  for (const end of ["pointerup", "pointercancel", "keyup"]) document.addEventListener(end, () => hold(pressed, CLICK_MS), { capture: true });
+}
+
+/** A part that fetches itself anew, or has done so, waits until it is free and fetches then; but what is nobody's to see goes at once. */
+function waitToRefresh(event) {
+  const { target, requestConfig, pathInfo } = event.detail;
+  const { elt, verb, triggeringEvent } = requestConfig;
+  if (verb !== "get" || elt !== target || triggeringEvent?.type === "rights" || !isBusy(target)) return;
+  event.preventDefault();
+  whenFree(target, () => target.isConnected && htmx.ajax("GET", pathInfo.finalRequestPath, { source: target, target, swap: "innerHTML" }));
+}
+
 /** Trigger an htmx event on the body, at most once per `gapMs`: a flood of messages is one refresh, the last one never lost. */
 export function debounced(name, gapMs = 250) {
   let last = 0;
@@ -41,8 +86,11 @@ export function debounced(name, gapMs = 250) {
   };
 }
 
-/** Wire the page: drafts, errors, ticking; `afterSwap` runs after every swap with what was swapped. */
-export function wire(afterSwap) {
+/** Wire the page: drafts, errors, ticking; `afterSwap` runs after every swap with what was swapped, `holds` says what else keeps a part as it is. */
+export function wire(afterSwap, holds = isHeld) {
+  isHeld = holds;
+  watchPresses();
+  for (const moment of ["htmx:beforeRequest", "htmx:beforeSwap"]) document.body.addEventListener(moment, waitToRefresh);
   document.body.addEventListener("input", (event) => keepDraft(event.target));
   document.querySelector('form[action="/sign-out"]')?.addEventListener("submit", forgetAll);
   document.body.addEventListener("htmx:afterSettle", (event) => {

@@ -1,5 +1,7 @@
 """The pages in a real browser: nothing sticks out, the console stays clean, keys work, and blindness is loud and heals by itself."""
 
+from collections.abc import Awaitable
+
 import pytest
 
 from backend.db.pool import Pool
@@ -201,6 +203,36 @@ async def test_a_morning_from_sign_in_to_the_last_visit_with_a_dead_spot_in_the_
     assert [tuple(row.values()) for row in made] == [("elder-1", "done", "血压平稳"), ("elder-2", "done", "走路稳")]
     assert [row["state"] for row in listed] == ["done", "done", "due"]
     assert faults == []
+
+
+async def test_an_answer_that_comes_late_replaces_nothing_under_a_finger_or_a_pen(
+    busy_street: int, street: Pool, open_page: OpenPage
+) -> None:
+    """The page asks, the doctor presses or types, and only then comes the answer."""
+    page = await open_page("/doctor", account="li", size=PHONE)
+
+    async def meanwhile(act: Awaitable[None], part: str) -> None:
+        """Do something on the part between its question and its answer, and look whether it is still the same part after."""
+        async with street.connection() as conn, conn.transaction():
+            await conn.execute("LOCK TABLE visit")
+            await page.evaluate("htmx.trigger(document.body, 'visits')")
+            await page.locator(f"#{part}.htmx-request").wait_for()
+            await act
+            await page.locator(f"#{part} article").evaluate("card => (card.id = 'before')")
+        await page.locator(f"#{part}:not(.htmx-request)").wait_for()
+        assert await page.locator("#before").count() == 1
+
+    for button, part in (("接单", "offers"), ("我已出发", "visits"), ("我已到达", "visits")):
+        await page.get_by_role("button", name=button, exact=True).hover()
+        await meanwhile(page.mouse.down(), part)
+        await page.mouse.up()
+        await expect(page.locator("#before")).to_have_count(0)
+    findings = page.locator("textarea[name=findings]")
+    await meanwhile(findings.focus(), "visits")
+    await page.keyboard.type("sitting up")
+    await page.locator("h1").first.click()
+    await expect(page.locator("#before")).to_have_count(0)
+    await expect(findings).to_have_value("sitting up")
 
 
 async def test_an_offer_appears_on_the_phone_by_itself(street: Pool, clock: Clock, open_page: OpenPage) -> None:
