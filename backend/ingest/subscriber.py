@@ -31,12 +31,15 @@ and the broker's acknowledgements would cost more than the messages."""
 SENDER_MAX = 256
 """Messages of one gateway in the queue: it sends at most 8 batches and 64 events before it waits for answers."""
 OLD = timedelta(seconds=900)
-"""Readings that were older when their home sent them call nobody (docs/rules.md, Time), so their batch lets what is live go first."""
+"""Readings that were older when their home sent them call nobody (docs/rules.md, Time), so their batch lets what is live go first.
+An event that was older calls as loudly as ever, after those that have just happened."""
+EVENTS_MAX = 50
+"""Events in one transaction: each that opens a case takes some 5 ms, and what comes after waits for all of them."""
 OLD_FIRST, OLD_GROUP_S = 16, 0.2
 """How many batches of a backlog go into one transaction at first; then as many as take about that long: what is live waits for it."""
 OLD_SHARE = 16
 """Of a full group one in so many is of a backlog, however much is live: what waits is stored in the end."""
-BEGINS, SENT = re.compile(rb'"start_at": ?"([^"]{19,35})"'), re.compile(rb'"sent_at": ?"([^"]{19,35})"')
+BEGINS, SENT, HAPPENED = (re.compile(rb'"%s": ?"([^"]{19,35})"' % name) for name in (b"start_at", b"sent_at", b"at"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +62,17 @@ class Arrival:
 
     @property
     def is_old(self) -> bool:
-        """True for a batch of a backlog: all its readings were older than OLD when its home sent it, by the home's own clock.
+        """True for what a home kept: the event, or all readings of the batch, older than OLD when they were sent, by the home's own clock.
 
         What cannot be read is not: the decoder says what is wrong with it.
         """
-        if not self.topic.endswith(f"/{Leaf.SERIES}"):
+        if not self.topic.endswith((f"/{Leaf.SERIES}", f"/{Leaf.EVENT}")):
             return False
         try:
-            oldest_at, sent_at = (datetime.fromisoformat(one.search(self.payload)[1].decode()) for one in (BEGINS, SENT))  # type: ignore[index]
-            if sent_at - oldest_at <= OLD:  # nearly all: spares reading it twice
-                return False
+            begins = HAPPENED if self.topic.endswith(Leaf.EVENT) else BEGINS
+            oldest_at, sent_at = (datetime.fromisoformat(one.search(self.payload)[1].decode()) for one in (begins, SENT))  # type: ignore[index]
+            if begins is HAPPENED or sent_at - oldest_at <= OLD:  # nearly all batches: spares reading them twice
+                return sent_at - oldest_at > OLD
             every = json.loads(self.payload)["series"]
             newest_at = max(datetime.fromisoformat(one["start_at"]) + timedelta(milliseconds=one["offsets_ms"][-1]) for one in every)
             return sent_at - newest_at > OLD
@@ -77,7 +81,8 @@ class Arrival:
 
 
 class Inbox:
-    """Arrivals waiting for the writer: events first, a backlog's batches last, bounded in sum and per sender: no home can shut out others.
+    """Arrivals waiting for the writer: events first, then batches, of each the live ones before those that a home kept. Bounded in sum and
+    per sender: no home can shut out others.
 
     What does not fit is dropped unanswered: its gateway sends it again. Each transaction costs as much as some 20 messages, so what is no
     event is taken at most every `pace_s`: at once while messages are rare, together when they are many. An event waits for one group of
@@ -86,6 +91,7 @@ class Inbox:
 
     def __init__(self, size_max: int, pace_s: float = 0.0) -> None:
         self._urgent: deque[Arrival] = deque()
+        self._late: deque[Arrival] = deque()
         self._other: deque[Arrival] = deque()
         self._old: deque[Arrival] = deque()
         self._old_max = OLD_FIRST
@@ -103,25 +109,26 @@ class Inbox:
     @property
     def waiting(self) -> tuple[int, int]:
         """How many events wait, and how many others."""
-        return len(self._urgent), len(self._other) + len(self._old)
+        return len(self._urgent) + len(self._late), len(self._other) + len(self._old)
 
     @property
     def oldest_at(self) -> datetime | None:
-        """When what has waited longest came, a backlog apart, which waits on purpose; None when nothing waits."""
-        firsts = (_came_first(queue) for queue in (self._urgent, self._other))
+        """When what has waited longest came, a backlog's batches apart, which wait on purpose; None when nothing waits."""
+        firsts = (_came_first(queue) for queue in (self._urgent, self._late, self._other))
         return min((at for at in firsts if at is not None), default=None)
 
     def put(self, arrival: Arrival) -> None:
         """Add one arrival; on the event loop's thread."""
         sender = _sender(arrival)
-        queue = self._urgent if sender[1] else self._old if arrival.is_old else self._other
+        live, old = (self._urgent, self._late) if sender[1] else (self._other, self._old)
+        queue = old if arrival.is_old else live
         if len(queue) >= self._size_max or self._of_sender[sender] >= SENDER_MAX:
             self.dropped += 1
             return
         self._of_sender[sender] += 1
         queue.append(arrival)
         self._ready.set()
-        if queue is self._urgent or len(self._other) >= self._enough_count:
+        if sender[1] or len(self._other) >= self._enough_count:
             self._enough.set()
 
     async def take(self, count_max: int) -> list[Arrival]:
@@ -129,17 +136,17 @@ class Inbox:
         self._weigh(count_max)
         await self._ready.wait()
         await self._gather(count_max)
-        now_s, others = asyncio.get_running_loop().time(), len(self._other) + len(self._old)
-        if self._urgent and not (self._passed_over and others):
-            taken = _first(self._urgent, count_max)
+        now_s = asyncio.get_running_loop().time()
+        events, others = self.waiting
+        if events and not (self._passed_over and others):
+            taken, _ = _mixed(self._urgent, self._late, min(EVENTS_MAX, count_max), EVENTS_MAX)
             self._passed_over, self._handed = bool(others) and now_s >= self._paced_until_s, None
         else:
-            old = min(self._old_max, len(self._old), max(count_max - len(self._other), count_max // OLD_SHARE, 1))
-            taken = _first(self._other, count_max - old) + _first(self._old, old)
+            taken, old = _mixed(self._other, self._old, count_max, self._old_max)
             self._passed_over, self._paced_until_s = False, now_s + self._pace_s
             self._handed = (now_s, old, _bytes(taken[-old:]) / max(1, _bytes(taken))) if old else None
         self._of_sender -= Counter(map(_sender, taken))
-        if not (self._urgent or self._other or self._old):
+        if self.waiting == (0, 0):
             self._ready.clear()
         return taken
 
@@ -160,11 +167,17 @@ class Inbox:
         """Wait for the pace, or for `count_max` live ones, or for an event, which neither waits nor is counted in the pace."""
         self._enough_count = count_max
         wait_s = self._paced_until_s - asyncio.get_running_loop().time()
-        if not self._urgent and len(self._other) < count_max and wait_s > 0:
+        if not self.waiting[0] and len(self._other) < count_max and wait_s > 0:
             self._enough.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):  # `wait_for` may lose a cancellation, see Pool
                     await self._enough.wait()
+
+
+def _mixed(live: deque[Arrival], old: deque[Arrival], count_max: int, old_max: int) -> tuple[list[Arrival], int]:
+    """The first of both, the live ones first, at most `count_max`; and how many old ones are among them."""
+    count = min(old_max, len(old), max(count_max - len(live), count_max // OLD_SHARE, 1))
+    return _first(live, count_max - count) + _first(old, count), count
 
 
 def _first(queue: deque[Arrival], count_max: int) -> list[Arrival]:

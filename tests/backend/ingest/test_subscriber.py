@@ -9,7 +9,7 @@ import pytest
 from backend.config import BROKER_PASSWORD, BrokerConfig, IngestConfig
 from backend.errors import Unavailable
 from backend.ingest import subscriber as subscriber_module
-from backend.ingest.subscriber import OLD, OLD_FIRST, SENDER_MAX, Arrival, Inbox, Subscriber
+from backend.ingest.subscriber import EVENTS_MAX, OLD, OLD_FIRST, SENDER_MAX, Arrival, Inbox, Subscriber
 from contract import topics
 from contract.events import EventKind
 from contract.status import GatewayStatus
@@ -60,11 +60,12 @@ def kept(count: int, *, gateway_id: str = "gw-1", spread_s: float = 0, clock_beh
         pytest.param(kept(1, spread_s=1)[0], False, id="its newest reading still calls"),
         pytest.param(kept(1, clock_behind_s=5e8)[0], True, id="old by the clock of a home that is years behind"),
         pytest.param(letter(batch([97], start_at=NOW - seconds(5e8)), clock_behind_s=5e8).arrival, False, id="live by that clock"),
-        pytest.param(letter(event(EventKind.SOS, at=NOW - OLD * 9)).arrival, False, id="a call for help is of full weight at any age"),
+        pytest.param(letter(event(EventKind.SOS, at=NOW - OLD)).arrival, False, id="a press that still counts as new"),
+        pytest.param(letter(event(EventKind.SOS, at=NOW - OLD - seconds(1))).arrival, True, id="a press that its home kept"),
         pytest.param(Arrival(topics.build("gw-1", Leaf.SERIES), b'{"sent_at":"x","start_at":', False, NOW), False, id="not to be read"),
     ],
 )
-def test_a_batch_is_old_when_none_of_its_readings_calls_anybody(arrival: Arrival, is_old: bool) -> None:
+def test_what_its_home_kept_for_long_is_old(arrival: Arrival, is_old: bool) -> None:
     assert arrival.is_old == is_old
 
 
@@ -91,6 +92,18 @@ async def test_no_more_of_a_backlog_is_taken_at_once_than_was_tried(monkeypatch:
     async with asyncio.timeout(DEADLINE_S):
         sizes = [sum(one.is_old for one in await inbox.take(32)) for _ in range(12)]
     assert sizes == [2] * 10 + [OLD_FIRST, 2 * OLD_FIRST], "2 of 32 while enough is live, and then no more than was asked for at first"
+
+
+async def test_a_new_press_overtakes_those_that_homes_kept_and_many_are_stored_by_and_by() -> None:
+    inbox = Inbox(1000)
+    for number in range(2 * EVENTS_MAX):
+        inbox.put(letter(event(EventKind.SOS, at=NOW - OLD * 9), f"gw-{number}").arrival)
+    inbox.put(arrival(Leaf.SERIES, 7))
+    inbox.put(arrival(Leaf.EVENT, 8))
+    groups = [await taken(inbox) for _ in range(4)]
+    assert groups[0][0] == b"8"
+    assert [len(group) for group in groups] == [EVENTS_MAX, 1, EVENTS_MAX, 1]
+    assert groups[1] == [b"7"]
 
 
 async def test_an_event_waits_for_nothing_that_was_not_passed_over() -> None:
