@@ -14,7 +14,7 @@ const pins = new Map(); // key of a step -> PIN: never written to the phone's me
 let isSending = false;
 let refresh = () => {};
 
-/** Wire the forms of `main`; `onSent` is called when something kept was sent or refused. */
+/** Wire the forms of `main`; `onSent` is called when something kept was sent, with true when it was refused for good. */
 export function keepSteps(main, onSent) {
   refresh = onSent;
   main.addEventListener("htmx:configRequest", (event) => {
@@ -92,6 +92,7 @@ const subject = (step) => STEP.exec(step.path)[1];
 /** Show each visit as it is after the steps that wait, and above the page what needs the doctor: a PIN, or a decision on what was refused. */
 function show() {
   const steps = kept();
+  for (const note of document.querySelectorAll(".visit-card .queued")) note.hidden = true;
   for (const step of steps.filter((one) => !isStuck(one, steps))) {
     const card = document.querySelector(`article.visit-card[data-steps="${subject(step)}"]`);
     if (!card) continue;
@@ -211,7 +212,7 @@ async function send() {
   isSending = true;
   try {
     let step;
-    while ((step = next()) && (await sendOne(step))) refresh();
+    while ((step = next()) && (await sendOne(step))) refresh(kept().some(({ key, refused }) => key === step.key && refused));
   } finally {
     isSending = false;
   }

@@ -1,5 +1,7 @@
 // The doctor's page: offers at once, visits when no form is being filled in, and plain words when an offer has gone to somebody else.
 
+/* global htmx */
+
 import { drawCharts } from "./chart.js";
 import { hasKept, keepSteps } from "./dead_spot.js";
 import { listen, watchStaleness } from "./live.js";
@@ -15,7 +17,7 @@ let isFirst = true;
 
 keepFolds();
 wire(draw, isHeld);
-keepSteps(document.getElementById("rounds"), refresh);
+keepSteps(document.getElementById("rounds"), (isRefused) => (isRefused ? htmx.trigger(document.body, "rights") : refresh()));
 openPickedForms();
 leaveOutForms();
 navigator.serviceWorker?.register("/doctor/worker.js", { scope: "/" }).catch(() => {}); // without it the page still works, while it is open

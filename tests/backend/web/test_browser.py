@@ -114,6 +114,33 @@ async def test_a_visit_goes_on_through_a_dead_spot_and_counts_once(busy_street: 
     assert record["answers"]["hypertension"]["blood_pressure_systolic"] == 182
 
 
+@pytest.mark.parametrize("is_mine", [True, False])
+async def test_a_half_filled_form_stays_when_the_network_is_back_unless_the_visit_has_gone(
+    busy_street: int, street: Pool, open_page: OpenPage, is_mine: bool
+) -> None:
+    page = await open_page("/doctor", account="li", size=PHONE, expects_errors=True)
+    for button in ("接单", "我已出发"):
+        await page.get_by_role("button", name=button, exact=True).click()
+    await expect(page.get_by_role("button", name="我已到达")).to_be_visible()
+    await page.context.set_offline(True)
+    await page.get_by_role("button", name="我已到达").click()
+    await expect(page.locator(".queued")).to_be_visible()
+    await page.get_by_label("高血压随访").check()
+    await page.get_by_label("心悸", exact=True).check()
+    await page.locator("textarea[name=findings]").fill("头晕")
+    if not is_mine:
+        async with street.connection() as conn:
+            await conn.execute("UPDATE visit SET doctor_id = 'doctor-yang'")
+    await page.context.set_offline(False)
+    if is_mine:
+        await expect(page.locator(".queued")).to_be_hidden(timeout=20_000)
+        await expect(page.locator("article.visit-card textarea:focus")).to_have_value("头晕")
+        await expect(page.get_by_label("心悸", exact=True)).to_be_checked()
+    else:
+        await expect(page.locator("#kept .refused")).to_be_visible(timeout=20_000)
+        await expect(page.locator("article.visit-card")).to_have_count(0)
+
+
 @pytest.mark.parametrize("way", ["the session is over", "signed out", "half a day later"])
 async def test_a_doctors_page_is_kept_for_who_is_signed_in_alone(busy_street: int, street: Pool, open_page: OpenPage, way: str) -> None:
     page = await open_page("/doctor", account="li", size=PHONE, expects_errors=True)
