@@ -125,11 +125,19 @@ class Inbox:
         if len(queue) >= self._size_max or self._of_sender[sender] >= SENDER_MAX:
             self.dropped += 1
             return
+        if queue is self._urgent and self._late and self._of_sender[sender]:
+            self._hasten(sender)
         self._of_sender[sender] += 1
         queue.append(arrival)
         self._ready.set()
         if sender[1] or len(self._other) >= self._enough_count:
             self._enough.set()
+
+    def _hasten(self, sender: tuple[str, bool]) -> None:
+        """What this home kept goes before its newer event: a cancel that comes before its press takes nothing back."""
+        late, self._late = self._late, deque()
+        for one in late:
+            (self._urgent if _sender(one) == sender else self._late).append(one)
 
     async def take(self, count_max: int) -> list[Arrival]:
         """Wait for at least one arrival. Returns events alone, or else others and some of a backlog; at most `count_max`."""

@@ -1,20 +1,20 @@
 // Steps taken without a connection: kept on the phone in order, shown as done, sent by themselves, and never counted twice.
 // One that the server refuses for good stays on the page with the reason, and what was typed with it, until the doctor discards it.
 
-import { say } from "./page.js";
+import { forget, say } from "./page.js";
 import { _ } from "./words.js";
 
 const STORE = `jiahu-steps-${document.getElementById("rounds").dataset.doctor}`; // another doctor on this phone neither sees nor sends them
 const RETRY_MS = 5_000;
 const STEP = /^(\/doctor\/(?:visits|stops)\/\d+)\/([a-z-]+)$/;
 const WRONG_PIN = 403;
-const GONE_ON = 409;
+const GONE = [404, 409]; // somebody else makes the visit, or it has gone on
 const box = document.getElementById("kept");
 const pins = new Map(); // key of a step -> PIN: never written to the phone's memory
 let isSending = false;
 let refresh = () => {};
 
-/** Wire the forms of `main`; `onSent` is called when something kept was sent, with true when it was refused for good. */
+/** Wire the forms of `main`; `onSent` is called when something kept was sent or refused. */
 export function keepSteps(main, onSent) {
   refresh = onSent;
   main.addEventListener("htmx:configRequest", (event) => {
@@ -26,8 +26,15 @@ export function keepSteps(main, onSent) {
     event.detail.headers["Said-At"] = form.dataset.said;
   });
   main.addEventListener("htmx:responseError", (event) => {
-    const { dataset } = event.target;
-    if (dataset.key) for (const name of ["key", "said"]) delete dataset[name]; // refused: the next try is a new step
+    const form = event.target;
+    const { xhr, pathInfo, requestConfig } = event.detail;
+    if (!form.dataset.key) return;
+    if (GONE.includes(xhr.status)) {
+      if (form.querySelector("textarea")) keep(pathInfo.finalRequestPath, form, requestConfig.parameters, { refused: xhr.responseText, status: xhr.status });
+      form.closest(".visit-card")?.remove();
+      refresh();
+    }
+    for (const name of ["key", "said"]) delete form.dataset[name]; // refused: the next try is a new step
   });
   for (const failure of ["htmx:sendError", "htmx:timeout"]) {
     main.addEventListener(failure, (event) => {
@@ -58,16 +65,17 @@ function isStuck(step, steps) {
   return Boolean(step.refused) || (isUnsigned && steps.some((one) => one.refused && subject(one) === subject(step)));
 }
 
-function keep(path, form, parameters) {
+function keep(path, form, parameters, answer = {}) {
   const entries = parameters instanceof FormData ? [...parameters.entries()] : Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
   const { key, said, next } = form.dataset;
-  const name = form.closest("[data-name]")?.dataset.name ?? "";
+  const { name = "", state: from } = form.closest(".visit-card")?.dataset ?? {};
   const labels = Object.fromEntries([...form.elements].filter((field) => field.name).map((field) => [field.name, labelOf(field)]));
   const chosen = Object.fromEntries([...form.querySelectorAll("select")].map((field) => [field.name, field.selectedOptions[0]?.textContent]));
   const pin = entries.find(([field]) => field === "pin");
   if (pin) pins.set(key, pin[1]);
   const fields = entries.filter(([field]) => field !== "pin");
-  write([...kept().filter((step) => step.key !== key), { key, said, next, path, name, fields, labels, chosen, pin: Boolean(pin) }]);
+  write([...kept().filter((step) => step.key !== key), { key, said, next, path, name, fields, labels, chosen, from, pin: Boolean(pin), ...answer }]);
+  forget(form);
 }
 
 function kept() {
@@ -87,6 +95,7 @@ function drop(keys) {
   write(kept().filter((step) => !keys.includes(step.key)));
 }
 
+const cardOf = (step) => document.querySelector(`article.visit-card[data-steps="${subject(step)}"]`);
 const subject = (step) => STEP.exec(step.path)[1];
 
 /** Show each visit as it is after the steps that wait, and above the page what needs the doctor: a PIN, or a decision on what was refused. */
@@ -94,7 +103,7 @@ function show() {
   const steps = kept();
   for (const note of document.querySelectorAll(".visit-card .queued")) note.hidden = true;
   for (const step of steps.filter((one) => !isStuck(one, steps))) {
-    const card = document.querySelector(`article.visit-card[data-steps="${subject(step)}"]`);
+    const card = cardOf(step);
     if (!card) continue;
     card.dataset.state = step.next;
     card.querySelector(".queued").hidden = false;
@@ -128,7 +137,7 @@ function toDecide(path, steps) {
   const buttons = element("p", "links");
   const last = steps.at(-1);
   if (typed.childElementCount) {
-    if (last.refused && last.status !== GONE_ON && formOf(path, last)) buttons.append(button("correct", _("Correct it")));
+    if (last.refused && !GONE.includes(last.status) && formOf(path, last)) buttons.append(button("correct", _("Correct it")));
     buttons.append(button("copy", _("Copy")), button("note", _("Keep as a note")));
   }
   buttons.append(button("discard", _("Discard")));
@@ -212,7 +221,7 @@ async function send() {
   isSending = true;
   try {
     let step;
-    while ((step = next()) && (await sendOne(step))) refresh(kept().some(({ key, refused }) => key === step.key && refused));
+    while ((step = next()) && (await sendOne(step))) refresh();
   } finally {
     isSending = false;
   }
@@ -250,6 +259,9 @@ async function sendOne(step) {
     pins.delete(step.key);
     change(step.key, { wrong: words });
   } else {
+    const card = cardOf(step);
+    if (GONE.includes(answer.status)) card?.remove();
+    else if (card) card.dataset.state = step.from;
     change(step.key, { refused: words, status: answer.status });
   }
   return true;

@@ -1,7 +1,5 @@
 // The doctor's page: offers at once, visits when no form is being filled in, and plain words when an offer has gone to somebody else.
 
-/* global htmx */
-
 import { drawCharts } from "./chart.js";
 import { hasKept, keepSteps } from "./dead_spot.js";
 import { listen, watchStaleness } from "./live.js";
@@ -13,11 +11,10 @@ import { _ } from "./words.js";
 const own = document.getElementById("rounds").dataset.doctor;
 const offered = new Set(); // ids of visits that are offered to this doctor
 const refresh = debounced("visits");
-let isFirst = true;
 
 keepFolds();
 wire(draw, isHeld);
-keepSteps(document.getElementById("rounds"), (isRefused) => (isRefused ? htmx.trigger(document.body, "rights") : refresh()));
+keepSteps(document.getElementById("rounds"), refresh);
 openPickedForms();
 leaveOutForms();
 navigator.serviceWorker?.register("/doctor/worker.js", { scope: "/" }).catch(() => {}); // without it the page still works, while it is open
@@ -31,8 +28,7 @@ function draw() {
 
 function hello() {
   offered.clear();
-  if (!isFirst) refresh();
-  isFirst = false;
+  refresh(); // the page may be the one that the telephone kept
 }
 
 function onVisit(visit) {
@@ -43,12 +39,19 @@ function onVisit(visit) {
   }
   if (isOffered) offered.add(visit.id);
   else offered.delete(visit.id);
+  const card = cardOf(visit.id);
+  if (visit.doctor_id !== own && visit.version > Number(card?.dataset.version)) card.remove();
   refresh();
 }
 
 function onGone(message) {
+  if (message.kind === "visit") cardOf(message.id)?.remove(); // with whatever form is open on it
   if (message.kind === "visit" && offered.delete(message.id)) say(_("The offer has gone to somebody else or was called off."));
   refresh();
+}
+
+function cardOf(id) {
+  return document.querySelector(`.visit-card[data-visit="${id}"]`);
 }
 
 /** Visits stay as they are while a form of one is being filled in, and while the server does not know yet what was done. */

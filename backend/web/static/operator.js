@@ -75,8 +75,7 @@ function onQueue({ html, calls: now }) {
   calls = now;
   const fresh = calls.filter((one) => !before.has(one.id));
   if (fresh.length) sound(waiting(), fresh.some((one) => one.priority === loudest()));
-  if (document.getElementById("queue-rows").value === QUEUE_ROWS) show("rows", html);
-  else refreshQueue();
+  show("rows", html);
 }
 
 function onChanged({ cases }) {
@@ -89,6 +88,7 @@ function onChanged({ cases }) {
 function show(id, html) {
   const target = document.getElementById(id);
   whenFree(target, () => {
+    if (id === "rows" && document.getElementById("queue-rows").value !== QUEUE_ROWS) return refreshQueue(); // asked for more meanwhile
     const focused = target.contains(document.activeElement) && document.activeElement.id;
     htmx.swap(target, html, { swapStyle: "innerHTML" });
     if (focused) document.getElementById(focused)?.focus();

@@ -11,7 +11,7 @@ const CLICK_MS = 350; // after a finger is lifted, until its click has come
 const PRESS_MS_MAX = 5_000; // whose end was never told
 const toast = document.getElementById("toast");
 const DRAFT = `draft:${document.body.dataset.account}:`; // what was typed and not sent stays in this tab, through reloads, until it is sent
-const drafts = new Map(); // id of a field -> what was typed and not sent
+const drafts = new Map(); // id of a field -> what was typed or chosen and not sent, the newest last
 const waiting = new Map(); // part of the page -> what is to be done to it when it is free
 let hideToast = 0;
 let isHeld = () => false;
@@ -43,15 +43,18 @@ export function whenFree(part, act) {
 }
 
 function proceed(part) {
-  if (isBusy(part)) return setTimeout(proceed, FREE_MS, part);
+  const now = part.isConnected ? part : document.getElementById(part.id);
+  if (now && isBusy(now)) return setTimeout(proceed, FREE_MS, part);
   const act = waiting.get(part);
   waiting.delete(part);
-  act();
+  if (now) act();
 }
 
+// `data-with` names what else is replaced with a part.
 function isBusy(part) {
-  const isPressed = performance.now() < pressedUntil && part.contains(pressed);
-  return isPressed || part.querySelector("form.htmx-request") !== null || isHeld(part);
+  const whole = part.closest(part.dataset.with ?? "*");
+  const isPressed = performance.now() < pressedUntil && whole.contains(pressed);
+  return isPressed || whole.querySelector("form.htmx-request") !== null || isHeld(part);
 }
 
 function watchPresses() {
@@ -65,11 +68,12 @@ function watchPresses() {
 
 /** A part that fetches itself anew, or has done so, waits until it is free and fetches then; but what is nobody's to see goes at once. */
 function waitToRefresh(event) {
-  const { target, requestConfig, pathInfo } = event.detail;
+  const { target, requestConfig } = event.detail;
   const { elt, verb, triggeringEvent } = requestConfig;
-  if (verb !== "get" || elt !== target || triggeringEvent?.type === "rights" || !isBusy(target)) return;
+  const why = triggeringEvent?.type; // none where it asks every few seconds anyhow
+  if (verb !== "get" || elt !== target || why === "rights" || !isBusy(target)) return;
   event.preventDefault();
-  whenFree(target, () => target.isConnected && htmx.ajax("GET", pathInfo.finalRequestPath, { source: target, target, swap: "innerHTML" }));
+  if (why) whenFree(target, () => htmx.trigger(document.body, why));
 }
 
 /** Trigger an htmx event on the body, at most once per `gapMs`: a flood of messages is one refresh, the last one never lost. */
@@ -98,9 +102,8 @@ export function wire(afterSwap, holds = isHeld) {
     tick();
     afterSwap(event.detail.target);
   });
-  document.body.addEventListener("htmx:afterRequest", (event) => {
-    const form = event.detail.elt;
-    if (event.detail.successful && form.matches("form")) forget(form);
+  document.body.addEventListener("htmx:beforeSwap", ({ detail: { requestConfig, isError } }) => {
+    if (!isError && requestConfig.elt.matches("form")) forget(requestConfig.elt);
   });
   document.body.addEventListener("htmx:responseError", (event) => {
     const { responseText, status } = event.detail.xhr;
@@ -119,13 +122,14 @@ export function wire(afterSwap, holds = isHeld) {
 // Texts and choices are kept by the browser too; a PIN never is.
 function keepDraft(field) {
   if (!field.id) return;
-  drafts.set(field.id, field.value);
+  drafts.delete(field.id);
+  drafts.set(field.id, { value: field.value, checked: field.checked });
   if (field.matches("textarea, select")) sessionStorage.setItem(DRAFT + field.id, field.value);
 }
 
 function readDrafts() {
   for (const key of Object.keys(sessionStorage)) {
-    if (key.startsWith(DRAFT)) drafts.set(key.slice(DRAFT.length), sessionStorage.getItem(key));
+    if (key.startsWith(DRAFT)) drafts.set(key.slice(DRAFT.length), { value: sessionStorage.getItem(key) });
   }
 }
 
@@ -133,7 +137,8 @@ function forgetAll() {
   for (const key of Object.keys(sessionStorage)) if (key.startsWith("draft:")) sessionStorage.removeItem(key);
 }
 
-function forget(form) {
+/** What is in the form has been sent, or is kept elsewhere. */
+export function forget(form) {
   for (const field of form.elements) {
     drafts.delete(field.id);
     sessionStorage.removeItem(DRAFT + field.id);
@@ -145,8 +150,14 @@ function forget(form) {
 }
 
 function restoreDrafts() {
-  for (const [id, value] of drafts) {
+  for (const [id, { value, checked }] of drafts) {
     const field = document.getElementById(id);
-    if (field && field !== document.activeElement && (!field.value || field.matches("select"))) field.value = value;
+    if (field?.matches("[type=checkbox], [type=radio]")) {
+      if (field.checked === checked) continue;
+      field.checked = checked;
+      field.dispatchEvent(new Event("change", { bubbles: true })); // what it opens opens again
+    } else if (field && field.value !== value) {
+      field.value = value;
+    }
   }
 }

@@ -97,13 +97,22 @@ async def test_no_more_of_a_backlog_is_taken_at_once_than_was_tried(monkeypatch:
 async def test_a_new_press_overtakes_those_that_homes_kept_and_many_are_stored_by_and_by() -> None:
     inbox = Inbox(1000)
     for number in range(2 * EVENTS_MAX):
-        inbox.put(letter(event(EventKind.SOS, at=NOW - OLD * 9), f"gw-{number}").arrival)
+        inbox.put(letter(event(EventKind.SOS, at=NOW - OLD * 9), f"gw-{number + 2}").arrival)
     inbox.put(arrival(Leaf.SERIES, 7))
     inbox.put(arrival(Leaf.EVENT, 8))
     groups = [await taken(inbox) for _ in range(4)]
     assert groups[0][0] == b"8"
     assert [len(group) for group in groups] == [EVENTS_MAX, 1, EVENTS_MAX, 1]
     assert groups[1] == [b"7"]
+
+
+async def test_events_of_one_home_keep_their_order_whatever_their_age() -> None:
+    inbox = Inbox(10)
+    kept_ones = [letter(event(EventKind.SOS, at=NOW - OLD * 9), gateway_id).arrival for gateway_id in ("gw-2", "gw-1")]
+    for one in kept_ones:
+        inbox.put(one)
+    inbox.put(arrival(Leaf.EVENT, 8))
+    assert await taken(inbox) == [kept_ones[1].payload, b"8", kept_ones[0].payload]
 
 
 async def test_an_event_waits_for_nothing_that_was_not_passed_over() -> None:

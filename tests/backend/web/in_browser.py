@@ -134,4 +134,4 @@ async def open_page(url: str, browser: Browser) -> AsyncIterator[OpenPage]:
             return page
 
         yield open_one
-    assert wrong == []
+    assert not wrong, wrong
