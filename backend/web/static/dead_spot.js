@@ -261,7 +261,7 @@ async function sendOne(step) {
   } else {
     const card = cardOf(step);
     if (GONE.includes(answer.status)) card?.remove();
-    else if (card) card.dataset.state = step.from;
+    else if (card) card.dataset.state = step.from ?? card.dataset.state;
     change(step.key, { refused: words, status: answer.status });
   }
   return true;
