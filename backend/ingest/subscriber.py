@@ -133,6 +133,14 @@ class Inbox:
         if sender[1] or len(self._other) >= self._enough_count:
             self._enough.set()
 
+    def _hinder(self) -> list[Arrival]:
+        """Take out the backlog of homes whose events still wait: a home's call goes before what it kept, whosever turn it is."""
+        every, self._old = self._old, deque()
+        hindered: list[Arrival] = []
+        for one in every:
+            (hindered if self._of_sender[_sender(one)[0], True] else self._old).append(one)
+        return hindered
+
     def _hasten(self, sender: tuple[str, bool]) -> None:
         """What this home kept goes before its newer event: a cancel that comes before its press takes nothing back."""
         late, self._late = self._late, deque()
@@ -145,14 +153,18 @@ class Inbox:
         await self._ready.wait()
         await self._gather(count_max)
         now_s = asyncio.get_running_loop().time()
+        hindered = self._hinder() if self.waiting[0] else []
         events, others = self.waiting
         if events and not (self._passed_over and others):
-            taken, _ = _mixed(self._urgent, self._late, min(EVENTS_MAX, count_max), EVENTS_MAX)
+            taken = _mixed(self._urgent, self._late, min(EVENTS_MAX, count_max), EVENTS_MAX)
             self._passed_over, self._handed = bool(others) and now_s >= self._paced_until_s, None
         else:
-            taken, old = _mixed(self._other, self._old, count_max, self._old_max)
+            before = len(self._old)
+            taken = _mixed(self._other, self._old, count_max, self._old_max)
+            old = before - len(self._old)
             self._passed_over, self._paced_until_s = False, now_s + self._pace_s
             self._handed = (now_s, old, _bytes(taken[-old:]) / max(1, _bytes(taken))) if old else None
+        self._old.extendleft(reversed(hindered))
         self._of_sender -= Counter(map(_sender, taken))
         if self.waiting == (0, 0):
             self._ready.clear()
@@ -182,10 +194,10 @@ class Inbox:
                     await self._enough.wait()
 
 
-def _mixed(live: deque[Arrival], old: deque[Arrival], count_max: int, old_max: int) -> tuple[list[Arrival], int]:
-    """The first of both, the live ones first, at most `count_max`; and how many old ones are among them."""
+def _mixed(live: deque[Arrival], old: deque[Arrival], count_max: int, old_max: int) -> list[Arrival]:
+    """The first of both, the live ones first, at most `count_max`."""
     count = min(old_max, len(old), max(count_max - len(live), count_max // OLD_SHARE, 1))
-    return _first(live, count_max - count) + _first(old, count), count
+    return _first(live, count_max - count) + _first(old, count)
 
 
 def _first(queue: deque[Arrival], count_max: int) -> list[Arrival]:

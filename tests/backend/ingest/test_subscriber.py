@@ -106,6 +106,21 @@ async def test_a_new_press_overtakes_those_that_homes_kept_and_many_are_stored_b
     assert groups[1] == [b"7"]
 
 
+async def test_a_homes_backlog_waits_for_its_events_whosever_turn_it_is() -> None:
+    inbox = Inbox(100)
+    for gateway_id in ("gw-1", "gw-2"):
+        inbox.put(kept(1, gateway_id=gateway_id)[0])
+    inbox.put(arrival(Leaf.EVENT, 1))
+    first = await taken(inbox)
+    inbox.put(arrival(Leaf.EVENT, 2))
+    async with asyncio.timeout(DEADLINE_S):
+        groups = [[one.topic for one in await inbox.take(10)] for _ in range(3)]
+    assert (first, groups) == (
+        [b"1"],
+        [[topics.build(*one)] for one in (("gw-2", Leaf.SERIES), ("gw-1", Leaf.EVENT), ("gw-1", Leaf.SERIES))],
+    )
+
+
 async def test_events_of_one_home_keep_their_order_whatever_their_age() -> None:
     inbox = Inbox(10)
     kept_ones = [letter(event(EventKind.SOS, at=NOW - OLD * 9), gateway_id).arrival for gateway_id in ("gw-2", "gw-1")]
@@ -126,7 +141,7 @@ async def test_an_event_waits_for_nothing_that_was_not_passed_over() -> None:
 
 async def test_nothing_waits_for_ever_however_much_of_something_else_there_is() -> None:
     inbox = Inbox(100)
-    for one in kept(20):
+    for one in kept(20, gateway_id="gw-2"):
         inbox.put(one)
     groups = []
     for number in range(20):
